@@ -1,0 +1,74 @@
+#!/usr/bin/env python
+"""Tell whether Flask, Bottle, the WSGI server or the execution mode decides how a TensorFlow model is served.
+
+Every verb lives in a file of its own under `verbs/`, parser and handler side by side; this file only picks one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Final
+
+from verbs.exits import INTERRUPTED, OK, ExpectedError
+
+_VERBS: Final = ("run", "serve", "check", "calibrate", "report", "list")
+
+_EPILOG: Final = """\
+examples:
+  python bench.py                                    the default plan: verdicts, and an HTML report
+  python bench.py run --plan smoke                   a minute's look
+  python bench.py run --targets flask,bottle+granian --endpoints classify
+  python bench.py serve bottle+granian+function      one target, until Ctrl-C
+  python bench.py check --targets flask,bottle       is it right, and are they alike?
+  python bench.py report reports/runs/RUN            draw a report again
+
+exit codes: 0 fine; 1 a finding against a target; 2 usage; 3 the harness could not tell
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run one verb; its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="bench.py",
+        description=__doc__.splitlines()[0],
+        epilog=_EPILOG,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="verb")
+    modules: dict[str, ModuleType] = {}
+    for name in _VERBS:
+        modules[name] = module = import_module(f"verbs.{name}")
+        summary = str(module.__doc__).splitlines()[0]
+        child = verbs.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=module.EPILOG,
+            formatter_class=argparse.RawTextHelpFormatter,
+        )
+        module.add_arguments(child)
+    # No verb means the main job, with its options: `bench.py --plan smoke` is `bench.py run --plan smoke`.
+    bare = not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"))
+    chosen = parser.parse_args(["run", *arguments] if bare else arguments)
+    try:
+        code: int = modules[chosen.verb].main(chosen)
+    except ExpectedError as error:
+        print(f"bench.py: {error}", file=sys.stderr)
+        if error.hint:
+            print(f"hint: {error.hint}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        print("bench.py: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # `bench.py list | head` closes the pipe early; that is no fault.
+        sys.stderr.close()
+        return OK
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,59 @@
+"""Short ways to write the requests and expectations that most cases are made of."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from conformance.case import Expectation
+from conformance.contract import CLASSIFY_ACCEPT, CODES, GET_ALLOW, GET_PATHS, JSON_ACCEPT, POST_ALLOW
+from conformance.parts import Part
+from conformance.request import Framing, Request
+
+JSON: Final = "application/json"
+
+_SHAPES: Final = {"/predict": "number", "/advanced_predict": "matrix", "/classify": "class"}
+
+
+def post(target: str, body: Part, content_type: str | None = JSON, framing: Framing = Framing.LENGTH) -> Request:
+    """A POST as a well-behaved client frames it."""
+    return Request(target=target, content_type=content_type, body=body, framing=framing)
+
+
+def get(target: str, method: str = "GET") -> Request:
+    """A request without a body."""
+    return Request(method=method, target=target, framing=Framing.NONE)
+
+
+PREDICT: Final = post("/predict", b'{"feature":24.5}')
+"""The plain good request that others are compared with, or that follows a bad one."""
+
+
+def answered(path: str, same_as: Request | None = None) -> Expectation:
+    """A good answer of an endpoint; `same_as` is a request that must be answered alike."""
+    return Expectation(status=200, shape=_SHAPES[path], same_as=same_as)
+
+
+def refused(code: str, *, marker: bytes | None = None) -> Expectation:
+    """An error of the contract; the code has its one status."""
+    return Expectation(status=CODES[code], code=code, marker=marker)
+
+
+def invalid(pointer: str, *, marker: bytes | None = None) -> Expectation:
+    """An `invalid_input` that points at the member in question and repeats nothing of it."""
+    return Expectation(status=400, code="invalid_input", pointer=pointer, marker=marker)
+
+
+def not_allowed(path: str) -> Expectation:
+    """405 with the route's own Allow."""
+    return Expectation(status=405, code="method_not_allowed", headers=(("Allow", allow(path)),))
+
+
+def unsupported(path: str) -> Expectation:
+    """415 with the media types that the route accepts."""
+    accept = CLASSIFY_ACCEPT if path == "/classify" else JSON_ACCEPT
+    return Expectation(status=415, code="unsupported_media_type", headers=(("Accept", accept),))
+
+
+def allow(path: str) -> str:
+    """The Allow of a route, sorted."""
+    return GET_ALLOW if path in GET_PATHS else POST_ALLOW

@@ -1,0 +1,65 @@
+"""Findings as JUnit XML, the form that build servers draw."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from conformance.case import Finding, Verdict
+
+_ELEMENTS: Final = {
+    Verdict.WRONG: "failure",
+    Verdict.DIVERGES: "failure",
+    Verdict.SETUP_FAULT: "error",
+    Verdict.HARNESS_FAULT: "error",
+    Verdict.SKIPPED: "skipped",
+}
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def to_junit(findings: Sequence[Finding]) -> str:
+    """One test suite a target, one test case a finding; other verdicts than right are said as output."""
+    root = ET.Element("testsuites", name="conformance")
+    for target in dict.fromkeys(finding.target for finding in findings):
+        own = [finding for finding in findings if finding.target == target]
+        kinds = [_ELEMENTS.get(finding.verdict) for finding in own]
+        suite = ET.SubElement(
+            root,
+            "testsuite",
+            name=_clean(target),
+            tests=str(len(own)),
+            failures=str(kinds.count("failure")),
+            errors=str(kinds.count("error")),
+            skipped=str(kinds.count("skipped")),
+        )
+        for finding in own:
+            _add(suite, finding)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def write_junit(findings: Sequence[Finding], path: Path) -> None:
+    """Writes `to_junit` in UTF-8."""
+    path.write_text(to_junit(findings), encoding="utf-8")
+
+
+def _add(suite: ET.Element, finding: Finding) -> None:
+    case = ET.SubElement(suite, "testcase", classname=_clean(finding.target), name=finding.case_id)
+    kind = _ELEMENTS.get(finding.verdict)
+    text = _clean(
+        f"{finding.proves} ({finding.clause})\nexpected: {finding.expected}\nactual: {finding.actual}\n{finding.repeat}"
+    )
+    if kind is not None:
+        severity = "" if finding.severity is None else f" {finding.severity.name.lower()}"
+        message = _clean(f"{finding.verdict.value}{severity}: {finding.actual}")
+        ET.SubElement(case, kind, message=message).text = text
+    elif finding.verdict is not Verdict.RIGHT:
+        ET.SubElement(case, "system-out").text = f"{finding.verdict.value}\n{text}"
+
+
+def _clean(text: str) -> str:
+    """`text` without what XML 1.0 cannot hold, section 2.2."""
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,56 @@
+"""What every case must be like, so that three hundred of them read as one text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from conformance.case import Case, Expectation
+from conformance.contract import CODES
+from conformance.shapes import SHAPES
+
+_ID: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+\Z")
+_OPENING: Final = re.compile(r"(?:A|An|The|Every|Each|No|Two|HEAD|OPTIONS) ")
+_WEAK: Final = re.compile(
+    r"\b(?:should|must be able|tests? that|checks? that|verif(?:y|ies)|ensures?)\b", re.IGNORECASE
+)
+
+
+def faults(cases: Iterable[Case]) -> list[str]:
+    """One line for each breach, the case's id first."""
+    listed = list(cases)
+    found = [f"{case.id}: {fault}" for case in listed for fault in _of_case(case)]
+    ids = Counter(case.id for case in listed)
+    claims = Counter((case.endpoint, case.proves, case.id.partition("-")[0]) for case in listed)
+    found += [f"{name}: the id is taken {count} times" for name, count in ids.items() if count > 1]
+    found += [f"{claim}: the same claim {count} times" for (_, claim, _), count in claims.items() if count > 1]
+    return found
+
+
+def _of_case(case: Case) -> Iterator[str]:
+    if _ID.match(case.id) is None:
+        yield "the id is not kebab-case"
+    if _OPENING.match(case.proves) is None:
+        yield f"the claim does not open with a noun phrase: {case.proves}"
+    if not case.proves.endswith(".") or "\n" in case.proves or ". " in case.proves:
+        yield "the claim is not one sentence"
+    if _WEAK.search(case.proves):
+        yield "the claim speaks of duty or of testing instead of stating"
+    if not case.clause.strip():
+        yield "no clause"
+    yield from _of_expectation(case.expects)
+    if case.request is None and case.expects.same_as is not None:
+        yield "reference figures cannot be compared with one plain request"
+
+
+def _of_expectation(expects: Expectation) -> Iterator[str]:
+    if expects.shape is not None and expects.shape not in SHAPES:
+        yield f"no such shape: {expects.shape}"
+    if expects.code is not None and CODES.get(expects.code) != expects.status:
+        yield f"{expects.code} is not a code of status {expects.status}"
+    if expects.pointer is not None and expects.code != "invalid_input":
+        yield "a pointer without invalid_input"
+    if expects.or_else is not None:
+        yield from _of_expectation(expects.or_else)

@@ -1,0 +1,101 @@
+"""Equality of answers across targets: the same request, on the same WSGI server, must answer the same bytes.
+
+Left out are what is about the moment or the connection rather than the answer: `Date`, `Server`, the
+connection headers, and the reason phrase, which servers rewrite (RFC 9112 section 4 lets clients ignore
+it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from conformance.answer import Answer
+from conformance.wire import Exchange
+
+LEFT_OUT: Final = frozenset({"date", "server", "connection", "keep-alive", "transfer-encoding"})
+
+Answers: TypeAlias = Mapping[str, Sequence[Exchange]]
+"""What one target answered: case id to its exchanges."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One case that a target answers otherwise than the baseline does, and the first thing that differs."""
+
+    case_id: str
+    baseline: str
+    target: str
+    detail: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object that `from_json` reads back to an equal difference."""
+        return {"case": self.case_id, "baseline": self.baseline, "target": self.target, "detail": self.detail}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Difference:
+        """The inverse of `to_json`."""
+        return cls(
+            case_id=document["case"],
+            baseline=document["baseline"],
+            target=document["target"],
+            detail=document["detail"],
+        )
+
+
+def differences(answers: Mapping[str, Answers]) -> list[Difference]:
+    """Every case that a target answers otherwise than the first target does.
+
+    `answers` is keyed by target id. Cases that one of the two did not run are left out: their findings say
+    why.
+    """
+    (baseline, first), *others = answers.items()
+    return [
+        Difference(case_id=case_id, baseline=baseline, target=target, detail=detail)
+        for target, theirs in others
+        for case_id in first
+        if case_id in theirs
+        for detail in [_case_detail(first[case_id], theirs[case_id], (baseline, target))]
+        if detail is not None
+    ]
+
+
+def answer_detail(one: Answer, other: Answer, names: tuple[str, str], *, bodies: bool = True) -> str | None:
+    """The first thing that differs between two answers, both sides named; None where nothing does.
+
+    `bodies` False compares the answer to a HEAD with that to a GET.
+    """
+    if one.status != other.status:
+        return _sides("status", one.status, other.status, names)
+    left, right = _headers(one), _headers(other)
+    if left != right:
+        only_left = [pair for pair in left if pair not in right]
+        only_right = [pair for pair in right if pair not in left]
+        return _sides("headers", only_left, only_right, names)
+    if bodies and one.body != other.body:
+        return _sides("body", one.body[:160], other.body[:160], names)
+    return None
+
+
+def _case_detail(ours: Sequence[Exchange], theirs: Sequence[Exchange], names: tuple[str, str]) -> str | None:
+    if len(ours) != len(theirs):
+        return _sides("requests answered", len(ours), len(theirs), names)
+    for one, other in zip(ours, theirs, strict=True):
+        if one.answer is None or other.answer is None:
+            if (one.answer is None) != (other.answer is None) or one.fate is not other.fate:
+                return _sides("answer", one.describe(), other.describe(), names)
+            continue
+        detail = answer_detail(one.answer, other.answer, names)
+        if detail is not None:
+            return detail
+    return None
+
+
+def _headers(answer: Answer) -> list[tuple[str, str]]:
+    named = ((name.lower(), value) for name, value in answer.headers)
+    return sorted(pair for pair in named if pair[0] not in LEFT_OUT)
+
+
+def _sides(what: str, one: object, other: object, names: tuple[str, str]) -> str:
+    return f"{what}: {names[0]} {one!a}, {names[1]} {other!a}"

@@ -1,0 +1,270 @@
+"""Runs cases against a base URL and says what was found.
+
+The target's fault is told from the harness's: where nobody listens at the start, nothing is said of the
+target; an exception in the suite's own code is the suite's; a server that stops listening between two cases
+is the target's.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from conformance.answer import Answer
+from conformance.case import Case, Figure, Finding, Reference, Severity, Verdict
+from conformance.checks import Mismatch, check
+from conformance.parity import Answers
+from conformance.refusal import is_servers_own
+from conformance.request import Request
+from conformance.wire import Address, Exchange, Fate, Wire
+
+_FAULTS: Final = (Verdict.SETUP_FAULT, Verdict.HARNESS_FAULT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """All findings on one target, in the order of the cases; `answers` are for `parity.differences`."""
+
+    findings: tuple[Finding, ...]
+    answers: Answers
+    seconds: float
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many findings of each verdict there are; verdicts that did not occur are left out."""
+        return dict(Counter(finding.verdict.value for finding in self.findings))
+
+    @property
+    def told(self) -> bool:
+        """Whether the suite could tell: False where it failed itself or found nobody to ask."""
+        return bool(self.findings) and not any(finding.verdict in _FAULTS for finding in self.findings)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the target may be measured: all could be told, and no MUST is broken."""
+        return self.told and not any(finding.breaks_a_must for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """The body of a journal's gate record; right findings are only counted."""
+        return {
+            "passed": self.passed,
+            "seconds": round(self.seconds, 3),
+            "counts": self.counts,
+            "findings": [each.to_json() for each in self.findings if each.verdict is not Verdict.RIGHT],
+        }
+
+
+def run_cases(
+    cases: Iterable[Case],
+    base_url: str,
+    target: str,
+    reference: Reference | None = None,
+    *,
+    judged: bool = True,
+    foreign: bool = False,
+    timeout_s: float = 5.0,
+    budget_s: float = 120.0,
+) -> Outcome:
+    """Every case against the server at `base_url`, one after the other, a fresh connection each.
+
+    `judged` False makes every finding an observation; `foreign` says that `target` names a URL of the
+    user's, for the repeat command. `timeout_s` bounds one exchange, `budget_s` all of them: what is left
+    then is a harness fault, since a verdict on half of a suite is none. Raises ValueError on a URL that is
+    no plain HTTP base URL.
+    """
+    started = time.monotonic()
+    session = Session(
+        base_url=base_url,
+        target=target,
+        reference=reference,
+        judged=judged,
+        foreign=foreign,
+        timeout_s=timeout_s,
+    )
+    findings: list[Finding] = []
+    listening: bool | None = None
+    for case in cases:
+        listening = session.listens() if listening is None else listening
+        if not listening:
+            findings.append(_unheard(session, case, first=not findings))
+        elif time.monotonic() - started > budget_s:
+            findings.append(session.fault(case, f"not run: the budget of {budget_s:g} s was spent"))
+        else:
+            findings.append(session.run(case))
+    return Outcome(findings=tuple(findings), answers=session.answers, seconds=time.monotonic() - started)
+
+
+class Session:
+    """One target under examination; keeps the answers for parity and those that others are compared with."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        target: str,
+        reference: Reference | None = None,
+        judged: bool = True,
+        foreign: bool = False,
+        timeout_s: float = 5.0,
+    ) -> None:
+        self.base_url = base_url
+        self.target = target
+        self.answers: dict[str, tuple[Exchange, ...]] = {}
+        self._address = Address.of(base_url)
+        self._reference: Reference = reference or {}
+        self._judged = judged
+        self._foreign = foreign
+        self._timeout_s = timeout_s
+        self._models: dict[Request, Exchange] = {}
+
+    def listens(self) -> bool:
+        """Whether anybody accepts a connection."""
+        with Wire(self._address, timeout_s=self._timeout_s) as wire:
+            return wire.connects()
+
+    def run(self, case: Case) -> Finding:
+        """The finding of one case; never raises."""
+        try:
+            return self._judged_case(case)
+        except Exception:  # noqa: BLE001 - whatever the suite's own code raises is recorded as the suite's fault
+            return self.fault(case, traceback.format_exc())
+
+    def fault(self, case: Case, why: str) -> Finding:
+        """A harness fault: nothing is said of the target."""
+        return self.finding(case, Verdict.HARNESS_FAULT, expected="a verdict", actual=why)
+
+    def finding(
+        self, case: Case, verdict: Verdict, *, expected: str, actual: str, severity: Severity | None = None
+    ) -> Finding:
+        """A finding of this case on this target."""
+        where = (
+            ["--url", f"{self.target}={self.base_url}"]
+            if self._foreign
+            else ["--targets", self.target.partition("#")[0]]
+        )
+        repeat = shlex.join(["python", "bench.py", "check", *where, "--case", case.id])
+        return Finding(
+            case_id=case.id,
+            target=self.target,
+            verdict=verdict,
+            level=case.level,
+            severity=severity,
+            proves=case.proves,
+            clause=case.clause,
+            expected=expected,
+            actual=actual,
+            repeat=repeat,
+        )
+
+    def _judged_case(self, case: Case) -> Finding:
+        figures: tuple[Figure | None, ...] = (None,)
+        if case.request is None:
+            figures = tuple(self._reference.get(case.endpoint, ()))
+            if not figures:
+                why = f"no reference figures for {case.endpoint}"
+                return self.finding(case, Verdict.SKIPPED, expected=case.proves, actual=why)
+        exchanges: list[Exchange] = []
+        mismatches: list[Mismatch] = []
+        for figure in figures:
+            request = _request(case, figure)
+            exchange, broken = self._exchange(case, request)
+            model, unlike = self._model(case)
+            exchanges.append(exchange)
+            mismatches += broken + unlike
+            mismatches += check(case.expects, exchange, method=request.method, figure=figure, model=model)
+        if case.parity:
+            self.answers[case.id] = tuple(exchanges)
+        return self._verdict(case, exchanges, mismatches)
+
+    def _exchange(self, case: Case, request: Request) -> tuple[Exchange, list[Mismatch]]:
+        broken: list[Mismatch] = []
+        with Wire(self._address, timeout_s=self._timeout_s) as wire:
+            for earlier in case.before:
+                seen = wire.ask(earlier)
+                if _ended_unannounced(earlier, seen):
+                    broken.append(_unannounced_end(seen))
+            if case.reconnect:
+                wire.close()
+            return wire.ask(request), broken
+
+    def _model(self, case: Case) -> tuple[Answer | None, list[Mismatch]]:
+        request = case.expects.same_as
+        if request is None:
+            return None, []
+        if request not in self._models:
+            with Wire(self._address, timeout_s=self._timeout_s) as wire:
+                self._models[request] = wire.ask(request)
+        exchange = self._models[request]
+        answer = exchange.answer
+        if answer is not None and answer.status == case.expects.status:
+            return answer, []
+        wanted = f"status {case.expects.status} for the plain request"
+        return None, [
+            Mismatch(what="plain", expected=wanted, actual=exchange.describe(), severity=Severity.SERVER_ERROR)
+        ]
+
+    def _verdict(self, case: Case, exchanges: list[Exchange], mismatches: list[Mismatch]) -> Finding:
+        actual = exchanges[-1].describe()
+        if not mismatches:
+            verdict = Verdict.RIGHT if self._judged else Verdict.OBSERVED
+            return self.finding(case, verdict, expected=_wanted(case), actual=actual)
+        severity = max(mismatch.severity for mismatch in mismatches)
+        if not self._judged:
+            verdict = Verdict.OBSERVED
+        elif case.server_may_refuse and is_servers_own(exchanges[-1]):
+            verdict = Verdict.SERVERS_OWN
+        else:
+            verdict = Verdict.WRONG
+        return self.finding(
+            case,
+            verdict,
+            expected="; ".join(f"{each.what}: {each.expected}" for each in mismatches),
+            actual="; ".join(f"{each.what}: {each.actual}" for each in mismatches),
+            severity=None if verdict is Verdict.SERVERS_OWN else severity,
+        )
+
+
+def _request(case: Case, figure: Figure | None) -> Request:
+    if figure is not None:
+        return Request(target=f"/{case.endpoint}", content_type=figure.content_type, body=figure.body)
+    if case.request is None:
+        raise ValueError(f"case {case.id} has no request")
+    return case.request
+
+
+def _ended_unannounced(request: Request, seen: Exchange) -> bool:
+    # Who has ended its own side first has no right to a word about it.
+    promised = seen.answer is not None and seen.answer.keep_alive and not request.half_close
+    return promised and seen.fate is not Fate.KEPT
+
+
+def _unannounced_end(seen: Exchange) -> Mismatch:
+    # RFC 9112 section 9.6: a connection that will not persist is announced as such.
+    return Mismatch(
+        what="connection",
+        expected="kept, or closed after saying so",
+        actual=f"{seen.fate} without a word after {seen.describe()}",
+        severity=Severity.BYTES_ONLY,
+    )
+
+
+def _unheard(session: Session, case: Case, *, first: bool) -> Finding:
+    why = f"nobody listens at {session.base_url}"
+    verdict = Verdict.SETUP_FAULT if first else Verdict.SKIPPED
+    return session.finding(case, verdict, expected="a server that listens", actual=why)
+
+
+def _wanted(case: Case) -> str:
+    expects = case.expects
+    parts = [
+        str(expects.status),
+        expects.code or "",
+        f"pointer {expects.pointer!r}" if expects.pointer else "",
+    ]
+    parts += [f"{name}: {value}" for name, value in expects.headers]
+    return " ".join(part for part in parts if part)

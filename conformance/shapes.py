@@ -1,0 +1,103 @@
+"""Rules for the JSON value of an answer, by name, so that a case can ask for one and stay data.
+
+A rule takes a value as `canonical.read` gives it and returns what is wrong with it, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from conformance.canonical import Number
+from conformance.contract import CODES, GET_PATHS, POST_PATHS
+
+
+def _number(value: Any) -> str | None:
+    return _members(value, "prediction") or _a_number(value["prediction"])
+
+
+def _matrix(value: Any) -> str | None:
+    fault = _members(value, "prediction")
+    if fault:
+        return fault
+    match value["prediction"]:
+        case [[inner]]:
+            return _a_number(inner)
+        case _:
+            return "prediction is not a matrix of one row and one column"
+
+
+def _class(value: Any) -> str | None:
+    fault = _members(value, "predicted_class")
+    if fault:
+        return fault
+    index = value["predicted_class"]
+    whole = isinstance(index, Number) and index.text.isdigit()
+    return None if whole else "predicted_class is not a whole number from 0"
+
+
+def _error(value: Any) -> str | None:
+    fault = _members(value, "code", "error")
+    if fault:
+        return fault
+    if not (isinstance(value["code"], str) and isinstance(value["error"], str)):
+        return "code and error are not both strings"
+    if value["code"] not in CODES:
+        return f"no such code in the contract: {value['code'][:40]}"
+    return None if value["error"] else "the error text is empty"
+
+
+def _metadata(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return "not an object"
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "target": str,
+        "versions": dict,
+        "models": dict,
+        "device": (str, type(None)),
+        "threads": dict,
+    }
+    wrong = [name for name, kind in kinds.items() if name not in value or not isinstance(value[name], kind)]
+    return f"missing or of another type: {', '.join(wrong)}" if wrong else None
+
+
+def _openapi(value: Any) -> str | None:
+    if not isinstance(value, dict) or not str(value.get("openapi", "")).startswith("3.1."):
+        return "not an OpenAPI 3.1 document"
+    paths = value.get("paths")
+    if not isinstance(paths, dict):
+        return "no paths"
+    wanted = {path: ("post", {"200", "400", "413", "415"}) for path in POST_PATHS}
+    wanted |= {path: ("get", {"200"}) for path in GET_PATHS}
+    for path, (method, statuses) in wanted.items():
+        operation = paths.get(path, {}).get(method)
+        if not isinstance(operation, dict):
+            return f"no {method} {path}"
+        missing = statuses - set(operation.get("responses", {}))
+        if missing:
+            return f"{method} {path} does not mention {', '.join(sorted(missing))}"
+    return None
+
+
+def _members(value: Any, *names: str) -> str | None:
+    if not isinstance(value, dict) or set(value) != set(names):
+        return f"not an object of exactly {', '.join(names)}"
+    return None
+
+
+def _a_number(value: Any) -> str | None:
+    return None if isinstance(value, Number) else "the prediction is not a number"
+
+
+SHAPES: Final[dict[str, Callable[[Any], str | None]]] = {
+    "number": _number,
+    "matrix": _matrix,
+    "class": _class,
+    "error": _error,
+    "metadata": _metadata,
+    "openapi": _openapi,
+}
+"""The rules; a case names one in `Expectation.shape`."""
+
+FLOAT32_SHAPES: Final = frozenset({"number", "matrix"})
+"""The shapes whose numbers are float32 and are written as short as float32 allows."""

@@ -1,0 +1,21 @@
+"""The suite under pytest: `pytest conformance --base-url http://127.0.0.1:8000`, one test a case."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.case import Case, Level, Verdict
+from conformance.cases import CASES
+from conformance.runner import Session
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_contract(session: Session, case: Case) -> None:
+    """The server obeys the contract in this case."""
+    finding = session.run(case)
+    said = f"{finding.proves}\n  expected {finding.expected}\n  actual   {finding.actual}\n  {finding.repeat}"
+    if finding.verdict is Verdict.SKIPPED:
+        pytest.skip(finding.actual)
+    if finding.verdict is Verdict.WRONG and finding.level is not Level.MUST:
+        pytest.xfail(f"not a must: {said}")
+    assert finding.verdict in (Verdict.RIGHT, Verdict.SERVERS_OWN), said

@@ -1,0 +1,226 @@
+"""A raw-socket HTTP client: exact bytes out, strict reading in, and the connection's fate on record.
+
+Whatever a server does is a result and never an exception: a hang ends at the deadline as TIMED_OUT, garbage
+is kept as a problem. Sending and reading overlap, so that an early refusal of a long body is seen and no
+side waits for the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from conformance.answer import Answer, MalformedAnswerError, read_answer
+from conformance.request import Request
+
+_READ_BYTES: Final = 256 * 1024
+_SETTLE_S: Final = 0.002
+"""How long a connection is watched after an answer, for surplus bytes or an early end."""
+
+
+class Fate(StrEnum):
+    """What became of the connection by the time the exchange ended."""
+
+    KEPT = "kept"
+    CLOSED = "closed"
+    RESET = "reset"
+    TIMED_OUT = "timed out"
+    REFUSED = "refused"
+    """There was no connection: nobody listens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """Requests sent in one go, and all that came back.
+
+    `answers` are the final answers, in order; `problem` says what was wrong with the bytes, `surplus` are
+    those after the last answer. `sent_all` is False where the server answered or left before it had the
+    whole request.
+    """
+
+    answers: tuple[Answer, ...]
+    fate: Fate
+    problem: str | None = None
+    surplus: bytes = b""
+    sent_all: bool = True
+
+    @property
+    def answer(self) -> Answer | None:
+        """The last answer, if there is one."""
+        return self.answers[-1] if self.answers else None
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the same connection may carry another request."""
+        kept = self.fate is Fate.KEPT and self.sent_all and not self.surplus and self.problem is None
+        return kept and self.answer is not None and self.answer.keep_alive
+
+    def describe(self) -> str:
+        """One printable line."""
+        seen = "no answer" if self.answer is None else self.answer.describe()
+        parts = [seen, f"connection {self.fate}" if self.answer is None else "", self.problem or ""]
+        if self.surplus:
+            parts.append(f"{len(self.surplus)} bytes after the answer: {ascii(self.surplus[:60])[1:]}")
+        return "; ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a server listens. `prefix` is the base URL's path, without a slash at its end."""
+
+    host: str
+    port: int
+    prefix: str = ""
+
+    @classmethod
+    def of(cls, base_url: str) -> Address:
+        """Reads `http://host[:port][/prefix]`; raises ValueError on anything else."""
+        parts = urlsplit(base_url)
+        if parts.scheme != "http" or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(f"not a base URL like http://127.0.0.1:8000: {base_url!r}")
+        return cls(host=parts.hostname, port=parts.port or 80, prefix=parts.path.rstrip("/"))
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == 80 else f"{host}:{self.port}"
+
+
+class Wire:
+    """One connection, opened on first use. A context manager; not for several threads."""
+
+    def __init__(self, address: Address, *, timeout_s: float) -> None:
+        self._address = address
+        self._timeout_s = timeout_s
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection; the next `ask` opens another."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def connects(self) -> bool:
+        """Whether somebody accepts the connection."""
+        try:
+            self._socket = self._socket or self._connected()
+        except OSError:
+            return False
+        return True
+
+    def ask(self, *requests: Request) -> Exchange:
+        """Sends requests in one go (pipelined where there are several) and reads an answer to each."""
+        address = self._address
+        data = b"".join(request.wire(address.authority, address.prefix) for request in requests)
+        methods = [request.method for request in requests]
+        try:
+            self._socket = self._socket or self._connected()
+        except TimeoutError:
+            return Exchange(answers=(), fate=Fate.TIMED_OUT, problem="no connection in time", sent_all=False)
+        except OSError as error:
+            return Exchange(answers=(), fate=Fate.REFUSED, problem=str(error), sent_all=False)
+        exchange = _Talk(self._socket, data, methods, half_close=requests[-1].half_close).run(self._timeout_s)
+        if not exchange.reusable:
+            self.close()
+        return exchange
+
+    def _connected(self) -> socket.socket:
+        opened = socket.create_connection((self._address.host, self._address.port), timeout=self._timeout_s)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        opened.settimeout(0.0)  # every wait is select's
+        return opened
+
+
+class _Talk:
+    """The state of one exchange."""
+
+    def __init__(self, opened: socket.socket, data: bytes, methods: list[str], *, half_close: bool) -> None:
+        self._socket = opened
+        self._unsent = memoryview(data)
+        self._methods = methods
+        self._half_close = half_close
+        self._buffer = bytearray()
+        self._answers: list[Answer] = []
+        self._fate = Fate.KEPT
+        self._send_broken = False
+
+    def run(self, timeout_s: float) -> Exchange:
+        deadline = time.monotonic() + timeout_s
+        problem: str | None = None
+        try:
+            while self._fate is Fate.KEPT and len(self._answers) < len(self._methods):
+                self._step(max(0.0, deadline - time.monotonic()))
+                self._parse()
+            if self._fate is Fate.KEPT:
+                self._step(_SETTLE_S, settling=True)
+        except MalformedAnswerError as error:
+            problem = str(error)
+        return Exchange(
+            answers=tuple(self._answers),
+            fate=self._fate,
+            problem=problem,
+            surplus=b"" if problem else bytes(self._buffer),
+            sent_all=not self._unsent,
+        )
+
+    def _step(self, wait_s: float, *, settling: bool = False) -> None:
+        """Waits for the socket once, and sends or reads what it can; sets the fate where the talk is over."""
+        sending = bool(self._unsent) and not settling and not self._send_broken
+        waits = [self._socket]
+        readable, writable, _ = select.select(waits, waits if sending else [], [], wait_s)
+        if not readable and not writable:
+            if not settling:
+                self._fate = Fate.TIMED_OUT
+            return
+        if readable:
+            self._receive()
+        if writable and self._fate is Fate.KEPT:
+            self._send()
+
+    def _send(self) -> None:
+        try:
+            sent = self._socket.send(self._unsent[:_READ_BYTES])
+        except (BrokenPipeError, ConnectionResetError):
+            # What the server said before it left may still wait to be read.
+            self._send_broken = True
+            return
+        self._unsent = self._unsent[sent:]
+        if not self._unsent and self._half_close:
+            with contextlib.suppress(OSError):  # the server may have left already; reading will tell
+                self._socket.shutdown(socket.SHUT_WR)
+
+    def _receive(self) -> None:
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._fate = Fate.RESET
+            return
+        if data:
+            self._buffer += data
+        else:
+            self._fate = Fate.CLOSED
+
+    def _parse(self) -> None:
+        while len(self._answers) < len(self._methods) and (self._buffer or self._fate is not Fate.KEPT):
+            method = self._methods[len(self._answers)]
+            read = read_answer(bytes(self._buffer), method, ended=self._fate is Fate.CLOSED)
+            if read is None:
+                return
+            answer, used = read
+            self._answers.append(answer)
+            del self._buffer[:used]

@@ -1,0 +1,79 @@
+"""What the target's processes use: CPU time, memory, context switches (Linux).
+
+CPU time is read from each process's CPU clock (clock_getcpuclockid(3)): it counts nanoseconds and keeps the
+time of threads that have ended, where /proc/PID/stat counts ticks of 10 ms, a tenth of a slice. Processes
+that are started during a trial are not seen, one that ends is reported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+PROCESS_CLOCK = 2
+"""CPUCLOCK_SCHED, the process-wide clock in the low bits of a clock id (linux/posix-timers.h)."""
+
+
+class ProcessGoneError(Exception):
+    """A process of the target has ended."""
+
+
+class ProcessSet:
+    """The processes under some roots, found once."""
+
+    def __init__(self, roots: Sequence[int]) -> None:
+        self.pids: tuple[int, ...] = tuple(sorted({pid for root in roots for pid in _tree(root)}))
+
+    def cpu_ns(self) -> int:
+        """CPU time used since each process began, in ns. Raises ProcessGoneError."""
+        total = 0
+        for pid in self.pids:
+            try:
+                total += time.clock_gettime_ns((~pid << 3) | PROCESS_CLOCK)
+            except OSError as error:
+                raise ProcessGoneError(f"process {pid} of the target has ended") from error
+        return total
+
+    def peak_rss_mib(self) -> float:
+        """Sum of the peak resident sizes (VmHWM) in MiB; pages that processes share count in each."""
+        return sum(_field_sum(Path(f"/proc/{pid}/status"), "VmHWM") for pid in self.pids) / 1024
+
+    def context_switches(self) -> int:
+        """Voluntary and involuntary switches of all threads now alive."""
+        total = 0
+        for pid in self.pids:
+            try:
+                threads = list(Path(f"/proc/{pid}/task").iterdir())
+            except FileNotFoundError as error:
+                raise ProcessGoneError(f"process {pid} of the target has ended") from error
+            for thread in threads:
+                total += _thread_switches(thread / "status")
+        return total
+
+
+def _tree(root: int) -> list[int]:
+    try:
+        process = psutil.Process(root)
+        return [root, *(child.pid for child in process.children(recursive=True))]
+    except psutil.NoSuchProcess as error:
+        raise ProcessGoneError(f"process {root} of the target has ended") from error
+
+
+def _thread_switches(status: Path) -> int:
+    try:
+        return _field_sum(status, "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # A thread may end between being listed and being read; it has no count any more.
+
+
+def _field_sum(status: Path, *names: str) -> int:
+    """Sum of some fields of a /proc status file, in the file's unit."""
+    total = 0
+    for line in status.read_text(encoding="ascii", errors="replace").splitlines():
+        name, _, value = line.partition(":")
+        if name in names:
+            total += int(value.split()[0])
+    return total

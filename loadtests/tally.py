@@ -1,0 +1,195 @@
+"""What one target's visits add up to, and the trial's record made of it."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from loadtests.answers import ErrorKind
+from loadtests.audit import GeneratorShare, lag_p99_us, reason_against
+from loadtests.connection import Route
+from loadtests.orders import TargetOrder, TrialOrder
+from loadtests.resources import ProcessGoneError, ProcessSet
+from loadtests.samples import Samples, SliceFigures
+
+TURNS_IN_SLICE, ROUNDS_IN_SLICE = 20, 4
+"""A slice holds at least so many answers one after the other, and so many rounds of all users: with many
+users
+one round fills the first phase, and only what comes after it counts."""
+
+RESTLESS_SHARE = 0.05
+"""CPU share of the waiting targets above which they did not wait."""
+
+
+class TargetTally:
+    """One target in one trial: what is known of it, and the sums over its measured visits."""
+
+    def __init__(self, order: TargetOrder) -> None:
+        self.order = order
+        self.route = Route(order)
+        self.samples = Samples()
+        self.lags_ns = array("q")
+        self.lost: str | None = None
+        self.slice_s = 0.0
+        self.positions: list[int] = []
+        self.processes: ProcessSet | None = None
+        if order.pids:
+            try:
+                self.processes = ProcessSet(order.pids)
+            except ProcessGoneError as error:
+                self.lost = str(error)
+        self.warmup_requests = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self.slices = self.completed = self.steady = self.late = self.window_ns = 0
+        self.requests = self.wall_ns = self.generator_cpu_ns = 0
+        self.cpu_ns = self.context_switches = self.others_cpu_ns = self.disturbed = 0
+        self.waited_ns = self.waiting_cpu_ns = 0
+
+    def end_warmup(self) -> None:
+        """Forget all figures so far, but not the connections and what they showed."""
+        self.warmup_requests = len(self.samples)
+        self.samples.clear()
+        self.positions.clear()
+        del self.lags_ns[:]
+        self._clear()
+
+    def cpu_now_ns(self) -> int | None:
+        """The target's CPU time so far; None where it has no known process.
+
+        A process that has ended loses the target.
+        """
+        if self.processes is None or self.lost is not None:
+            return None
+        try:
+            return self.processes.cpu_ns()
+        except ProcessGoneError as error:
+            self.lost = str(error)
+            return None
+
+    def switches_now(self) -> int | None:
+        """The target's context switches so far, or None as above."""
+        if self.processes is None or self.lost is not None:
+            return None
+        try:
+            return self.processes.context_switches()
+        except ProcessGoneError as error:
+            self.lost = str(error)
+            return None
+
+    def needed_s(self, figures: SliceFigures) -> float:
+        """How long a slice has to be for this target, judged by one of its slices."""
+        return max(TURNS_IN_SLICE * figures.turn_ns, ROUNDS_IN_SLICE * figures.round_ns) / 1e9
+
+    def add(self, figures: SliceFigures, *, position: int, wall_ns: int, generator_cpu_ns: int) -> None:
+        """One visit to this target."""
+        self.slices += 1
+        self.positions.append(position)
+        self.requests += figures.requests
+        self.completed += figures.completed
+        self.steady += figures.steady
+        self.late += figures.late
+        self.window_ns += figures.window_ns
+        self.wall_ns += wall_ns
+        self.generator_cpu_ns += generator_cpu_ns
+        if figures.requests and figures.unanswered == figures.requests and self.lost is None:
+            self.lost = f"none of the {figures.requests} requests of a slice was answered"
+
+    def add_resources(self, *, cpu_ns: int, switches: int, others_cpu_ns: int, wall_ns: int) -> None:
+        """What this target and the waiting ones used while this one was visited."""
+        self.cpu_ns += cpu_ns
+        self.context_switches += switches
+        self.others_cpu_ns += others_cpu_ns
+        self.disturbed += others_cpu_ns > RESTLESS_SHARE * wall_ns
+
+    def add_wait(self, *, cpu_ns: int, wall_ns: int) -> None:
+        """What this target used while another one was visited."""
+        self.waiting_cpu_ns += cpu_ns
+        self.waited_ns += wall_ns
+
+    def record(self, order: TrialOrder, *, index: int, measured_resources: bool) -> dict[str, Any]:
+        """The trial's record; writes the samples file on the way. Shares are of wall time on one core."""
+        kinds = self._error_kinds()
+        throughput_rps = self.completed / (self.window_ns / 1e9) if self.window_ns else 0.0
+        share = GeneratorShare(
+            cpu_share=self.generator_cpu_ns / self.wall_ns if self.wall_ns else 0.0,
+            late_share=self.late / self.steady if self.steady else 0.0,
+            lag_p99_us=lag_p99_us(self.lags_ns),
+        )
+        rss_mib = self._rss_mib()
+        reason = reason_against(
+            share=share,
+            requests=self.requests,
+            error_kinds=kinds,
+            completed=self.completed,
+            throughput_rps=throughput_rps,
+            ceiling_rps=order.ceiling_rps,
+            lost=self.lost,
+        )
+        own = self.processes is not None
+        return {
+            "target": self.order.id,
+            "endpoint": order.scenario.endpoint,
+            "scenario": order.scenario.id,
+            "users": order.scenario.users,
+            "valid": reason is None,
+            "reason": reason,
+            "requests": self.requests,
+            "errors": sum(kinds.values()),
+            "error_kinds": kinds,
+            "slices": self.slices,
+            "slice_s": self.slice_s,
+            "warmup_slices": order.warmup_slices,
+            "warmup_requests": self.warmup_requests,
+            "seed": order.seed,
+            "positions": self.positions,
+            "measured_s": self.window_ns / 1e9,
+            "completed": self.completed,
+            "throughput_rps": throughput_rps,
+            "cpu_ms_per_request": self.cpu_ns / 1e6 / self.requests if own and self.requests else None,
+            "rss_mib": rss_mib,
+            "context_switches": self.context_switches if own else None,
+            "retraces": None,
+            "generator": share.to_json(),
+            "idle_cpu_share": self.others_cpu_ns / self.wall_ns if measured_resources and self.wall_ns else None,
+            "disturbed_slices": self.disturbed if measured_resources else None,
+            "waiting_cpu_share": self.waiting_cpu_ns / self.waited_ns if own and self.waited_ns else None,
+            "connects": self.route.connects,
+            "closes_connections": self.route.closes,
+            "samples": self._save(order, index),
+        }
+
+    def _error_kinds(self) -> dict[str, int]:
+        errors = Counter(self.samples.columns[Samples.NAMES.index("error")])
+        return {kind.name.lower(): errors[kind] for kind in ErrorKind if kind and errors[kind]}
+
+    def _rss_mib(self) -> float | None:
+        if self.processes is None or self.lost is not None:
+            return None
+        try:
+            return self.processes.peak_rss_mib()
+        except OSError as error:
+            self.lost = f"a process of the target has ended ({error})"
+            return None
+
+    def _save(self, order: TrialOrder, index: int) -> str | None:
+        if order.out is None:
+            return None
+        folder = Path(order.out)
+        folder.mkdir(parents=True, exist_ok=True)
+        # The index keeps names apart that differ only in characters no file name should hold.
+        name = f"{order.label}-{index}-{self.order.id}.npz"
+        path = folder / re.sub(r"[^A-Za-z0-9._@+-]", "_", name)
+        self.samples.save(path)
+        return f"{folder.name}/{path.name}"
+
+
+def generator_seed(seed: int, *parts: int) -> int:
+    """A seed of its own for one part of a trial, drawn from the trial's."""
+    return int(np.random.SeedSequence([seed, *parts]).generate_state(1)[0])

@@ -1,0 +1,136 @@
+"""One cell of the results: a target under a scenario, over all its blocks.
+
+Throughput is the median over blocks; latencies are percentiles of the blocks' steady samples together. Both
+carry 95 % intervals over blocks. A percentile without the samples that it needs is null, and
+`missing_samples` says how many it lacks.
+"""
+
+from __future__ import annotations
+
+import statistics as plain
+from collections.abc import Sequence
+from typing import Any
+
+from reports import samples, statistics
+from reports.records import Run, Scenario, Target, Trial
+from reports.samples import Latencies, Nanoseconds
+
+NS_PER_MS = 1e6
+# p95 keeps no column of its own in the summary; these four are the schema's.
+COLUMNS = ("p50", "p90", "p99", "p999")
+
+
+def results(run: Run) -> list[dict[str, Any]]:
+    """One row for every target and scenario of which the run holds a trial, in the run's order."""
+    rows = []
+    for target in run.targets:
+        for scenario in run.scenarios:
+            trials = [trial for trial in run.trials if (trial.target, trial.scenario) == (target.id, scenario.id)]
+            if trials:
+                rows.append(measure(run, target, scenario, trials))
+    return rows
+
+
+def measure(run: Run, target: Target, scenario: Scenario, trials: Sequence[Trial]) -> dict[str, Any]:
+    """The figures of one cell, and those of each of its blocks, from which the comparisons are made."""
+    used = sorted((trial for trial in trials if trial.unusable() is None), key=lambda trial: trial.block)
+    latencies: dict[int, Latencies] = {}
+    notes = [(trial.block, reason) for trial in trials if (reason := trial.unusable())]
+    for trial in used:
+        if trial.samples is None:
+            notes.append((trial.block, "no latencies: no samples were recorded"))
+            continue
+        try:
+            latencies[trial.block] = samples.read(run.folder / trial.samples)
+        except samples.SamplesError as error:
+            notes.append((trial.block, f"no latencies: {error}"))
+    service = percentiles([one.service_ns for one in latencies.values()], run.seed)
+    response = percentiles([one.response_ns for one in latencies.values()], run.seed)
+    steady = sum(one.service_ns.size for one in latencies.values())
+    return {
+        "target": target.id,
+        "endpoint": scenario.endpoint,
+        "scenario": scenario.id,
+        "users": scenario.users,
+        "trials": len(used),
+        "requests": sum(trial.requests for trial in used),
+        "errors": sum(trial.errors for trial in trials),
+        "valid": bool(used),
+        "reason": _told(notes),
+        "throughput_rps": throughput([trial.throughput_rps or 0.0 for trial in used], run.seed),
+        "latency_ms": service,
+        "response_ms": response,
+        "steady_samples": steady,
+        "missing_samples": {
+            name: missing
+            for name in COLUMNS
+            if (missing := statistics.samples_missing(steady, statistics.PERCENTILES[name]))
+        },
+        "cpu_ms_per_request": _median(trial.cpu_ms_per_request for trial in used),
+        "rss_mib": _median(trial.rss_mib for trial in used),
+        "startup_s": _median(launch.startup_s for launch in run.launches if launch.target == target.id),
+        "context_switches_per_request": _median(
+            trial.context_switches / trial.requests
+            for trial in used
+            if trial.context_switches is not None and trial.requests
+        ),
+        "retraces": _sum(trial.retraces for trial in used),
+        "blocks": [_block(trial, latencies.get(trial.block)) for trial in used],
+    }
+
+
+def throughput(values: Sequence[float], seed: int) -> dict[str, Any] | None:
+    """The median requests per second over blocks; the interval is null for a single block."""
+    if not values:
+        return None
+    interval = list(statistics.median_interval(values, seed)) if len(values) > 1 else None
+    return {"median": plain.median(values), "ci95": interval}
+
+
+def percentiles(blocks: Sequence[Nanoseconds], seed: int) -> dict[str, Any]:
+    """Percentiles in ms of all blocks' samples together; null below the samples that one needs."""
+    steady = sum(block.size for block in blocks)
+    found: dict[str, Any] = {}
+    for name in COLUMNS:
+        quantile = statistics.PERCENTILES[name]
+        if statistics.samples_missing(steady, quantile):
+            found[name] = None
+            continue
+        pooled = samples.pooled_percentile(blocks, quantile, seed)
+        interval = None
+        if pooled.low_ns is not None and pooled.high_ns is not None:
+            interval = [pooled.low_ns / NS_PER_MS, pooled.high_ns / NS_PER_MS]
+        found[name] = {"median": pooled.value_ns / NS_PER_MS, "ci95": interval}
+    return found
+
+
+def _told(notes: Sequence[tuple[int, str]]) -> str | None:
+    """Each reason once, with the blocks that it is about; None where there is none."""
+    blocks: dict[str, list[str]] = {}
+    for block, reason in notes:
+        blocks.setdefault(reason, []).append(str(block))
+    return "; ".join(f"block {', '.join(own)}: {reason}" for reason, own in blocks.items()) or None
+
+
+def _block(trial: Trial, latencies: Latencies | None) -> dict[str, Any]:
+    """The figures of one block; p50 is null below the 11 samples that it needs."""
+    p50 = None
+    if latencies and not statistics.samples_missing(latencies.service_ns.size, 0.5):
+        p50 = samples.quantile_ns(latencies.service_ns, 0.5) / NS_PER_MS
+    return {
+        "block": trial.block,
+        "throughput_rps": trial.throughput_rps,
+        "p50_ms": p50,
+        "cpu_ms_per_request": trial.cpu_ms_per_request,
+        "samples": 0 if latencies is None else int(latencies.service_ns.size),
+    }
+
+
+def _median(values: Any) -> float | None:
+    known = [value for value in values if value is not None]
+    return plain.median(known) if known else None
+
+
+def _sum(values: Any) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

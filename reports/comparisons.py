@@ -1,0 +1,198 @@
+"""Every comparison of a run: paired over blocks, held against the noise floor, corrected by family.
+
+A family is one question, that is one axis: all its pairs, scenarios and metrics. So each question has a
+chance of at most 5 % of even one false `faster` or `slower`, and measuring more servers costs the framework
+question nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reports import statistics, treatment, verdicts
+from reports.records import Comparison, Run, Scenario
+from reports.statistics import PairedRatio
+from reports.verdicts import Judgement, NoiseFloor, Verdict
+
+THROUGHPUT = "throughput"
+LATENCY_P50 = "latency_p50"
+NOISE_AXIS = "noise"
+BLOCK_FIGURE = {THROUGHPUT: "throughput_rps", LATENCY_P50: "p50_ms"}
+
+Row = dict[str, Any]
+Place = tuple[str, str]
+
+
+class UnfairError(ValueError):
+    """A comparison has no figures that may be compared; the text is the published reason."""
+
+
+def metrics_of(scenario: Scenario) -> tuple[str, ...]:
+    """Throughput everywhere; the median latency where one user waits for it alone."""
+    return (THROUGHPUT, LATENCY_P50) if scenario.users == 1 else (THROUGHPUT,)
+
+
+def compare(run: Run, results: Sequence[Mapping[str, Any]]) -> tuple[list[Row], Row]:
+    """All comparison rows in the run's order, and the noise floor's object for the summary."""
+    cells: dict[Place, Mapping[str, Any]] = {(row["target"], row["scenario"]): row for row in results}
+    rows: list[Row] = []
+    ratios: dict[int, PairedRatio] = {}
+    for comparison in run.comparisons:
+        for scenario in run.scenarios:
+            if not _planned(run, cells, comparison, scenario):
+                continue
+            for metric in metrics_of(scenario):
+                row = _row(comparison, scenario, metric)
+                try:
+                    ratios[len(rows)] = _ratio(run, cells, comparison, scenario, metric)
+                except UnfairError as error:
+                    row.update(verdict=Verdict.INVALID.value, reason=str(error))
+                rows.append(row)
+    noise = {
+        (row["metric"], row["scenario"]): NoiseFloor(low=ratios[index].low, high=ratios[index].high)
+        for index, row in enumerate(rows)
+        if row["axis"] == NOISE_AXIS and index in ratios
+    }
+    for family in _families(rows, ratios):
+        adjusted = statistics.holm([ratios[index].p_value for index in family])
+        for index, p_value in zip(family, adjusted.tolist(), strict=True):
+            row, measured = rows[index], ratios[index]
+            if row["axis"] == NOISE_AXIS:
+                judged = verdicts.judge_noise(measured)
+            else:
+                floor = floor_for(noise, row["metric"], row["scenario"])
+                judged = verdicts.judge(measured, adjusted_p=p_value, noise=floor)
+                row["noise_ci95"] = [floor.low, floor.high] if floor else None
+            _fill(row, measured, p_value, len(family), judged)
+    return rows, _noise_object(rows, noise)
+
+
+def floor_for(noise: Mapping[Place, NoiseFloor], metric: str, scenario: str) -> NoiseFloor | None:
+    """The A/A interval of that metric in that scenario; where there is none, the widest of the metric."""
+    if (metric, scenario) in noise:
+        return noise[metric, scenario]
+    others = [floor for (name, _), floor in noise.items() if name == metric]
+    return max(others, key=lambda floor: floor.reach, default=None)
+
+
+def _planned(run: Run, cells: Mapping[Place, object], comparison: Comparison, scenario: Scenario) -> bool:
+    """Whether this pair has a row here: one of the two was measured, or one was refused."""
+    pair = (comparison.baseline, comparison.candidate)
+    if any((identifier, scenario.id) in cells for identifier in pair):
+        return True
+    return any(refusal.target in pair for refusal in run.refusals)
+
+
+def _row(comparison: Comparison, scenario: Scenario, metric: str) -> Row:
+    return {
+        "baseline": comparison.baseline,
+        "candidate": comparison.candidate,
+        "axis": comparison.axis,
+        "endpoint": scenario.endpoint,
+        "scenario": scenario.id,
+        "users": scenario.users,
+        "metric": metric,
+        "ratio": None,
+        "ci95": None,
+        "p_value": None,
+        "p_adjusted": None,
+        "family_size": None,
+        "blocks": 0,
+        "margin": None,
+        "noise_ci95": None,
+        "blocks_needed": None,
+        "verdict": None,
+        "reason": None,
+    }
+
+
+def _fill(row: Row, measured: PairedRatio, p_value: float, family: int, judged: Judgement) -> None:
+    row.update(
+        ratio=measured.ratio,
+        ci95=[measured.low, measured.high],
+        p_value=measured.p_value,
+        p_adjusted=p_value,
+        family_size=family,
+        blocks=measured.blocks,
+        margin=judged.margin,
+        blocks_needed=judged.blocks_needed,
+        verdict=judged.verdict.value,
+        reason=judged.reason,
+    )
+
+
+def _families(rows: Sequence[Row], ratios: Iterable[int]) -> list[list[int]]:
+    families: dict[str, list[int]] = {}
+    for index in ratios:
+        families.setdefault(rows[index]["axis"], []).append(index)
+    return list(families.values())
+
+
+def _ratio(
+    run: Run,
+    cells: Mapping[Place, Mapping[str, Any]],
+    comparison: Comparison,
+    scenario: Scenario,
+    metric: str,
+) -> PairedRatio:
+    """The paired ratio of one comparison. Raises UnfairError with the reason that is published."""
+    first, second = run.target(comparison.baseline), run.target(comparison.candidate)
+    if first is None or second is None:
+        missing = comparison.baseline if first is None else comparison.candidate
+        raise UnfairError(f"{missing} is not among the run's targets")
+    unequal = treatment.differences(run, first, second, comparison.axis)
+    if unequal:
+        raise UnfairError(f"not treated equally: {'; '.join(unequal)}")
+    sides = [_blocks(run, cells, identifier, scenario.id, metric) for identifier in (first.id, second.id)]
+    paired = sorted(sides[0].keys() & sides[1].keys())
+    if len(paired) < 2:
+        counted = "no block" if not paired else "one block only"
+        raise UnfairError(f"{counted} has valid figures of both; a verdict needs at least two")
+    tried = {
+        trial.block for trial in run.trials if trial.scenario == scenario.id and trial.target in (first.id, second.id)
+    }
+    if 2 * len(paired) < len(tried):
+        raise UnfairError(f"only {len(paired)} of {len(tried)} blocks have valid figures of both")
+    try:
+        return statistics.paired_ratio(
+            [sides[0][block] for block in paired],
+            [sides[1][block] for block in paired],
+            lower_is_better=metric == LATENCY_P50,
+            seed=run.seed,
+        )
+    except statistics.NoVariationError as error:
+        raise UnfairError(str(error)) from error
+
+
+def _blocks(
+    run: Run, cells: Mapping[Place, Mapping[str, Any]], target: str, scenario: str, metric: str
+) -> dict[int, float]:
+    """A target's figure by block. Raises UnfairError where there is none at all."""
+    cell = cells.get((target, scenario))
+    figure = BLOCK_FIGURE[metric]
+    values = {
+        entry["block"]: float(entry[figure]) for entry in (cell["blocks"] if cell else ()) if entry[figure] is not None
+    }
+    if values:
+        return values
+    refusal = next((one for one in run.refusals if one.target == target), None)
+    if refusal:
+        raise UnfairError(f"{target} was not measured: {refusal.reason}")
+    why = f": {cell['reason']}" if cell and cell["reason"] else ""
+    raise UnfairError(f"{target} has no valid trial here{why}")
+
+
+def _noise_object(rows: Sequence[Row], noise: Mapping[Place, NoiseFloor]) -> Row:
+    """The widest A/A interval of the throughput, its reach, and the interval of every scenario."""
+    own = [row for row in rows if row["axis"] == NOISE_AXIS]
+    floors = [floor for (metric, _), floor in noise.items() if metric == THROUGHPUT]
+    widest = max(floors, key=lambda floor: floor.reach, default=None)
+    return {
+        "ratio_ci95": [widest.low, widest.high] if widest else None,
+        "reach": widest.reach if widest else None,
+        "pair": [own[0]["baseline"], own[0]["candidate"]] if own else None,
+        "by_scenario": [
+            {name: row[name] for name in ("scenario", "metric", "ratio", "ci95", "verdict", "reason")} for row in own
+        ],
+    }

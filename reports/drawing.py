@@ -1,0 +1,176 @@
+"""What all plots share: one colour a target, neutral ink, and SVG that reads on light and on dark paper.
+
+Colours are those of Okabe and Ito 2008, "Color Universal Design", that keep a contrast of 3 : 1 on both papers;
+the execution mode is told by the line, so that no reading rests on colour alone. Importing this imports
+matplotlib.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+Row = Mapping[str, Any]
+
+# A colour that no plot uses otherwise: it becomes `currentColor`, the ink of the page that shows the plot.
+INK = "#010203"
+QUIET = "#808080"
+COLOURS: Mapping[str, str] = {
+    "flask": "#0b7fc0",
+    "bottle": "#d55e00",
+    "wsgi": "#808080",
+    "flask-native": "#3fa0d8",
+    "bottle-native": "#d98a00",
+}
+SPARE = ("#009e73", "#c26d9e", "#8a7fd0", "#9a8a2f")
+MARKERS: Mapping[str, str] = {"gunicorn": "o", "waitress": "s", "granian": "D", "dev": "v"}
+WIDTH_IN = 9.4
+
+# Typed loosely: matplotlib lists every name of its settings in the type that it asks for.
+SETTINGS: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "titrate",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": QUIET,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.size": 0,
+    "grid.color": QUIET,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+}
+NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+# Alone in a browser or in a README the plot is its own page, and takes the reader's ink by itself.
+ALONE = (
+    "<style>:root{color:#1b1d21;font-family:system-ui,'Segoe UI',Helvetica,Arial,sans-serif}"
+    "@media (prefers-color-scheme:dark){:root{color:#e4e4df}}</style>"
+)
+
+
+def style() -> AbstractContextManager[None]:
+    """The settings that every plot is drawn and written under: text made outside would be black on dark paper."""
+    return mpl.rc_context(SETTINGS)
+
+
+def figure(rows: int, columns: int, *, height_in: float, **options: Any) -> tuple[Figure, list[list[Axes]]]:
+    """A transparent figure of the report's width, and its axes as rows of columns."""
+    drawn = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+    drawn.patch.set_alpha(0)
+    grid = drawn.subplots(rows, columns, squeeze=False, **options)
+    for axes in grid.flat:
+        axes.patch.set_alpha(0)
+        axes.set_axisbelow(True)
+    return drawn, [list(line) for line in grid]
+
+
+def heading(axes: Axes, text: str) -> None:
+    """A panel's title, in bold over its left edge."""
+    axes.set_title(text, loc="left", fontsize=9.5, fontweight="bold")
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Ticks as plain numbers, never as powers, and no smaller ticks between them."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "\u2212")))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def colour(target: Row, targets: Sequence[Row]) -> str:
+    """The colour of a target: its framework's; a foreign server has one of its own."""
+    name = target.get("framework") or target["id"]
+    if name in COLOURS:
+        return COLOURS[name]
+    others = list(
+        dict.fromkeys(
+            other
+            for one in targets
+            if (other := one.get("framework") or one["id"]) not in COLOURS and not one.get("twin_of")
+        )
+    )
+    return SPARE[others.index(name) % len(SPARE)] if name in others else QUIET
+
+
+def marker(target: Row) -> str:
+    """The marker of a target: its server's."""
+    return MARKERS.get(target.get("server") or "", "o")
+
+
+def spread(positions: Sequence[float], gap: float) -> list[float]:
+    """The positions moved as little as makes neighbours `gap` apart, in the order given."""
+    order = sorted(range(len(positions)), key=lambda index: positions[index])
+    groups: list[list[int]] = []
+    centres: list[float] = []
+    for index in order:
+        groups.append([index])
+        centres.append(positions[index])
+        # Two groups that touch become one around their common mean, and may then touch the one below.
+        while len(groups) > 1 and centres[-1] - centres[-2] < gap * (len(groups[-1]) + len(groups[-2])) / 2:
+            merged = groups[-2] + groups[-1]
+            groups[-2:] = [merged]
+            centres[-2:] = [sum(positions[one] for one in merged) / len(merged)]
+    moved = list(positions)
+    for group, centre in zip(groups, centres, strict=True):
+        for place, index in enumerate(group):
+            moved[index] = centre + gap * (place - (len(group) - 1) / 2)
+    return moved
+
+
+def svg(drawn: Figure, name: str, title: str, alt: str) -> str:
+    """The figure as one SVG element for a page: named, described, in the page's ink, with ids of its own."""
+    buffer = io.StringIO()
+    with style():
+        drawn.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = text.replace(INK, "currentColor")
+    # Sizes stay; the family is the page's, whose letters are no wider than those that were measured.
+    text = re.sub(r"font: ([^;\"]*?)px [^;\"]*", _font, text)
+    used = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", text))
+    text = re.sub(r" id=\"([^\"]+)\"", lambda found: _own_id(found, used, name), text)
+    text = re.sub(r"(url\(#|href=\"#)", rf"\g<1>{name}-", text)
+    head, body = text.split(">", 1)
+    view = re.search(r'viewBox="([^"]+)"', head)
+    if view is None:
+        raise ValueError("matplotlib wrote an SVG without a viewBox")
+    return (
+        f'<svg viewBox="{view[1]}" role="img" aria-labelledby="{name}-title {name}-desc">'
+        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(alt)}</desc>{body}'
+    )
+
+
+def alone(inline: str) -> str:
+    """The same SVG as a file: with the namespaces that a page implies, and its own ink for light and dark."""
+    head, body = inline.split(">", 1)
+    head = head.replace("<svg", f"<svg {NAMESPACES}", 1)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{head}>{ALONE}{body}'
+
+
+def _font(found: re.Match[str]) -> str:
+    before = found[1].rsplit(" ", 1)
+    weight = "font-weight:600;" if "bold" in found[1] or "700" in found[1] else ""
+    return f"{weight}font-size:{before[-1]}px"
+
+
+def _own_id(found: re.Match[str], used: set[str], name: str) -> str:
+    return f' id="{name}-{found[1]}"' if found[1] in used else ""

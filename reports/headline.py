@@ -1,0 +1,133 @@
+"""The answer in one sentence, by rule from the comparisons: decided or open, it says so with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports import wording
+
+Row = Mapping[str, Any]
+# The question first, then what may decide more than it does.
+QUESTIONS = ("framework", "mode", "server", "device", "native", "floor")
+MOST_CLAUSES = 2
+
+
+def headline(summary: Mapping[str, Any]) -> str:
+    """The answer for an engineer who reads one sentence of the whole report."""
+    pairs = leading_pairs(summary["comparisons"], summary["targets"])
+    opening = _opening(summary)
+    if not pairs:
+        return opening + _without_comparison(summary)
+    targets = {target["id"]: target for target in summary["targets"]}
+    clauses = []
+    for index, rows in enumerate(pairs[:MOST_CLAUSES]):
+        subject = targets[rows[0]["candidate"]]
+        said = _clause(rows, targets)
+        if index == 0:
+            users = sorted({row["users"] for row in rows})
+            where = wording.conditions(rows[0]["axis"], subject)
+            loads = f"{' or '.join(map(str, users))} {'user' if users == [1] else 'users'}"
+            here = ", ".join(part for part in (where, loads) if part)
+            said = f"{'On' if summary['complete'] else 'on'} this machine ({here}) {said}"
+        clauses.append(said)
+    return opening + "; ".join(clauses) + "."
+
+
+def leading_pairs(comparisons: Sequence[Row], targets: Sequence[Row]) -> list[list[Row]]:
+    """For every question its leading pair, as one throughput row an endpoint: the one with the most users.
+
+    The leading pair is the one on gunicorn with the compiled model where there is one, else the run's first.
+    """
+    known = {target["id"]: target for target in targets}
+    found = []
+    axes = [*QUESTIONS, *(row["axis"] for row in comparisons if row["axis"] not in (*QUESTIONS, "noise"))]
+    for axis in dict.fromkeys(axes):
+        rows = [row for row in comparisons if row["axis"] == axis and row["metric"] == "throughput"]
+        pairs = list(dict.fromkeys((row["baseline"], row["candidate"]) for row in rows))
+        if not pairs:
+            continue
+        pair = min(pairs, key=lambda one: (_unusual(axis, known.get(one[1], {})), pairs.index(one)))
+        found.append(busiest(rows, pair))
+    return found
+
+
+def busiest(rows: Sequence[Row], pair: tuple[str, str]) -> list[Row]:
+    """One row an endpoint for that pair: the one with the most users."""
+    chosen: dict[str, Row] = {}
+    for row in rows:
+        if (row["baseline"], row["candidate"]) == pair:
+            before = chosen.get(row["endpoint"])
+            if before is None or row["users"] > before["users"]:
+                chosen[row["endpoint"]] = row
+    return list(chosen.values())
+
+
+def _unusual(axis: str, target: Row) -> int:
+    usual = {"server": "gunicorn", "mode": "function", "device": "cpu"}
+    return sum(target.get(part) != value for part, value in usual.items() if part != axis)
+
+
+def _opening(summary: Mapping[str, Any]) -> str:
+    if summary["complete"]:
+        return ""
+    done = len({entry["block"] for row in summary["results"] for entry in row["blocks"]})
+    return f"From a partial run ({done} of {wording.plural(summary['blocks'], 'block')}): "
+
+
+def _without_comparison(summary: Mapping[str, Any]) -> str:
+    measured = [row for row in summary["results"] if row["valid"]]
+    if not measured:
+        return "Nothing was measured, so there is no answer."
+    targets = {target["id"]: target for target in summary["targets"]}
+    best = max(measured, key=lambda row: row["users"])
+    name = wording.part_name("framework", targets[best["target"]])
+    interval = best["throughput_rps"]["ci95"]
+    spread = f" ({wording.number(interval[0])} to {wording.number(interval[1])})" if interval else ""
+    return (
+        f"Nothing was compared: on this machine {name} serves /{best['endpoint']} at "
+        f"{wording.number(best['throughput_rps']['median'])} requests/s{spread} "
+        f"with {wording.plural(best['users'], 'user')}."
+    )
+
+
+def _clause(rows: Sequence[Row], targets: Mapping[str, Row]) -> str:
+    """One question's answer: `Bottle serves /predict 11 % faster than Flask (...) and ...`."""
+    axis = rows[0]["axis"]
+    subject = targets[rows[0]["candidate"]]
+    candidate = wording.part_name(axis, subject)
+    baseline = wording.part_name(axis, targets[rows[0]["baseline"]])
+    if all(row["verdict"] == "invalid" for row in rows):
+        reasons = list(dict.fromkeys(row["reason"] for row in rows))
+        more = f" (and {wording.plural(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
+        return f"there is no verdict on {candidate} against {baseline}: {reasons[0]}{more}"
+    framework = wording.part_name("framework", subject)
+    condition = "" if framework == candidate or not subject.get("framework") else f"with {framework}, "
+    if all(row["verdict"] == "inconclusive" for row in rows):
+        spans = [f"/{row['endpoint']} {wording.interval(row['ratio'], row['ci95'])}" for row in rows]
+        most = max(rows, key=lambda row: row["blocks_needed"] or 0)
+        return f"{condition}{candidate} against {baseline} is undecided ({', '.join(spans)}; {most['reason']})"
+    groups: dict[object, list[Row]] = {}
+    # What is decided comes first. Equal endpoints are told together, under the widest of their margins.
+    for row in sorted(rows, key=lambda row: row["verdict"] in ("inconclusive", "invalid")):
+        groups.setdefault("same" if row["verdict"] == "equivalent" else row["endpoint"], []).append(row)
+    said = []
+    for index, group in enumerate(groups.values()):
+        widest = max(group, key=lambda row: row["margin"] or 0)
+        endpoints = wording.listed([f"/{row['endpoint']}" for row in group])
+        said.append(f"{endpoints} {_phrase(widest, '' if index else baseline)}")
+    return f"{condition}{candidate} serves {wording.listed(said)}"
+
+
+def _phrase(row: Row, baseline: str) -> str:
+    """What became of one endpoint, said after its name; the first one names the baseline."""
+    if row["verdict"] in ("faster", "slower"):
+        return wording.effect(row["ratio"], row["ci95"], baseline)
+    distance = f" from {baseline}" if baseline else ""
+    if row["verdict"] == "equivalent":
+        level = f"as fast as {baseline}" if baseline else "the same"
+        return f"{level} (within {wording.percent(row['margin'])} %)"
+    if row["verdict"] == "inconclusive":
+        span = wording.interval(row["ratio"], row["ci95"])
+        return f"with a difference{distance} still undecided ({span}; {row['reason']})"
+    return f"without a verdict ({row['reason']})"

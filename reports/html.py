@@ -1,0 +1,104 @@
+"""report.html: one self-contained page from a summary and its plots. It asks the network for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports import tables, wording
+from reports.cells import COLUMNS
+from reports.gallery import Plot
+from reports.plots import order
+from reports.treatment import flatten
+
+HERE = Path(__file__).parent
+LONGEST_TEXT = 400
+VERDICT_ORDER = ("right", "wrong", "diverges", "servers_own", "observed", "skipped", "setup_fault", "harness_fault")
+
+
+def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
+    """The whole document."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        number=wording.number,
+        percent=lambda share: "\u2013" if share is None else f"{wording.percent(share)} %",
+        short=_short,
+        title_of_axis=wording.axis_title,
+        change=tables.change,
+        interval=tables.interval,
+        symbol=tables.SYMBOLS.__getitem__,
+        groupby_axis=_by_axis,
+    )
+    targets = {target["id"]: target for target in summary["targets"]}
+    return environment.get_template("template.html.j2").render(
+        summary=summary,
+        style=_inlined("report.css"),
+        script=_inlined("report.js"),
+        plots=plots,
+        svg={name: Markup(plot.svg) for name, plot in plots.items()},  # noqa: S704 - drawn here, its texts escaped
+        other_plots=[name for name in plots if name not in order()],
+        labels={identifier: target["label"] for identifier, target in targets.items()},
+        questions=[tables.question(row, targets) for row in summary["comparisons"]],
+        metrics=tables.METRICS,
+        endpoints=tables.endpoints(summary),
+        verdicts=tables.verdict_table(summary),
+        trust=tables.trust(summary),
+        cost_sentences=tables.cost_sentences(summary),
+        command=tables.command_line(summary),
+        percentile_columns=COLUMNS,
+        case_verdicts=_case_verdicts(summary),
+        equal_settings=[row for row in summary["parity_table"] if row["equal"]],
+        unequal_settings=[row for row in summary["parity_table"] if not row["equal"]],
+        equal_value=_equal_value,
+        machine=_machine(summary["environment"]),
+    )
+
+
+def _by_axis(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Rows under their axes, both in the order given."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["axis"], []).append(row)
+    return list(groups.items())
+
+
+def _inlined(name: str) -> Markup:
+    """A file of this folder as it is, to stand inside the page."""
+    return Markup((HERE / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
+
+
+def _short(value: Any) -> str:
+    """A value as one line of at most 400 characters: an answer may be a page of its own."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}\u2026"
+
+
+def _equal_value(row: Mapping[str, Any]) -> str:
+    """The one value of a setting that is equal for all that tell it."""
+    value = next((one for one in row["values"].values() if one is not None), None)
+    return "not set" if value in (None, "") else _short(value)
+
+
+def _case_verdicts(summary: Mapping[str, Any]) -> list[str]:
+    """The verdicts that some target has, in a fixed order."""
+    present = {name for row in summary["conformance"] for name in row["counts"]}
+    return [name for name in VERDICT_ORDER if name in present] + sorted(present - set(VERDICT_ORDER))
+
+
+def _machine(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The environment as label and value, without the list of packages; what is not known says so."""
+    rows = []
+    for name, value in environment.items():
+        if name == "packages":
+            continue
+        for label, inner in flatten(value, name).items():
+            text = ", ".join(map(str, inner)) if isinstance(inner, list) else inner
+            known = text if text not in (None, "", {}) else "not known" if text != {} else "none"
+            rows.append((label.replace("_", " ").replace(".", " "), str(known)))
+    return rows

@@ -1,0 +1,95 @@
+"""summary.md: the answer, how far to trust it and the figures, for a pull request or a terminal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reports import tables, wording
+from reports.cells import COLUMNS
+
+Row = Mapping[str, Any]
+
+
+def markdown(summary: Row) -> str:
+    """The whole text, ending in a newline."""
+    parts = [
+        "# Which part decides how the model is served?",
+        _text(summary["headline"]),
+        _banner(summary),
+        "## How far to trust it",
+        "\n".join(f"- **{label}.** {_text(text)}" for label, text in tables.trust(summary)),
+        "## Verdicts",
+        _verdicts(summary),
+        "## Figures",
+        _figures(summary),
+        "## Repeat it",
+        f"```\n{tables.command_line(summary)}\n```",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _banner(summary: Row) -> str:
+    if summary["complete"]:
+        return ""
+    reason = _text(summary["partial_reason"])
+    return f"> **This run is partial:** {reason}. Everything below comes from the part that was done."
+
+
+def _verdicts(summary: Row) -> str:
+    """One row a pair, one column an endpoint, each at the most users measured."""
+    rows = []
+    for entry in tables.verdict_table(summary):
+        where = f"{entry['question']} ({entry['conditions']})" if entry["conditions"] else entry["question"]
+        rows.append([where, *(_verdict(cell) for cell in entry["cells"])])
+    if not rows:
+        return "Nothing was compared."
+    return _table(["candidate instead of baseline", *(f"/{name}" for name in tables.endpoints(summary))], rows)
+
+
+def _verdict(row: Row | None) -> str:
+    if row is None:
+        return "\u2013"
+    if row["ratio"] is None:
+        return f"{row['verdict']}: {row['reason']}"
+    return f"{row['verdict']} {tables.change(row)} ({tables.interval(row)})"
+
+
+def _figures(summary: Row) -> str:
+    rows = []
+    for row in summary["results"]:
+        figures = row["throughput_rps"]
+        spread = figures["ci95"] if figures else None
+        rate = wording.number(figures["median"] if figures else None)
+        if spread:
+            rate += f" ({wording.number(spread[0])} to {wording.number(spread[1])})"
+        latencies = [row["latency_ms"][name] for name in COLUMNS]
+        rows.append(
+            [
+                f"`{row['target']}`",
+                row["scenario"],
+                rate,
+                *(wording.number(entry["median"] if entry else None) for entry in latencies),
+                wording.number(row["cpu_ms_per_request"]),
+                str(row["errors"]),
+            ]
+        )
+    if not rows:
+        return "Nothing was measured."
+    heads = ["target", "scenario", "requests/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "CPU ms", "errors"]
+    return _table(heads, rows)
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Text that does not end its cell either."""
+    return _text(text).replace("|", "\\|")
+
+
+def _text(text: str) -> str:
+    """Text on one line that starts no markup: reasons come from outside."""
+    return " ".join(str(text).split()).replace("<", "&lt;")

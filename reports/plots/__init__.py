@@ -1,0 +1,8 @@
+"""The report's plots, one a file: `TITLE`, `NOTE`, `draw(summary, run)` and `ALT(summary)`; found by listing."""
+
+from __future__ import annotations
+
+
+def order() -> tuple[str, ...]:
+    """The plots that have a place of their own in the page; any other follows them."""
+    return ("throughput", "latency", "framework_cost", "modes", "ratios")

@@ -1,0 +1,85 @@
+"""Latency percentiles: p50, p90 and p99 of every target, at the most users of each endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from reports import drawing, wording
+from reports.records import Run
+from reports.tables import endpoints
+
+TITLE = "Latency percentiles"
+NOTE = (
+    "Service time, from sent to answered. Full dot: p50 with its 95 % interval; ring: p90; bar: p99. "
+    "A percentile without enough samples is not drawn."
+)
+ROW_IN = 0.27
+
+
+def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+    """The median latencies at the busiest scenario of every endpoint, in words."""
+    said = []
+    for endpoint, users in _busiest(summary).items():
+        medians = [
+            f"{row['target']} {wording.number(row['latency_ms']['p50']['median'])} ms"
+            for row in summary["results"]
+            if (row["endpoint"], row["users"]) == (endpoint, users) and row["latency_ms"]["p50"]
+        ]
+        said.append(f"/{endpoint} with {users} users, medians: {', '.join(medians)}")
+    return f"Service time percentiles. {'; '.join(said)}."
+
+
+def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+    """The figure; None where no latency was measured."""
+    busiest = _busiest(summary)
+    rows = [row for row in summary["results"] if row["latency_ms"]["p50"]]
+    targets = [
+        target
+        for target in summary["targets"]
+        if not target["twin_of"] and any(row["target"] == target["id"] for row in rows)
+    ]
+    columns = [name for name in endpoints(summary) if name in busiest]
+    if not targets or not columns:
+        return None
+    figure, grid = drawing.figure(1, len(columns), height_in=ROW_IN * len(targets) + 0.95, sharey=True)
+    for axes, endpoint in zip(grid[0], columns, strict=True):
+        for place, target in enumerate(targets):
+            for row in rows:
+                if (row["target"], row["endpoint"], row["users"]) == (target["id"], endpoint, busiest[endpoint]):
+                    _line(axes, place, row["latency_ms"], drawing.colour(target, summary["targets"]))
+        drawing.heading(axes, f"/{endpoint}, {wording.plural(busiest[endpoint], 'user')}")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        drawing.plain_numbers(axes.xaxis)
+        axes.set_xlabel("ms")
+        axes.grid(axis="x")
+    grid[0][0].set_yticks(range(len(targets)), [target["label"] for target in targets])
+    grid[0][0].set_ylim(len(targets) - 0.4, -0.6)
+    return figure
+
+
+def _busiest(summary: Mapping[str, Any]) -> dict[str, int]:
+    """The most users at which each endpoint has a median."""
+    found: dict[str, int] = {}
+    for row in summary["results"]:
+        if row["latency_ms"]["p50"]:
+            found[row["endpoint"]] = max(found.get(row["endpoint"], 0), row["users"])
+    return found
+
+
+def _line(axes: Axes, place: int, latencies: Mapping[str, Any], colour: str) -> None:
+    known = [latencies[name]["median"] for name in ("p50", "p90", "p99") if latencies[name]]
+    axes.plot([known[0], known[-1]], [place, place], color=colour, linewidth=1, alpha=0.55)
+    median = latencies["p50"]
+    if median["ci95"]:
+        axes.plot(median["ci95"], [place, place], color=colour, linewidth=4, alpha=0.4, solid_capstyle="butt")
+    axes.plot(median["median"], place, "o", color=colour, markersize=5)
+    if latencies["p90"]:
+        axes.plot(latencies["p90"]["median"], place, "o", markerfacecolor="none", color=colour, markersize=4.5)
+    if latencies["p99"]:
+        axes.plot(latencies["p99"]["median"], place, "|", color=colour, markersize=8, markeredgewidth=1.4)

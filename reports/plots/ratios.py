@@ -1,0 +1,106 @@
+"""Every compared pair's ratio with its interval, against what the same code did against itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import NullLocator
+
+from reports import drawing, tables, wording
+from reports.records import Run
+
+TITLE = "Ratios against the noise floor"
+NOTE = (
+    "Throughput of the candidate over the baseline at the most users, with its 95 % interval; above 1 the candidate is "
+    "faster. Grey: the same code against itself. Full dot: faster or slower; ring: equivalent; cross: undecided."
+)
+ROW_IN = 0.22
+# Distances between ticks, of which the smallest that leaves room is taken; 1 is always one of them.
+STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+MOST_TICKS = 7
+SHAPES = {"faster": "o", "slower": "o", "equivalent": "o", "inconclusive": "x"}
+
+
+def _panels(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
+    """For every axis, its labelled rows that have a ratio."""
+    targets = {target["id"]: target for target in summary["targets"]}
+    parts = wording.varying(summary["targets"])
+    panels: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for entry in tables.verdict_table(summary):
+        for row in entry["cells"]:
+            if row and row["ratio"] is not None:
+                over = wording.fraction(row["axis"], targets[row["baseline"]], targets[row["candidate"]], parts)
+                panels.setdefault(entry["axis"], []).append((f"{over}, /{row['endpoint']}", row))
+    return panels
+
+
+def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+    """Every ratio and verdict, in words."""
+    said = [
+        f"{label}: {tables.change(row)}, {row['verdict']}" for rows in _panels(summary).values() for label, row in rows
+    ]
+    return f"Ratios with 95 % intervals. {'; '.join(said)}."
+
+
+def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+    """The figure; None where there is no ratio."""
+    panels = _panels(summary)
+    if not panels:
+        return None
+    targets = {target["id"]: target for target in summary["targets"]}
+    heights = [len(rows) + 1.6 for rows in panels.values()]
+    figure, grid = drawing.figure(len(panels), 1, height_in=ROW_IN * sum(heights) + 0.5, height_ratios=heights)
+    for line, (axis, rows) in zip(grid, panels.items(), strict=True):
+        axes = line[0]
+        for place, (_, row) in enumerate(rows):
+            _row(axes, place, row, drawing.colour(targets[row["candidate"]], summary["targets"]))
+        axes.axvline(1, color=drawing.INK, linewidth=0.8)
+        drawing.heading(axes, wording.axis_title(axis))
+        axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        _scale(axes, [row for _, row in rows])
+    return figure
+
+
+def _row(axes: Axes, place: int, row: Mapping[str, Any], colour: str) -> None:
+    if row["noise_ci95"]:
+        low, high = row["noise_ci95"]
+        axes.add_patch(Rectangle((low, place - 0.5), high - low, 1, color=drawing.QUIET, alpha=0.28, linewidth=0))
+    axes.plot(row["ci95"], [place, place], color=colour, linewidth=1.6)
+    hollow = row["verdict"] == "equivalent"
+    axes.plot(
+        row["ratio"],
+        place,
+        SHAPES.get(row["verdict"], "x"),
+        color=colour,
+        markersize=5,
+        markerfacecolor="none" if hollow else colour,
+    )
+    axes.annotate(
+        f"{tables.change(row)}  {row['verdict']}",
+        (1, place),
+        xycoords=("axes fraction", "data"),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8,
+    )
+
+
+def _scale(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A logarithmic axis with plain numbers that leaves 1 in sight."""
+    ends = [end for row in rows for end in (*row["ci95"], *(row["noise_ci95"] or ()))]
+    low, high = min(*ends, 0.97), max(*ends, 1.03)
+    axes.set_xscale("log")
+    axes.set_xlim(low * 0.99, high * 1.01)
+    step = next((one for one in STEPS if (high - low) / one <= MOST_TICKS), STEPS[-1])
+    ticks = [1 + step * place for place in range(-MOST_TICKS, MOST_TICKS + 1)]
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks([tick for tick in ticks if low * 0.99 <= tick <= high * 1.01])
+    drawing.plain_numbers(axes.xaxis)
+    axes.grid(axis="x")

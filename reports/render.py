@@ -1,0 +1,44 @@
+"""From a run folder to its report: summary.json, summary.md, plots/*.svg and report.html, from what it holds alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from reports.journal import read_run
+
+
+def render(run_dir: Path) -> Path:
+    """Draw the report of `run_dir` again and return report.html's path.
+
+    Every file appears whole or not at all. Raises JournalError where the folder holds no readable journal.
+    """
+    # SciPy, Jinja2 and matplotlib are loaded only where a report is drawn.
+    from reports import drawing, gallery  # noqa: PLC0415
+    from reports.html import page  # noqa: PLC0415
+    from reports.markdown import markdown  # noqa: PLC0415
+    from reports.summary import summarise  # noqa: PLC0415
+
+    run = read_run(run_dir)
+    summary = summarise(run)
+    plots = gallery.draw_all(summary, run)
+    _write(run_dir / "summary.json", json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    _write(run_dir / "summary.md", markdown(summary))
+    folder = run_dir / "plots"
+    folder.mkdir(exist_ok=True)
+    for name in gallery.names():
+        path = folder / f"{name}.svg"
+        if name in plots:
+            _write(path, drawing.alone(plots[name].svg))
+        else:
+            # A plot of an earlier drawing that has no data now would tell of another run.
+            path.unlink(missing_ok=True)
+    report = run_dir / "report.html"
+    _write(report, page(summary, plots))
+    return report
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,111 @@
+"""The nanosecond samples of a trial, and percentiles pooled over blocks with their intervals.
+
+Only steady samples without an error are latencies: the first round of a slice, its drain and every failed
+request are left out.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reports import statistics
+
+Nanoseconds = npt.NDArray[np.int64]
+
+STEADY = 1
+NO_ERROR = 0
+# Enough for an interval's ends where blocks are too many to enumerate; more would only cost time.
+RESAMPLES = 1_000
+EXACT_UP_TO = 5
+# An end of an interval is located to 0.02 %, far below what it moves by from run to run.
+RESOLUTION = 2e-4
+
+
+class SamplesError(ValueError):
+    """A sample file is missing or is not one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latencies:
+    """The steady latencies of one trial, sorted: service from sent to done, response from due to done."""
+
+    service_ns: Nanoseconds
+    response_ns: Nanoseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PooledPercentile:
+    """A percentile over all blocks' samples together; its interval is None for a single block."""
+
+    value_ns: float
+    low_ns: float | None
+    high_ns: float | None
+
+
+def read(path: Path) -> Latencies:
+    """The steady, error-free latencies of one trial's file. Raises SamplesError."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            kept = (arrays["phase"] == STEADY) & (arrays["error"] == NO_ERROR)
+            done = arrays["done_ns"][kept]
+            service, response = done - arrays["sent_ns"][kept], done - arrays["due_ns"][kept]
+    except (OSError, KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        raise SamplesError(f"{path.name}: {error}") from error
+    if (service < 0).any() or (response < 0).any():
+        raise SamplesError(f"{path.name}: an answer came before its request")
+    return Latencies(service_ns=np.sort(service), response_ns=np.sort(response))
+
+
+def quantile_ns(ordered: Nanoseconds, quantile: float) -> int:
+    """The nearest-rank quantile of sorted samples: the smallest with at least that share at or below it."""
+    rank = max(1, int(np.ceil(quantile * ordered.size)))
+    return int(ordered[rank - 1])
+
+
+def pooled_percentile(blocks: Sequence[Nanoseconds], quantile: float, seed: int = 0) -> PooledPercentile:
+    """The quantile of all blocks' sorted samples together, with a 95 % interval over resampled blocks."""
+    filled = [block for block in blocks if block.size]
+    if not filled:
+        raise ValueError("there is no sample")
+    singly = np.array([quantile_ns(block, quantile) for block in filled], dtype=np.float64)
+    once = np.ones((1, len(filled)), dtype=np.int64)
+    value = float(_resampled(filled, once, quantile, singly, resolution=0)[0])
+    if len(filled) < 2 or value <= 0:
+        return PooledPercentile(value_ns=value, low_ns=None, high_ns=None)
+    drawn = statistics.resamples(len(filled), seed, EXACT_UP_TO, RESAMPLES)
+    resampled = _resampled(filled, drawn.counts, quantile, singly, resolution=RESOLUTION)
+    low, high = statistics.bootstrap_interval(np.log(singly), np.log(resampled), drawn)
+    return PooledPercentile(value_ns=value, low_ns=float(np.exp(low)), high_ns=float(np.exp(high)))
+
+
+def _resampled(
+    blocks: Sequence[Nanoseconds],
+    counts: npt.NDArray[np.int64],
+    quantile: float,
+    singly: npt.NDArray[np.float64],
+    resolution: float,
+) -> npt.NDArray[np.float64]:
+    """The pooled quantile of every resample, shape (R,), by bisection between the blocks' own quantiles.
+
+    A pooled quantile lies between the smallest and the largest of its parts, so few steps are needed and no
+    pool is ever built.
+    """
+    sizes = np.array([block.size for block in blocks], dtype=np.int64)
+    ranks = np.maximum(1, np.ceil(quantile * (counts @ sizes)))
+    low = np.full(counts.shape[0], singly.min() - 1)
+    high = np.full(counts.shape[0], singly.max())
+    while (high - low > np.maximum(1, resolution * high)).any():
+        middle = np.floor((low + high) / 2)
+        below = np.zeros(counts.shape[0])
+        for column, block in enumerate(blocks):
+            below += counts[:, column] * np.searchsorted(block, middle, side="right")
+        reached = below >= ranks
+        high = np.where(reached, middle, high)
+        low = np.where(reached, low, middle)
+    return high

@@ -1,0 +1,129 @@
+"""The report's tables and short texts as data, the same for the page and for Markdown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports import wording
+from reports.headline import busiest
+from reports.verdicts import WIDEST_MARGIN
+
+Row = Mapping[str, Any]
+
+SYMBOLS: Mapping[str, str] = {
+    "faster": "\u25b2",
+    "slower": "\u25bc",
+    "equivalent": "=",
+    "inconclusive": "?",
+    "invalid": "\u2715",
+}
+METRICS: Mapping[str, str] = {"throughput": "throughput", "latency_p50": "median latency"}
+
+
+def endpoints(summary: Row) -> list[str]:
+    """The run's endpoints in its order."""
+    return list(dict.fromkeys(scenario["endpoint"] for scenario in summary["scenarios"]))
+
+
+def question(row: Row, targets: Mapping[str, Row]) -> str:
+    """What a comparison asks, e.g. `Bottle instead of Flask`."""
+    first, second = targets.get(row["baseline"]), targets.get(row["candidate"])
+    if first is None or second is None:
+        return f"{row['candidate']} instead of {row['baseline']}"
+    if row["axis"] == "noise":
+        return f"{first['label']} against itself"
+    text = f"{wording.part_name(row['axis'], second)} instead of {wording.part_name(row['axis'], first)}"
+    return text[0].upper() + text[1:]
+
+
+def change(row: Row) -> str:
+    """The size of an effect; a dash without a ratio."""
+    return "\u2013" if row["ratio"] is None else wording.change(row["ratio"])
+
+
+def interval(row: Row) -> str:
+    """The interval of `change`, in the same unit."""
+    return "" if row["ci95"] is None else wording.interval(row["ratio"], row["ci95"])
+
+
+def verdict_table(summary: Row) -> list[dict[str, Any]]:
+    """One row a compared pair, with the busiest throughput comparison of each endpoint; A/A pairs left out.
+
+    `invalid` is the one reason for which a pair has no verdict on any endpoint, else None.
+    """
+    targets = {target["id"]: target for target in summary["targets"]}
+    rows = [row for row in summary["comparisons"] if row["metric"] == "throughput" and row["axis"] != "noise"]
+    keys = list(dict.fromkeys((row["axis"], row["baseline"], row["candidate"]) for row in rows))
+    first_axes = ("framework", "mode", "server", "device")
+    keys.sort(key=lambda key: first_axes.index(key[0]) if key[0] in first_axes else len(first_axes))
+    table = []
+    for axis, baseline, candidate in keys:
+        own = [row for row in rows if row["axis"] == axis]
+        chosen = {row["endpoint"]: row for row in busiest(own, (baseline, candidate))}
+        first = next(iter(chosen.values()))
+        reasons = {row["reason"] if row["verdict"] == "invalid" else None for row in chosen.values()}
+        table.append(
+            {
+                "axis": axis,
+                "invalid": reasons.pop() if len(reasons) == 1 else None,
+                "question": question(first, targets),
+                "conditions": wording.conditions(axis, targets.get(candidate, {})),
+                "cells": [chosen.get(endpoint) for endpoint in endpoints(summary)],
+            }
+        )
+    return table
+
+
+def trust(summary: Row) -> list[tuple[str, str]]:
+    """How far the answer may be trusted, as label and sentence: noise, blocks, validity, what was not run."""
+    noise, audit = summary["noise_floor"], summary["audit"]
+    lines = []
+    if noise["ratio_ci95"]:
+        low, high = noise["ratio_ci95"]
+        text = (
+            f"The same code against itself came out between {wording.signed_change(low)} and "
+            f"{wording.signed_change(high)}. No smaller difference is called one."
+        )
+        if noise["reach"] > WIDEST_MARGIN:
+            text += " This machine is noisy: run it again when nothing else works on it."
+        lines.append(("Noise floor (A/A)", text))
+    else:
+        lines.append(
+            (
+                "Noise floor (A/A)",
+                "Not known: no target was measured against itself, so nothing is called faster or slower.",
+            )
+        )
+    done = len({entry["block"] for row in summary["results"] for entry in row["blocks"]})
+    counted = f"{done} of {wording.plural(summary['blocks'], 'block')}, each with fresh processes."
+    unit = "Intervals are 95 % over blocks; p-values are corrected by Holm for each question."
+    lines.append(("Blocks", f"{counted} {unit}"))
+    if audit["invalid"]:
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in audit["invalid_reasons"].items())
+        lines.append(("Validity", f"{audit['invalid']} of {audit['trials']} trials left out: {reasons}."))
+    else:
+        failed = f"{audit['errors']} of {audit['requests']} requests failed."
+        lines.append(("Validity", f"All {audit['trials']} trials are valid. {failed}"))
+    absent = [f"{entry.get('what')}: {entry.get('reason')}" for entry in summary["not_run"]]
+    absent += [f"{entry['target']}: refused, {entry['reason']}" for entry in summary["refused"]]
+    lines.append(("Not run", "; ".join(absent) + "." if absent else "Nothing was left out."))
+    return lines
+
+
+def cost_sentences(summary: Row) -> list[str]:
+    """Where the choice stops to matter: one sentence for each two frameworks that differ in added latency."""
+    labels = {target["id"]: target["label"] for target in summary["targets"]}
+    sentences = []
+    for row in summary["break_evens"]:
+        more = (
+            f"{labels[row['slow']]} adds {wording.number(row['difference_us'])} \u00b5s more than {labels[row['fast']]}"
+        )
+        most = f"{wording.percent(row['share'])} % of any request over {wording.number(row['request_ms'])} ms"
+        sentences.append(f"On /{row['endpoint']}, {more}: less than {most}.")
+    return sentences
+
+
+def command_line(summary: Row) -> str:
+    """The command that repeats the run."""
+    return " ".join(summary["command"])

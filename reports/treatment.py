@@ -1,0 +1,84 @@
+"""Equal treatment: whether two targets differ in the compared part and in nothing else.
+
+The rows are every recorded setting, the parts of the target's name among them, and those facts of the started
+process that no part may change: the interpreter, TensorFlow, NumPy, Pillow and the models' digests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reports.records import Run, Target
+
+# An axis that is not listed allows exactly the setting of its own name.
+ALLOWED: Mapping[str, frozenset[str]] = {
+    "framework": frozenset({"framework"}),
+    "floor": frozenset({"framework"}),
+    "native": frozenset({"framework"}),
+    "noise": frozenset(),
+}
+PARTS = ("framework", "server", "mode", "device")
+SHARED_VERSIONS = ("python", "tensorflow", "numpy", "pillow")
+
+
+def flatten(value: Any, name: str) -> dict[str, Any]:
+    """Nested objects as one level of dotted names; arrays stay values."""
+    if isinstance(value, Mapping) and value:
+        return {key: inner for part in value for key, inner in flatten(value[part], f"{name}.{part}").items()}
+    return {name: value}
+
+
+def settings_of(run: Run, target: Target) -> dict[str, Any]:
+    """Every recorded setting of a target by its dotted name."""
+    found: dict[str, Any] = {part: getattr(target, part) for part in PARTS}
+    for name, value in target.settings.items():
+        found.update(flatten(value, str(name)))
+    metadata = next((launch.metadata for launch in run.launches if launch.target == target.id), {})
+    versions = metadata.get("versions")
+    if isinstance(versions, Mapping):
+        for name in SHARED_VERSIONS:
+            if name in versions:
+                found[f"versions.{name}"] = versions[name]
+    models = metadata.get("models")
+    if isinstance(models, Mapping):
+        for name, model in models.items():
+            digest = model.get("sha256", model.get("digest")) if isinstance(model, Mapping) else model
+            if isinstance(digest, str):
+                found[f"models.{name}"] = digest
+    return found
+
+
+def differences(run: Run, first: Target, second: Target, axis: str) -> list[str]:
+    """What differs between two targets besides the compared part, one text each; empty where it is fair."""
+    left, right = settings_of(run, first), settings_of(run, second)
+    allowed = ALLOWED.get(axis, frozenset({axis}))
+    # Facts of a started process are compared where both told them: a native target has no /metadata.
+    told = {name for name in left.keys() ^ right.keys() if _fact(name)}
+    names = [*left, *(name for name in right if name not in left)]
+    return [
+        f"{name} is {_show(left.get(name))} against {_show(right.get(name))}"
+        for name in names
+        if name not in allowed and name not in told and left.get(name) != right.get(name)
+    ]
+
+
+def _fact(name: str) -> bool:
+    """Whether the started process tells this of itself; a native target tells nothing."""
+    return name.startswith(("versions.", "models."))
+
+
+def _show(value: Any) -> str:
+    return "not set" if value is None else str(value)
+
+
+def table(run: Run, targets: Iterable[Target]) -> list[dict[str, Any]]:
+    """The parity table: a row a setting, with its value for every target and whether all that tell it agree."""
+    columns = {target.id: settings_of(run, target) for target in targets}
+    names = list(dict.fromkeys(name for settings in columns.values() for name in settings))
+    rows = []
+    for name in names:
+        values = {identifier: settings.get(name) for identifier, settings in columns.items()}
+        told = [values[one] for one in values if not (_fact(name) and values[one] is None)]
+        rows.append({"setting": name, "values": values, "equal": all(value == told[0] for value in told)})
+    return rows

@@ -1,0 +1,156 @@
+"""How targets, endpoints and figures are said: one place, so that text, tables and plots agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+PARTS = ("framework", "server", "mode", "device")
+FRAMEWORK_NAMES: Mapping[str, str] = {
+    "flask": "Flask",
+    "bottle": "Bottle",
+    "wsgi": "bare WSGI",
+    "flask-native": "Flask as it comes",
+    "bottle-native": "Bottle as it comes",
+}
+MODE_NAMES: Mapping[str, str] = {
+    "eager": "eager execution",
+    "function": "the compiled model",
+    "frozen": "the frozen graph",
+    "xla": "XLA",
+    "lite": "LiteRT",
+}
+AXIS_TITLES: Mapping[str, str] = {
+    "framework": "Framework",
+    "floor": "Framework against bare WSGI",
+    "mode": "Execution mode",
+    "server": "WSGI server",
+    "device": "Device",
+    "native": "As the article writes it",
+    "noise": "A/A: the same code twice",
+}
+# A ratio this far from 1 reads better as a factor than as a percentage.
+FACTOR_FROM = 1.5
+
+
+def axis_title(axis: str) -> str:
+    """The heading of an axis."""
+    return AXIS_TITLES.get(axis, axis.capitalize())
+
+
+def part_name(axis: str, target: Mapping[str, Any]) -> str:
+    """What a target is called where `axis` is what differs."""
+    if axis in ("framework", "floor", "native") and target.get("framework"):
+        return FRAMEWORK_NAMES.get(target["framework"], target["framework"])
+    if axis == "mode" and target.get("mode"):
+        return MODE_NAMES.get(target["mode"], target["mode"])
+    return str(target.get(axis) or target["id"])
+
+
+def conditions(axis: str, target: Mapping[str, Any]) -> str:
+    """The parts that a comparison keeps equal, e.g. `gunicorn, function, cpu`; empty for a foreign server."""
+    varied = "framework" if axis in ("framework", "floor", "native") else axis
+    return ", ".join(str(target[part]) for part in PARTS if part != varied and target.get(part))
+
+
+def varying(targets: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Those parts in which the run's targets differ."""
+    return [part for part in PARTS if len({target.get(part) for target in targets}) > 1]
+
+
+def fraction(axis: str, baseline: Mapping[str, Any], candidate: Mapping[str, Any], parts: Sequence[str]) -> str:
+    """A comparison as `candidate / baseline` by the compared part, with the other `parts` of the candidate behind."""
+    varied = "framework" if axis in ("framework", "floor", "native") else axis
+    over = f"{candidate.get(varied) or candidate['id']} / {baseline.get(varied) or baseline['id']}"
+    return ", ".join([over, *(str(candidate[part]) for part in parts if part != varied and candidate.get(part))])
+
+
+def labels(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """A short name for every target: its framework, and those parts in which the run's targets differ."""
+    kept = ["framework", *(part for part in varying(targets) if part != "framework")]
+    found = {}
+    for target in targets:
+        if not target.get("framework"):
+            found[target["id"]] = target["id"]
+            continue
+        parts = [target[part] for part in kept if target[part]]
+        found[target["id"]] = " ".join(parts) + (" (again)" if target.get("twin_of") else "")
+    return found
+
+
+def number(value: float | None) -> str:
+    """Three significant digits at least, thin spaces between thousands, and a dash where there is none."""
+    if value is None:
+        return "\u2013"
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}".replace(",", "\u202f").replace("-", "\u2212")
+
+
+def whole(value: float) -> str:
+    """A value without decimals, with a true minus sign."""
+    return (
+        f"{value:,.0f}".replace(",", "\u202f")
+        .replace("-", "\u2212")
+        .removeprefix("\u2212" if -0.5 <= value < 0 else "")
+    )
+
+
+def percent(share: float) -> str:
+    """A share without its sign: one decimal below 10 %, none above."""
+    value = abs(share) * 100
+    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"
+
+
+def factor(ratio: float) -> str:
+    """A ratio as a factor, e.g. `2.1`."""
+    return f"{ratio:.2f}" if ratio < 1 else f"{ratio:.1f}"
+
+
+def effect(ratio: float, interval: Sequence[float], baseline: str = "") -> str:
+    """A decided difference in words: `11 % faster than Flask (10 to 13 %)`, or a factor where it is large."""
+    low, high = interval
+    if _large(ratio):
+        against = f" as {baseline}" if baseline else ""
+        return f"{factor(ratio)}\u00d7 as fast{against} ({factor(low)} to {factor(high)})"
+    against = f" than {baseline}" if baseline else ""
+    if ratio >= 1:
+        return f"{percent(ratio - 1)} % faster{against} ({percent(low - 1)} to {percent(high - 1)} %)"
+    return f"{percent(1 - ratio)} % slower{against} ({percent(1 - high)} to {percent(1 - low)} %)"
+
+
+def signed_change(ratio: float) -> str:
+    """A ratio as a signed change, e.g. `+11 %`; a true minus sign (U+2212), and none on a zero."""
+    if percent(ratio - 1) == "0":
+        return "0 %"
+    sign = "+" if ratio >= 1 else "\u2212"
+    return f"{sign}{percent(ratio - 1)} %"
+
+
+def change(ratio: float) -> str:
+    """The size of an effect: a factor where it is large, else a signed percentage."""
+    return f"{factor(ratio)}\u00d7" if _large(ratio) else signed_change(ratio)
+
+
+def interval(ratio: float, ends: Sequence[float]) -> str:
+    """The interval of `change`, in the unit that the ratio has there."""
+    low, high = ends
+    if _large(ratio):
+        return f"{factor(low)} to {factor(high)}\u00d7"
+    return f"{signed_change(low)} to {signed_change(high)}"
+
+
+def _large(ratio: float) -> bool:
+    return ratio >= FACTOR_FROM or ratio <= 1 / FACTOR_FROM
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 block`, `2 blocks`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,40 @@
+"""The contract under Bottle: its routing, its request cycle, its response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from bottle import Bottle, HTTPResponse, request
+
+from servers.core.gate import REQUEST_KEY, gate
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from servers.core.endpoint import Endpoint
+    from servers.core.reply import Reply
+    from servers.core.service import Service
+
+
+def create_app(service: Service) -> WSGIApplication:
+    """The Bottle application behind the gate."""
+    app = Bottle()
+    for endpoint in service.endpoints:
+        # HEAD comes with GET in Bottle's router.
+        methods = [method for method in endpoint.methods if method != "HEAD"]
+        app.route(endpoint.path, method=methods, callback=_view(service, endpoint))
+    app.error_handler[404] = lambda _error: _respond(service.no_such_path())
+    app.error_handler[405] = lambda _error: _respond(service.no_such_method(request.path))
+    return gate(app)
+
+
+def _view(service: Service, endpoint: Endpoint) -> Callable[[], Any]:
+    def view() -> Any:
+        return _respond(service.answer(endpoint, request.environ[REQUEST_KEY]))
+
+    return view
+
+
+def _respond(reply: Reply) -> Any:
+    return HTTPResponse(reply.body, reply.status, reply.headers)

@@ -1,0 +1,108 @@
+"""`POST /classify`: the article's second example, a CNN on an image that comes in one of five wrappings."""
+
+from __future__ import annotations
+
+import binascii
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from servers.core.endpoint import Endpoint
+from servers.core.forms import multipart_part, urlencoded_field
+from servers.core.images import decode_image
+from servers.core.json_text import parse
+from servers.core.reply import JSON, Reply, invalid_input
+
+if TYPE_CHECKING:
+    from servers.core.request import Request
+    from servers.core.service import Service
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_MULTIPART: Final = "multipart/form-data"
+_RAW: Final = ("image/jpeg", "image/png")
+_ACCEPTS: Final = (JSON, _FORM, *_RAW, _MULTIPART)
+_FIELD: Final = "image"
+
+
+def _handle(service: Service, request: Request) -> Reply:
+    image = decode_image(_image_bytes(request))
+    logits = service.predict("digits_cnn", image[np.newaxis])
+    return Reply(status=200, body=b'{"predicted_class":%d}' % int(np.argmax(logits[0])))
+
+
+def _image_bytes(request: Request) -> bytes:
+    media, body = request.open(_ACCEPTS)
+    if media.essence in _RAW:
+        return body
+    if media.essence == _FORM:
+        return _base64(urlencoded_field(body, _FIELD))
+    if media.essence == _MULTIPART:
+        content, is_file = multipart_part(body, media.parameters.get("boundary", ""), _FIELD)
+        return content if is_file else _base64(content)
+    document = parse(body)
+    if not isinstance(document, dict):
+        raise invalid_input("", "must be an object")
+    if _FIELD not in document:
+        raise invalid_input(f"/{_FIELD}", "is required")
+    text = document[_FIELD]
+    if not isinstance(text, str):
+        raise invalid_input(f"/{_FIELD}", "must be a string")
+    return _base64(text.encode())
+
+
+def _base64(text: bytes) -> bytes:
+    # RFC 4648 section 3.3: characters outside the alphabet must be refused, not skipped.
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except binascii.Error:
+        raise invalid_input(f"/{_FIELD}", "must be base64 in the standard alphabet, padded") from None
+
+
+_STRING_FIELD: Final = {
+    "schema": {
+        "type": "object",
+        "properties": {_FIELD: {"type": "string", "contentEncoding": "base64"}},
+        "required": [_FIELD],
+    }
+}
+
+ENDPOINT: Final = Endpoint(
+    name="classify",
+    method="POST",
+    handle=_handle,
+    accepts=_ACCEPTS,
+    models=("digits_cnn",),
+    operation={
+        "summary": "Classify an image",
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: _STRING_FIELD,
+                _FORM: _STRING_FIELD,
+                _MULTIPART: {
+                    "schema": {
+                        "type": "object",
+                        "properties": {_FIELD: {"type": "string", "format": "binary"}},
+                        "required": [_FIELD],
+                    }
+                },
+                **{media: {"schema": {"type": "string", "format": "binary"}} for media in _RAW},
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "The index of the largest logit",
+                "content": {
+                    JSON: {
+                        "schema": {
+                            "type": "object",
+                            "properties": {"predicted_class": {"type": "integer", "minimum": 0}},
+                            "required": ["predicted_class"],
+                            "additionalProperties": False,
+                        }
+                    }
+                },
+            }
+        },
+    },
+)

@@ -1,0 +1,41 @@
+"""`GET /healthz`: the process lives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from servers.core.endpoint import Endpoint
+from servers.core.reply import JSON, Reply, json_reply
+
+if TYPE_CHECKING:
+    from servers.core.request import Request
+    from servers.core.service import Service
+
+
+def _handle(_service: Service, _request: Request) -> Reply:
+    return json_reply({"status": "alive"})
+
+
+ENDPOINT: Final = Endpoint(
+    name="healthz",
+    method="GET",
+    handle=_handle,
+    operation={
+        "summary": "Liveness",
+        "responses": {
+            "200": {
+                "description": "The process answers",
+                "content": {
+                    JSON: {
+                        "schema": {
+                            "type": "object",
+                            "properties": {"status": {"const": "alive"}},
+                            "required": ["status"],
+                            "additionalProperties": False,
+                        }
+                    }
+                },
+            }
+        },
+    },
+)

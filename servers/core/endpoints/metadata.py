@@ -1,0 +1,46 @@
+"""`GET /metadata`: what exactly is answering here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from servers.core.endpoint import Endpoint
+from servers.core.reply import JSON, Reply, json_reply
+
+if TYPE_CHECKING:
+    from servers.core.request import Request
+    from servers.core.service import Service
+
+
+def _handle(service: Service, _request: Request) -> Reply:
+    return json_reply(service.metadata())
+
+
+ENDPOINT: Final = Endpoint(
+    name="metadata",
+    method="GET",
+    handle=_handle,
+    operation={
+        "summary": "The target's parts, versions, models, device and thread settings",
+        "responses": {
+            "200": {
+                "description": "Metadata of this process",
+                "content": {
+                    JSON: {
+                        "schema": {
+                            "type": "object",
+                            "properties": {
+                                "target": {"type": "string"},
+                                "versions": {"type": "object", "additionalProperties": {"type": "string"}},
+                                "models": {"type": "object"},
+                                "device": {"type": ["string", "null"]},
+                                "threads": {"type": "object"},
+                            },
+                            "required": ["target", "versions", "models", "device", "threads"],
+                        }
+                    }
+                },
+            }
+        },
+    },
+)

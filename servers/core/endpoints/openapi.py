@@ -1,0 +1,30 @@
+"""`GET /openapi.json`: the contract for machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from servers.core.endpoint import Endpoint
+from servers.core.openapi import document
+from servers.core.reply import JSON, Reply, json_reply
+
+if TYPE_CHECKING:
+    from servers.core.request import Request
+    from servers.core.service import Service
+
+
+def _handle(service: Service, _request: Request) -> Reply:
+    return json_reply(document(service.endpoints))
+
+
+ENDPOINT: Final = Endpoint(
+    name="openapi",
+    method="GET",
+    handle=_handle,
+    operation={
+        "summary": "This document",
+        "responses": {
+            "200": {"description": "OpenAPI 3.1", "content": {JSON: {"schema": {"type": "object"}}}},
+        },
+    },
+)

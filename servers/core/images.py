@@ -1,0 +1,61 @@
+"""Bytes of an untrusted JPEG or PNG to the pixels that the model sees.
+
+The order is the defence (Pillow handbook, "Security"): magic bytes, header only, caps on what the header claims,
+and only then the decoder. TensorFlow's own image decoders have no such caps and never see a user's bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from servers.core.reply import ApiError
+
+SIDE: Final = 224
+"""Side of the square that the CNN takes, in pixels."""
+
+MAX_SIDE: Final = 8192
+"""Longest side accepted, in pixels."""
+
+MAX_PIXELS: Final = 32_000_000
+"""Most pixels accepted; decoded as RGB that is 96 MB, the most that one request may make the decoder hold."""
+
+_MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+
+# What Pillow's JPEG and PNG readers raise on damaged input; anything else is a fault of ours and becomes a 500.
+_DAMAGED: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+
+# Pillow's own cap only warns up to twice its value, and `warnings` is not thread-safe; the caps above are stricter
+# and checked on the header, so Pillow's is switched off.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def decode_image(data: bytes) -> NDArray[np.uint8]:
+    """The pixels of one image as the model takes them.
+
+    Returns uint8 [224, 224, 3], RGB, resized with Pillow's bicubic filter (the article's `convert("RGB").resize(...)`).
+    Orientation tags are ignored, alpha is dropped, and of an animation the first frame counts.
+
+    Raises ApiError `invalid_image` where the bytes are not a whole JPEG or PNG, or exceed a cap.
+    """
+    if not data.startswith(_MAGIC):
+        raise _refusal("not a JPEG or PNG image")
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
+            width, height = image.size
+            if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+                raise _refusal(f"over {MAX_SIDE} pixels a side or {MAX_PIXELS} pixels in all")
+            pixels = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    except _DAMAGED as damage:
+        raise _refusal("damaged or truncated image") from damage
+    return np.asarray(pixels, dtype=np.uint8)
+
+
+def _refusal(why: str) -> ApiError:
+    return ApiError(status=400, code="invalid_image", text=f"Invalid image: {why}")

@@ -1,0 +1,73 @@
+"""JSON in, strictly: RFC 8259 without the freedoms that let two parsers read one text differently.
+
+The standard library's parser does the work. It is told to refuse NaN and Infinity (they are no JSON), repeated members
+(RFC 8259 section 4: the outcome is unpredictable), lone surrogates (RFC 7493 section 2.1) and a byte order mark
+(section 8.1), and depth is counted before it recurses.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final, NoReturn
+
+from servers.core.reply import ApiError
+
+MAX_DEPTH: Final = 64
+"""Most arrays and objects that may stand inside one another."""
+
+_STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+
+
+class _RefusedError(ValueError):
+    """A text that the standard parser would let through."""
+
+
+def parse(body: bytes) -> Any:
+    """The value of a JSON text.
+
+    Numbers become floats: the contract knows no other kind, and `int` refuses more than 4300 digits. Raises ApiError
+    `malformed_json`.
+    """
+    try:
+        text = body.decode("utf-8")
+        # One bracket a level at least, so few brackets cannot be deep; most bodies stop here.
+        if text.count("[") + text.count("{") > MAX_DEPTH:
+            _refuse_depth(text)
+        value = _DECODER.decode(text)
+        if "\\u" in text:
+            _refuse_lone_surrogates(value)
+    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise ApiError(status=400, code="malformed_json", text="The body is not acceptable JSON text") from error
+    return value
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(members)
+    if len(value) != len(members):
+        raise _RefusedError("repeated member")
+    return value
+
+
+def _constant(_name: str) -> NoReturn:
+    raise _RefusedError("not a JSON number")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=float)
+
+
+def _refuse_depth(text: str) -> None:
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        first = match[0][0]
+        if first in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _RefusedError("too deep")
+        elif first in "]}":
+            depth -= 1
+
+
+def _refuse_lone_surrogates(value: Any) -> None:
+    # A lone surrogate is a str that UTF-8 cannot hold, so encoding finds it (UnicodeEncodeError is a ValueError).
+    json.dumps(value, ensure_ascii=False).encode("utf-8")

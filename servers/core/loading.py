@@ -1,0 +1,99 @@
+"""From nothing to warm: import TensorFlow, build every model in the target's mode, compare, warm up.
+
+It runs in the process that serves, after any fork: TensorFlow's threads do not survive one (tensorflow#8220).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from servers.core.refusal import RefusedError
+from servers.models.catalog import MODELS
+from servers.models.reference import ATOL, RTOL, reference
+
+if TYPE_CHECKING:
+    from servers.core.mode import Built, Predictor
+    from servers.core.source import Source
+
+_BATCH_SIZES: Final = (1,)
+"""Batch sizes that may be served; each is run before the first request."""
+
+_WARM_RUNS: Final = 20
+_PROBE_ROWS: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What requests are answered from."""
+
+    predictors: dict[str, Predictor]
+    models: dict[str, dict[str, Any]]
+    device: str
+    startup_s: dict[str, float]
+    threads: dict[str, Any]
+    retraces: Callable[[], int]
+
+
+def load(*, mode: str, device: str, folder: Path, intra: int, inter: int) -> Loaded:
+    """Every model of the catalog in `mode`; raises RefusedError where one is wrong or cannot run."""
+    started = time.perf_counter()
+    from servers.core import mode as modes  # noqa: PLC0415 - TensorFlow's import is a measured part of start-up
+    from servers.core.runtime import configure  # noqa: PLC0415
+    from servers.core.source import Source  # noqa: PLC0415
+
+    threads = configure(device=device, intra=intra, inter=inter)
+    imported = time.perf_counter()
+    sources = {name: Source(model=model, folder=folder) for name, model in MODELS.items()}
+    built = {name: modes.build(mode, source) for name, source in sources.items()}
+    loaded = time.perf_counter()
+    errors: dict[str, float] = {}
+    for name, source in sources.items():
+        errors[name] = compare(source, built[name])
+        _warm(source, built[name])
+    warmed = time.perf_counter()
+    devices = {name: one.device() for name, one in built.items()}
+    misplaced = [name for name, where in devices.items() if f"device:{device}:" not in where.lower()]
+    if misplaced:
+        raise RefusedError(f"device {device}: {', '.join(misplaced)} ran on {devices[misplaced[0]]}")
+    traces_when_ready = sum(one.traces() for one in built.values())
+    return Loaded(
+        predictors={name: one.predict for name, one in built.items()},
+        models={
+            name: {"digest": model.digest, "largest_error": errors[name], "rtol": RTOL, "atol": ATOL}
+            for name, model in MODELS.items()
+        },
+        device=devices["digits_cnn"],
+        startup_s={
+            "import_s": round(imported - started, 4),
+            "load_s": round(loaded - imported, 4),
+            "warm_s": round(warmed - loaded, 4),
+        },
+        threads=threads,
+        retraces=lambda: sum(one.traces() for one in built.values()) - traces_when_ready,
+    )
+
+
+def compare(source: Source, built: Built) -> float:
+    """The largest absolute error against the float64 reference; raises RefusedError beyond the tolerance."""
+    probes = source.probes(_PROBE_ROWS)
+    wanted = reference(source.model.name, source.reference_input(probes))
+    # Row by row, as requests come: a kernel for one row is not the kernel for four.
+    answers = np.concatenate([built.predict(probes[i : i + 1]) for i in range(_PROBE_ROWS)]).astype(np.float64)
+    if answers.shape != wanted.shape or not np.allclose(answers, wanted, rtol=RTOL, atol=ATOL):
+        raise RefusedError(
+            f"model {source.model.name} differs from its float64 reference beyond rtol {RTOL} and atol {ATOL}"
+        )
+    return float(np.max(np.abs(answers - wanted)))
+
+
+def _warm(source: Source, built: Built) -> None:
+    for size in _BATCH_SIZES:
+        batch = source.probes(size)
+        for _ in range(_WARM_RUNS):
+            built.predict(batch)

@@ -1,0 +1,1 @@
+"""One execution mode a file, each with `build(source) -> Built`."""

@@ -1,0 +1,71 @@
+"""The OpenAPI 3.1 document, put together from the endpoints and the one error shape."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from servers.core.endpoint import Endpoint
+from servers.core.reply import JSON
+from servers.core.rows import FLOAT32_BOUND
+
+_ERROR_REF: Final = {"$ref": "#/components/responses/Error"}
+_NO_CONTENT: Final = {
+    "description": "The allowed methods",
+    "headers": {"Allow": {"required": True, "schema": {"type": "string"}}},
+}
+
+_COMPONENTS: Final[dict[str, Any]] = {
+    "schemas": {
+        "Error": {
+            "type": "object",
+            "properties": {"code": {"type": "string"}, "error": {"type": "string"}},
+            "required": ["code", "error"],
+            "additionalProperties": False,
+        },
+        "Float32": {
+            "type": "number",
+            "exclusiveMinimum": -FLOAT32_BOUND,
+            "exclusiveMaximum": FLOAT32_BOUND,
+        },
+    },
+    "responses": {
+        "Error": {
+            "description": "The request is refused; `code` says why",
+            "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}},
+        },
+    },
+}
+
+
+def document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
+    """The whole document; true of every answer, errors too."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Titrate inference contract", "version": "1"},
+        "paths": {endpoint.path: _path_item(endpoint) for endpoint in endpoints},
+        "components": _COMPONENTS,
+    }
+
+
+def _path_item(endpoint: Endpoint) -> dict[str, Any]:
+    operation = endpoint.operation | {
+        "operationId": endpoint.name,
+        "responses": endpoint.operation["responses"] | _refusals(endpoint),
+    }
+    item: dict[str, Any] = {
+        endpoint.method.lower(): operation,
+        "options": {"operationId": f"{endpoint.name}_options", "responses": {"204": _NO_CONTENT}},
+    }
+    if endpoint.method == "GET":
+        codes = operation["responses"]
+        item["head"] = {
+            "operationId": f"{endpoint.name}_head",
+            "responses": {code: {"description": "As GET, without a body"} for code in codes},
+        }
+    return item
+
+
+def _refusals(endpoint: Endpoint) -> dict[str, Any]:
+    if endpoint.method == "GET":
+        return {"500": _ERROR_REF}
+    return dict.fromkeys(("400", "413", "415", "500", "503"), _ERROR_REF)

@@ -1,0 +1,76 @@
+"""The core that every adapter holds: endpoints by name, models once warm, and an answer for whatever happens."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from servers.core.endpoints import BY_PATH, ENDPOINTS
+from servers.core.reply import ApiError, Reply, internal, method_not_allowed, not_found, overloaded
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from servers.core.endpoint import Endpoint
+    from servers.core.loading import Loaded
+    from servers.core.request import Request
+
+_RETRY_AFTER_S: Final = 1
+
+_log: Final = logging.getLogger("titrate.core")
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """One process's core. `loaded` stays None until every model is built, compared with its reference and warm."""
+
+    target: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    loaded: Loaded | None = None
+    endpoints: tuple[Endpoint, ...] = ENDPOINTS
+
+    def answer(self, endpoint: Endpoint, request: Request) -> Reply:
+        """The reply of `endpoint`; never raises."""
+        if request.method == "OPTIONS":
+            return Reply(status=204, body=b"", headers=(("Allow", endpoint.allow),))
+        try:
+            return endpoint.handle(self, request)
+        except ApiError as refusal:
+            return refusal.reply()
+        except Exception:  # noqa: BLE001 - as in the gate; here the framework still makes the response
+            request_id = uuid4().hex
+            _log.exception("request %s to %s failed", request_id, endpoint.path)
+            return internal().reply()
+
+    def no_such_path(self) -> Reply:
+        """What the adapter answers where its router finds nothing."""
+        return not_found().reply()
+
+    def no_such_method(self, path: str) -> Reply:
+        """What the adapter answers where its router finds the path but not the method."""
+        return method_not_allowed(BY_PATH[path].allow).reply()
+
+    def predict(self, model: str, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """One model on a batch whose dtype and trailing shape the endpoint has made right; 503 until warm."""
+        return self.require_ready().predictors[model](batch)
+
+    def require_ready(self) -> Loaded:
+        """What was loaded; raises ApiError 503 while it is not."""
+        if self.loaded is None:
+            raise overloaded(_RETRY_AFTER_S)
+        return self.loaded
+
+    def metadata(self) -> dict[str, Any]:
+        """The facts of this process: static ones, and what loading found out."""
+        loaded = self.loaded
+        return {
+            **self.facts,
+            "target": self.target,
+            "device": None if loaded is None else loaded.device,
+            "models": {} if loaded is None else loaded.models,
+            "startup": {} if loaded is None else loaded.startup_s,
+            "retraces": None if loaded is None else loaded.retraces(),
+        }

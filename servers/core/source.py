@@ -1,0 +1,71 @@
+"""A model before any mode has touched it: its Python code, its SavedModel, and what the endpoint hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from servers.models.catalog import Model
+from servers.models.definitions import load
+
+_IMAGE_RANK: Final = 4
+_PIXEL_MAX: Final = 255.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One model of the catalog and where its SavedModel lies.
+
+    Images reach a mode as uint8 and become float32 in [0, 1] inside it: a quarter of the bytes to copy, and the one
+    step that every mode may fuse.
+    """
+
+    model: Model
+    folder: Path
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the endpoint hands over uint8 pixels."""
+        return len(self.model.input_shape) == _IMAGE_RANK
+
+    def tensor_spec(self) -> Any:
+        """What a graph takes: the endpoint's batch, any number of rows."""
+        return tf.TensorSpec(self.model.input_shape, tf.uint8 if self.is_image else tf.float32, name="batch")
+
+    def prepare(self, batch: Any) -> Any:
+        """The endpoint's tensor as the model's input."""
+        return tf.cast(batch, tf.float32) / _PIXEL_MAX if self.is_image else batch
+
+    def eager(self) -> Callable[[Any], Any]:
+        """The model's Python code, uncompiled."""
+        module = load(self.model.name)
+        return lambda batch: module.forward(self.prepare(batch))
+
+    def signature(self) -> Callable[..., Any]:
+        """The serving signature of the SavedModel, a ConcreteFunction of keyword `x`.
+
+        It holds the loaded object too: signatures stop working when that is collected (tensorflow#46708).
+        """
+        loaded = tf.saved_model.load(str(self.folder / self.model.saved_model))
+        signature: Callable[..., Any] = loaded.signatures["serving_default"]
+        signature.keep_alive = loaded  # type: ignore[attr-defined]
+        return signature
+
+    def probes(self, rows: int) -> NDArray[Any]:
+        """Fixed inputs as the endpoint would hand them over, for the comparison with the reference."""
+        rng = np.random.default_rng(len(self.model.input_shape))
+        shape = (rows, *(int(side or 1) for side in self.model.input_shape[1:]))
+        if self.is_image:
+            return rng.integers(0, 256, size=shape).astype(np.uint8)
+        return rng.uniform(10.0, 120.0, size=shape).astype(np.float32)
+
+    def reference_input(self, batch: NDArray[Any]) -> NDArray[np.float64]:
+        """The batch as the float64 reference takes it."""
+        wide = batch.astype(np.float64)
+        return wide / _PIXEL_MAX if self.is_image else wide

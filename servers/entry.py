@@ -1,0 +1,86 @@
+"""What a WSGI server imports: `servers.entry:app`, made from the environment that the launcher set.
+
+Models load in a thread of the serving process, so that liveness is answered at once and readiness truthfully.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+import threading
+import traceback
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+from servers.core.loading import load
+from servers.core.refusal import RefusedError
+from servers.core.service import Service
+from servers.settings import Settings
+from servers.target import Target
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+REFUSED_EXIT: Final = 4
+"""Exit status of a process that cannot serve. Gunicorn reads 4 as "the application failed to load" and stops, instead
+of starting the same worker again for ever."""
+
+_VERSIONS_OF: Final = (
+    "tensorflow",
+    "numpy",
+    "pillow",
+    "flask",
+    "werkzeug",
+    "bottle",
+    "gunicorn",
+    "waitress",
+    "granian",
+)
+
+
+def make_app(target: Target, settings: Settings) -> WSGIApplication:
+    """The application of `target`, its models loading beside it."""
+    module = import_module(f"servers.apps.{target.kind.module}")
+    if target.kind.native:
+        native: WSGIApplication = module.app
+        return native
+    service = Service(target=target.id, facts=_facts(target, settings))
+    if target.kind.contract:
+        threading.Thread(target=_load, args=(service, target, settings), name="load", daemon=True).start()
+    app: WSGIApplication = module.create_app(service)
+    return app
+
+
+def _load(service: Service, target: Target, settings: Settings) -> None:
+    try:
+        loaded = load(
+            mode=target.mode,
+            device=target.device,
+            folder=settings.models_dir,
+            intra=settings.intra_threads,
+            inter=settings.inter_threads,
+        )
+    except Exception as error:  # noqa: BLE001 - a thread that dies leaves a server that is never ready: end it
+        if not isinstance(error, RefusedError):
+            traceback.print_exc()
+        print(f"titrate: {target.id} refused: {error}", file=sys.stderr, flush=True)
+        os._exit(REFUSED_EXIT)
+    service.facts["threads"] |= loaded.threads
+    service.loaded = loaded
+
+
+def _facts(target: Target, settings: Settings) -> dict[str, Any]:
+    return {
+        "parts": target.parts,
+        "pid": os.getpid(),
+        "threads": {"server": settings.threads, "workers": settings.workers},
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in _VERSIONS_OF},
+    }
+
+
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+_target_id, _settings = Settings.from_environment()
+app: Final = make_app(Target.parse(_target_id), _settings)

@@ -1,0 +1,1 @@
+"""Draws the committed data sets and trains the committed weights; serving needs nothing of it."""

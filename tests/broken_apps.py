@@ -1,0 +1,378 @@
+"""Apps that break the contract in one way each, with the exact cases that must go red.
+
+`red` is stated as a rule over the cases: what the fault touches and nothing else, so that a case that cries wolf is
+found as surely as one that sleeps.
+"""
+
+# ruff: noqa: D101, D102 - a class's name is its fault, and its methods are the seams of ContractApp
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from contract_app import GETS, LIMIT, ContractApp, RefusedError
+
+from conformance.case import Case, Severity
+from conformance.contract import CODES
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+SERVERS_OWN: Final = frozenset({"body-endless", "body-cut", "body-cut-chunks", "routing-lower-case-method"})
+"""What waitress refuses by itself, so that no app can be wrong in it."""
+
+
+class UnsortedKeys(ContractApp):
+    def dumps(self, value: Any) -> bytes:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+class TrailingNewline(ContractApp):
+    def dumps(self, value: Any) -> bytes:
+        return super().dumps(value) + b"\n"
+
+
+class SpacedJson(ContractApp):
+    def dumps(self, value: Any) -> bytes:
+        return json.dumps(value, sort_keys=True).encode()
+
+
+class NanAccepted(ContractApp):
+    def constant(self, name: str) -> float:
+        return float(name)
+
+
+class NanAnswered(ContractApp):
+    """The article's own fault: an overflow becomes a number that JSON does not have."""
+
+    def figure(self, prediction: np.float32) -> float:
+        return float("nan") if prediction == 1 else super().figure(prediction)
+
+    def dumps(self, value: Any) -> bytes:
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+class DuplicatesAccepted(ContractApp):
+    def members(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return dict(pairs)
+
+
+class ByteOrderMarkAccepted(ContractApp):
+    def loads(self, body: bytes) -> Any:
+        return super().loads(body.removeprefix(b"\xef\xbb\xbf"))
+
+
+class OffByOne(ContractApp):
+    def predict(self, row: list[float]) -> np.float32:
+        return super().predict(row) + np.float32(1)
+
+    def classify(self, image: bytes) -> int:
+        return super().classify(image) + 1
+
+
+class SwappedFeatures(ContractApp):
+    def predict(self, row: list[float]) -> np.float32:
+        return super().predict(row[::-1])
+
+
+class LongFloats(ContractApp):
+    def figure(self, prediction: np.float32) -> float:
+        return float(prediction)
+
+
+class WrappingIgnored(ContractApp):
+    """A picture in a form is decoded as if it were another."""
+
+    def unwrapped(self, text: str) -> bytes:
+        self._tilt = True
+        return super().unwrapped(text)
+
+    def classify(self, image: bytes) -> int:
+        tilted, self._tilt = getattr(self, "_tilt", False), False
+        return super().classify(image) + tilted
+
+
+class ServerErrors(ContractApp):
+    def refusal(self, error: RefusedError) -> tuple[int, Any]:
+        if error.code == "invalid_input":
+            return 500, {"code": "internal", "error": "Internal server error"}
+        return super().refusal(error)
+
+
+class Unprocessable(ContractApp):
+    def refusal(self, error: RefusedError) -> tuple[int, Any]:
+        status, body = super().refusal(error)
+        return (422 if error.code == "invalid_input" else status), body
+
+
+class WrongPointer(ContractApp):
+    def invalid(self, _pointer: str, body: bytes) -> RefusedError:
+        return super().invalid("/elsewhere", body)
+
+
+class Echo(ContractApp):
+    def invalid(self, pointer: str, body: bytes) -> RefusedError:
+        error = super().invalid(pointer, body)
+        error.text += f" in {body[:100]!r}"
+        return error
+
+
+class LenientBase64(ContractApp):
+    def unwrapped(self, text: str) -> bytes:
+        return base64.b64decode(text)
+
+
+class NoAllow(ContractApp):
+    def not_allowed(self, _path: str) -> RefusedError:
+        return RefusedError("method_not_allowed")
+
+
+class UnsortedAllow(ContractApp):
+    def allow(self, path: str) -> str:
+        return "OPTIONS, HEAD, GET" if path in GETS else "POST, OPTIONS"
+
+
+class HtmlErrors(ContractApp):
+    def rendered(self, status: int, value: Any) -> tuple[str, bytes]:
+        if status >= 400:
+            return "text/html", b"<!doctype html><title>Refused</title>"
+        return super().rendered(status, value)
+
+
+class CharsetInContentType(ContractApp):
+    content_type = "application/json; charset=utf-8"
+
+
+class BodyInPieces(ContractApp):
+    """Says no length, so that the server falls back to chunks."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        def without_length(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+            return start_response(status, [pair for pair in headers if pair[0] != "Content-Length"])
+
+        return super().__call__(environ, without_length)
+
+    def sent(self, body: bytes) -> Iterator[bytes]:
+        yield body[:1]
+        yield body[1:]
+
+
+class SlashesMerged(ContractApp):
+    def path(self, environ: WSGIEnvironment) -> str:
+        return "/" + super().path(environ).lstrip("/")
+
+
+class BytesDropped(ContractApp):
+    def path(self, environ: WSGIEnvironment) -> str:
+        return super().path(environ).encode("latin-1").decode("utf-8", "ignore").rstrip("\n")
+
+
+class CutToLimit(ContractApp):
+    def read(self, environ: WSGIEnvironment) -> bytes:
+        body: bytes = environ["wsgi.input"].read(LIMIT)
+        return body
+
+
+class MediaTypeIgnored(ContractApp):
+    def answer(self, environ: WSGIEnvironment) -> Any:
+        if self.path(environ) in ("/predict", "/advanced_predict"):
+            environ["CONTENT_TYPE"] = "application/json"
+        return super().answer(environ)
+
+
+class Hangs(ContractApp):
+    """Waits in one request until the test is over, as a thread does behind a lock that was never released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = threading.Event()
+
+    def loads(self, body: bytes) -> Any:
+        if body == b"[24.5]":
+            self.over.wait(10)
+        return super().loads(body)
+
+
+class Poisoned(ContractApp):
+    """After one bad input the next request fails."""
+
+    _poisoned = False
+
+    def invalid(self, pointer: str, body: bytes) -> RefusedError:
+        self._poisoned = b"[[1],[2,3]]" in body
+        return super().invalid(pointer, body)
+
+    def predict(self, row: list[float]) -> np.float32:
+        if self._poisoned:
+            self._poisoned = False
+            raise RefusedError("internal", "Internal server error")
+        return super().predict(row)
+
+
+class Dies(ContractApp):
+    """Takes the whole server down with one request."""
+
+    def loads(self, body: bytes) -> Any:
+        if body == b'{"feature":NaN}':
+            self.kill()
+        return super().loads(body)
+
+
+Rule = Callable[[Case], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A broken app, the cases that it gets wrong, and the worst of its severities."""
+
+    app: type[ContractApp]
+    red: Rule
+    severity: Severity
+
+
+def _ids(*names: str) -> Rule:
+    return lambda case: case.id in names
+
+
+def _method(case: Case) -> str:
+    return "POST" if case.request is None else case.request.method
+
+
+def _is_error(case: Case) -> bool:
+    return case.expects.status >= 400
+
+
+def _has_body(case: Case) -> bool:
+    return case.expects.status != 204 and _method(case) != "HEAD"
+
+
+def _invalid_input(case: Case) -> bool:
+    return case.expects.code == "invalid_input"
+
+
+def _classified(case: Case) -> bool:
+    return case.endpoint == "classify" and case.expects.status == 200
+
+
+FAULTS: Final = (
+    Fault(
+        app=UnsortedKeys,
+        red=lambda case: (_is_error(case) and _has_body(case)) or case.id in ("service-metadata", "service-openapi"),
+        severity=Severity.BYTES_ONLY,
+    ),
+    Fault(app=TrailingNewline, red=_has_body, severity=Severity.BYTES_ONLY),
+    Fault(
+        app=SpacedJson,
+        red=_has_body,
+        severity=Severity.BYTES_ONLY,
+    ),
+    Fault(
+        app=NanAccepted,
+        red=_ids("json-nan", "json-infinity", "json-minus-infinity", "json-nan-elsewhere", "classify-json-malformed"),
+        severity=Severity.WRONG_2XX,
+    ),
+    Fault(app=NanAnswered, red=_ids("predict-zero"), severity=Severity.SILENT_WRONG_ANSWER),
+    Fault(
+        app=DuplicatesAccepted,
+        red=_ids("json-duplicate", "json-duplicate-escaped", "json-duplicate-inside"),
+        severity=Severity.WRONG_2XX,
+    ),
+    Fault(app=ByteOrderMarkAccepted, red=_ids("json-byte-order-mark"), severity=Severity.WRONG_2XX),
+    Fault(
+        app=OffByOne,
+        red=_ids("predict-figures", "advanced-figures", "classify-figures"),
+        severity=Severity.SILENT_WRONG_ANSWER,
+    ),
+    Fault(app=SwappedFeatures, red=_ids("advanced-figures"), severity=Severity.SILENT_WRONG_ANSWER),
+    Fault(
+        app=LongFloats,
+        # The line answers zero with 1.0, which is as short in float64.
+        red=lambda case: case.expects.shape in ("number", "matrix") and case.id != "predict-zero",
+        severity=Severity.BYTES_ONLY,
+    ),
+    Fault(
+        app=WrappingIgnored,
+        red=_ids(
+            "classify-form",
+            "classify-form-other-field",
+            "classify-json",
+            "classify-json-jpeg",
+            "classify-multipart-text",
+            "classify-multipart-upper-case",
+            "classify-multipart-quoted-boundary",
+        ),
+        severity=Severity.SILENT_WRONG_ANSWER,
+    ),
+    Fault(app=ServerErrors, red=_invalid_input, severity=Severity.SERVER_ERROR),
+    Fault(app=Unprocessable, red=_invalid_input, severity=Severity.WRONG_4XX),
+    Fault(app=WrongPointer, red=lambda case: case.expects.pointer is not None, severity=Severity.WRONG_4XX),
+    Fault(
+        app=Echo,
+        red=lambda case: _invalid_input(case) and case.expects.marker is not None,
+        severity=Severity.WRONG_4XX,
+    ),
+    Fault(
+        app=LenientBase64,
+        red=_ids(
+            "classify-base64-junk",
+            "classify-base64-line-break",
+            "classify-base64-url-safe",
+            "classify-base64-over-padded",
+            "classify-base64-after-padding",
+            "classify-base64-raw-plus",
+            "classify-base64-multipart",
+        ),
+        severity=Severity.WRONG_2XX,
+    ),
+    Fault(app=NoAllow, red=lambda case: case.expects.status == 405, severity=Severity.BYTES_ONLY),
+    Fault(
+        app=UnsortedAllow,
+        red=lambda case: case.expects.status in (204, 405),
+        severity=Severity.BYTES_ONLY,
+    ),
+    Fault(
+        app=HtmlErrors,
+        # Where the case leaves a refusal to the server, a page that is not the contract's is taken for the server's.
+        red=lambda case: _is_error(case) and not case.server_may_refuse,
+        severity=Severity.WRONG_4XX,
+    ),
+    Fault(app=CharsetInContentType, red=lambda case: case.expects.status != 204, severity=Severity.BYTES_ONLY),
+    # waitress ends even the answer to a HEAD with a last chunk, where no body may be (RFC 9112 section 6.3).
+    Fault(app=BodyInPieces, red=lambda case: case.expects.status != 204, severity=Severity.BYTES_ONLY),
+    Fault(
+        app=SlashesMerged,
+        red=_ids("routing-double-slash", "routing-encoded-slash"),
+        severity=Severity.WRONG_2XX,
+    ),
+    Fault(
+        app=BytesDropped,
+        red=_ids("routing-invalid-utf-8", "routing-overlong-utf-8", "routing-line-feed"),
+        severity=Severity.WRONG_2XX,
+    ),
+    Fault(
+        app=MediaTypeIgnored,
+        red=lambda case: (
+            case.expects.status == CODES["unsupported_media_type"]
+            and case.endpoint != "classify"
+            and case.id != "media-gzip"
+        ),
+        severity=Severity.WRONG_2XX,
+    ),
+    Fault(
+        app=Poisoned,
+        red=_ids("recovery-invalid-input-same", "recovery-invalid-input-fresh"),
+        severity=Severity.SERVER_ERROR,
+    ),
+    Fault(
+        app=CutToLimit,
+        red=_ids("body-over-limit", "body-chunked-over-limit", "routing-precedence-413-before-415"),
+        severity=Severity.WRONG_2XX,
+    ),
+)
+"""Faults that leave the server able to answer the other cases; `Hangs` and `Dies` do not."""

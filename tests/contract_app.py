@@ -1,0 +1,289 @@
+"""A small WSGI app that obeys the contract, on waitress; `broken_apps` breaks it one fault at a time.
+
+It is written apart from the project's own servers, so that the suite is tried on something that it was not made with.
+Its models are plain: a line, a plane, and a sum of pixels.
+"""
+
+# ruff: noqa: D102 - a method's name is the seam that `broken_apps` breaks
+
+from __future__ import annotations
+
+import binascii
+import io
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import parse_qs, unquote_to_bytes
+
+import numpy as np
+from multipart import MultipartError, MultipartParser, parse_options_header
+from PIL import Image
+from waitress.server import create_server
+
+from conformance.case import Figure, Reference
+from conformance.parts import Picture, build
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+LIMIT: Final = 8 * 1024 * 1024
+JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+RAW: Final = ("image/jpeg", "image/png")
+GETS: Final = ("/healthz", "/metadata", "/openapi.json", "/readyz")
+POSTS: Final = {"/advanced_predict": (JSON,), "/classify": (JSON, FORM, *RAW, MULTIPART), "/predict": (JSON,)}
+STATUSES: Final = {
+    "malformed_json": 400,
+    "malformed_form": 400,
+    "incomplete_body": 400,
+    "invalid_image": 400,
+    "invalid_input": 400,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "internal": 500,
+}
+_PICTURES: Final = tuple(build(Picture(format="PNG", width_px=side, height_px=side + 1)) for side in (9, 14, 21))
+
+
+def pixel_class(image: bytes) -> int:
+    """The class that the app gives a PNG or JPEG."""
+    with Image.open(io.BytesIO(image), formats=("JPEG", "PNG")) as opened:
+        width, height = opened.size
+        if max(width, height) > 8192 or width * height > 32_000_000:
+            raise ValueError("too large")
+        return sum(opened.convert("RGB").resize((8, 8)).tobytes()) % 10
+
+
+REFERENCE: Final[Reference] = {
+    "predict": [
+        Figure(
+            content_type=JSON,
+            body=b'{"feature":%d.5}' % x,
+            expected=1.7 * (x + 0.5) + 1,
+            key="prediction",
+            tolerance=1e-3,
+        )
+        for x in (3, 24, 90)
+    ],
+    "advanced_predict": [
+        Figure(
+            content_type=JSON,
+            body=b'{"feature1":2.5,"feature2":%d}' % x,
+            expected=[[1.7 * 2.5 - 0.3 * x]],
+            key="prediction",
+            tolerance=1e-3,
+        )
+        for x in (1, 80)
+    ],
+    "classify": [
+        Figure(content_type="image/png", body=image, expected=pixel_class(image), key="predicted_class")
+        for image in _PICTURES
+    ],
+}
+
+
+class RefusedError(Exception):
+    """A request that the contract refuses."""
+
+    def __init__(self, code: str, text: str = "refused", headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.headers = headers
+
+
+class ContractApp:
+    """The contract. Each method is one thing that a subclass can break."""
+
+    content_type: ClassVar[str] = JSON
+
+    def __init__(self) -> None:
+        self.kill: Callable[[], None] = lambda: None
+        """Ends the server; `serving` sets it."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        headers: list[tuple[str, str]] = []
+        try:
+            status, value = 200, self.answer(environ)
+        except RefusedError as error:
+            status, value = self.refusal(error)
+            headers += error.headers
+        if value is None:
+            start_response("204 No Content", [("Allow", self.allow(self.path(environ)))])
+            return []
+        kind, body = self.rendered(status, value)
+        headers += [("Content-Type", kind), ("Content-Length", str(len(body)))]
+        start_response(f"{status} Said", headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else self.sent(body)
+
+    def rendered(self, _status: int, value: Any) -> tuple[str, bytes]:
+        return self.content_type, self.dumps(value)
+
+    def sent(self, body: bytes) -> Any:
+        return [body]
+
+    def refusal(self, error: RefusedError) -> tuple[int, Any]:
+        return STATUSES[error.code], {"error": error.text, "code": error.code}
+
+    def dumps(self, value: Any) -> bytes:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+    def path(self, environ: WSGIEnvironment) -> str:
+        # waitress merges slashes in PATH_INFO; the request line is as it came.
+        return unquote_to_bytes(environ["REQUEST_URI"].partition("?")[0]).decode("latin-1")
+
+    def allow(self, path: str) -> str:
+        return "GET, HEAD, OPTIONS" if path in GETS else "OPTIONS, POST"
+
+    def not_allowed(self, path: str) -> RefusedError:
+        return RefusedError("method_not_allowed", headers=(("Allow", self.allow(path)),))
+
+    def answer(self, environ: WSGIEnvironment) -> Any:
+        path, method = self.path(environ), environ["REQUEST_METHOD"]
+        if path not in GETS and path not in POSTS:
+            raise RefusedError("not_found")
+        if method == "OPTIONS":
+            return None
+        if path in GETS:
+            if method not in ("GET", "HEAD"):
+                raise self.not_allowed(path)
+            return self.service(path)
+        if method != "POST":
+            raise self.not_allowed(path)
+        body = self.read(environ)
+        kind, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
+        charset = options.get("charset", "utf-8").lower() == "utf-8" or kind != JSON
+        if kind not in POSTS[path] or not charset or environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+            raise RefusedError("unsupported_media_type", headers=(("Accept", ", ".join(sorted(POSTS[path]))),))
+        if path == "/classify":
+            return {"predicted_class": self.classify(self.image(body, kind, options))}
+        names = ("feature",) if path == "/predict" else ("feature1", "feature2")
+        document = self.loads(body)
+        if not isinstance(document, dict):
+            raise self.invalid("", body)
+        prediction = self.predict([self.number(document, name, body) for name in names])
+        if not np.isfinite(prediction):
+            raise self.invalid("", body)
+        return {"prediction": self.figure(prediction) if path == "/predict" else [[self.figure(prediction)]]}
+
+    def read(self, environ: WSGIEnvironment) -> bytes:
+        body: bytes = environ["wsgi.input"].read(LIMIT + 1)
+        if len(body) > LIMIT:
+            raise RefusedError("body_too_large")
+        return body
+
+    def service(self, path: str) -> Any:
+        if path == "/metadata":
+            return {"target": "test", "versions": {}, "models": {}, "device": None, "threads": {}}
+        if path == "/openapi.json":
+            operation = {"responses": {status: {"description": "x"} for status in ("200", "400", "413", "415")}}
+            gets, posts = ({each: {verb: operation} for each in of} for verb, of in (("get", GETS), ("post", POSTS)))
+            return {"openapi": "3.1.0", "paths": gets | posts}
+        return {"status": "alive" if path == "/healthz" else "ready"}
+
+    def invalid(self, pointer: str, _body: bytes) -> RefusedError:
+        return RefusedError("invalid_input", f"Input validation error: {pointer}: breaks the rule")
+
+    def loads(self, body: bytes) -> Any:
+        depth = deepest = 0
+        for bracket in re.findall(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', body):
+            depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(bracket, 0)
+            deepest = max(deepest, depth)
+        if deepest > 64:
+            raise RefusedError("malformed_json")
+        try:
+            value = json.loads(
+                body.decode(),
+                parse_int=float,
+                parse_constant=self.constant,
+                object_pairs_hook=self.members,
+            )
+            json.dumps(value, ensure_ascii=False).encode()
+        except ValueError:
+            raise RefusedError("malformed_json") from None
+        return value
+
+    def constant(self, name: str) -> float:
+        raise ValueError(name)
+
+    def members(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("repeated member")
+        return dict(pairs)
+
+    def number(self, document: dict[str, Any], name: str, body: bytes) -> float:
+        value = document.get(name)
+        if type(value) is not float or not abs(value) < 3.4028235677973366e38:
+            raise self.invalid(f"/{name}", body)
+        return value
+
+    def predict(self, row: list[float]) -> np.float32:
+        with np.errstate(over="ignore"):
+            return np.float32(1.7 * row[0] + 1 if len(row) == 1 else 1.7 * row[0] - 0.3 * row[1])
+
+    def figure(self, prediction: np.float32) -> float:
+        return float(str(prediction))
+
+    def image(self, body: bytes, kind: str, options: dict[str, str]) -> bytes:
+        if kind in RAW:
+            return body
+        if kind == JSON:
+            document = self.loads(body)
+            if not isinstance(document, dict):
+                raise self.invalid("", body)
+            values = [document.get("image")]
+        elif kind == FORM:
+            values = list(parse_qs(body.decode("latin-1"), keep_blank_values=True).get("image", []))
+        else:
+            try:
+                parts = MultipartParser(io.BytesIO(body), options.get("boundary", "")).get_all("image")
+            except (MultipartError, ValueError):
+                raise RefusedError("malformed_form") from None
+            if len(parts) == 1 and parts[0].filename:
+                return bytes(parts[0].raw)
+            values = [part.value for part in parts]
+        if len(values) != 1 or not isinstance(values[0], str):
+            raise self.invalid("/image", body)
+        try:
+            return self.unwrapped(values[0])
+        except (binascii.Error, ValueError):
+            raise self.invalid("/image", body) from None
+
+    def unwrapped(self, text: str) -> bytes:
+        return binascii.a2b_base64(text.encode(), strict_mode=True)
+
+    def classify(self, image: bytes) -> int:
+        try:
+            return pixel_class(image)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            raise RefusedError("invalid_image") from None
+
+
+@contextmanager
+def serving(app: ContractApp) -> Iterator[str]:
+    """The base URL of waitress with `app` on a thread of this process, on a free port of the loopback interface."""
+    channels: dict[int, Any] = {}
+    server = create_server(app, host="127.0.0.1", port=0, threads=2, map=channels, clear_untrusted_proxy_headers=True)
+
+    def end() -> None:
+        for dispatcher in list(channels.values()):
+            dispatcher.close()
+
+    app.kill = lambda: server.trigger.pull_trigger(end)
+    thread = threading.Thread(target=server.run, name="waitress", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        if thread.is_alive():
+            app.kill()
+        thread.join(10)
+        server.task_dispatcher.shutdown()
+        if thread.is_alive():
+            raise RuntimeError("waitress did not end")

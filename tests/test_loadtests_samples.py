@@ -1,0 +1,133 @@
+"""Phases, steady windows and the verdict on a trial: the arithmetic of a slice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from loadtests.answers import Answer, ErrorKind
+from loadtests.audit import GeneratorShare, reason_against
+from loadtests.samples import Samples, SliceFigures, phases
+
+MS = 1_000_000
+
+
+def slice_of(rows: list[tuple[int, int, int, int]], deadline_ms: int) -> tuple[Samples, SliceFigures]:
+    """A slice opened at 0 with rows of (user, sent_ms, done_ms, error)."""
+    samples = Samples()
+    due_ms = dict.fromkeys({row[0] for row in rows}, 0)
+    for user, sent_ms, done_ms, error in rows:
+        answer = Answer(done_ms * MS, done_ms * MS, 200, 10, ErrorKind(error), keep_alive=True)
+        samples.add(due_ns=due_ms[user] * MS, sent_ns=sent_ms * MS, user=user, answer=answer)
+        due_ms[user] = done_ms
+    return samples, samples.close_slice(number=0, opened_ns=0, deadline_ns=deadline_ms * MS, late_ns=MS)
+
+
+def test_window_runs_from_first_round_to_the_answer_across_the_deadline() -> None:
+    """Phase 0 ends with the slowest first answer, phase 1 with the first answer at or after the deadline."""
+    rows = [(0, 0, 10, 0), (0, 10, 20, 0), (1, 0, 25, 0), (0, 20, 30, 0), (1, 25, 50, 0), (0, 30, 55, 0)]
+    rows += [(1, 50, 70, 0)]
+    samples, figures = slice_of(rows, deadline_ms=52)
+    assert samples.arrays()["phase"].tolist() == [0, 0, 0, 1, 1, 1, 2]
+    assert figures.completed == 3
+    assert figures.window_ns == (55 - 25) * MS
+    assert figures.round_ns == 25 * MS
+    assert figures.turn_ns == 10 * MS
+
+
+def test_errors_pass_time_but_do_not_count() -> None:
+    """A wrong answer inside the window is not completed; the window stays as long as it was."""
+    rows = [(0, 0, 10, 0), (0, 10, 20, 2), (0, 20, 30, 0), (0, 30, 40, 0)]
+    _, figures = slice_of(rows, deadline_ms=35)
+    assert (figures.completed, figures.errors, figures.window_ns) == (2, 1, 30 * MS)
+
+
+def test_a_late_start_is_charged() -> None:
+    """A send more than a millisecond after the last answer is late; one within it is not."""
+    rows = [(0, 0, 10, 0), (0, 10, 20, 0), (0, 22, 30, 0), (0, 31, 40, 0)]
+    samples, figures = slice_of(rows, deadline_ms=40)
+    assert figures.late == 1
+    arrays = samples.arrays()
+    assert int(arrays["done_ns"][2]) - int(arrays["due_ns"][2]) == 10 * MS
+
+
+def test_no_window_when_only_the_first_round_fits() -> None:
+    """A slice that holds one answer a user gives no throughput, and no division by nothing."""
+    _, figures = slice_of([(0, 0, 10, 0), (1, 0, 30, 0)], deadline_ms=5)
+    assert (figures.completed, figures.window_ns) == (0, 0)
+    _, nothing = slice_of([], deadline_ms=5)
+    assert (nothing.requests, nothing.window_ns, nothing.turn_ns, nothing.round_ns) == (0, 0, 0, 0)
+
+
+def test_throughput_of_short_slices_is_unbiased() -> None:
+    """With exponential service times, sums over slices of about five answers give the true rate.
+
+    Windows that stop at the last answer before the deadline would leave out the long ones and come out over
+    10 % fast.
+    """
+    chance = np.random.default_rng(5)
+    completed = window = naive_completed = naive_window = 0
+    for _ in range(4000):
+        done = np.cumsum(chance.exponential(1000, 60)).astype(np.int64)
+        deadline = 6000
+        done = done[: np.searchsorted(done, deadline) + 1]
+        phase = phases(np.zeros(len(done), dtype=np.int64), done, deadline)
+        if (phase == 1).any():
+            completed += int((phase == 1).sum())
+            window += int(done[phase == 1][-1] - done[0])
+            naive_completed += int((phase == 1).sum()) - 1
+            naive_window += int(done[-2] - done[0])
+    assert completed / window * 1000 == pytest.approx(1, rel=0.02)
+    assert naive_completed / naive_window * 1000 > 1.1
+
+
+def test_slices_follow_each_other() -> None:
+    """Each slice gets its number and phases of its own; clearing forgets all but keeps the columns usable."""
+    samples, _ = slice_of([(0, 0, 10, 0), (0, 10, 20, 0)], deadline_ms=15)
+    answer = Answer(30 * MS, 30 * MS, 200, 10, ErrorKind.NONE, keep_alive=True)
+    samples.add(due_ns=0, sent_ns=21 * MS, user=0, answer=answer)
+    samples.close_slice(number=4, opened_ns=21 * MS, deadline_ns=25 * MS, late_ns=MS)
+    assert samples.arrays()["slice"].tolist() == [0, 0, 4]
+    assert samples.arrays()["phase"].tolist() == [0, 1, 0]
+    columns = samples.columns
+    samples.clear()
+    assert len(samples) == 0
+    assert samples.columns is columns
+    assert len(samples.arrays()["phase"]) == 0
+
+
+FINE = {
+    "share": GeneratorShare(cpu_share=0.5, late_share=0.001, lag_p99_us=50.0),
+    "requests": 1000,
+    "error_kinds": {},
+    "completed": 900,
+    "throughput_rps": 1000.0,
+    "ceiling_rps": 3000.0,
+    "lost": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"error_kinds": {"status": 10}}, None),
+        ({"error_kinds": {"status": 7, "timeout": 4}}, "11 of 1000 requests failed (status 7, timeout 4)"),
+        ({"error_kinds": {"body": 1}}, "1 of 1000 answers had a wrong body"),
+        ({"completed": 0}, "no right answer fell into a steady window; longer slices are needed"),
+        (
+            {"share": GeneratorShare(cpu_share=0.81, late_share=0, lag_p99_us=0)},
+            "the generator used 81% of its core (limit 80%)",
+        ),
+        (
+            {"share": GeneratorShare(cpu_share=0.1, late_share=0.011, lag_p99_us=0)},
+            "1.1% of the requests were sent over 1 ms late (limit 1%)",
+        ),
+        ({"throughput_rps": 1001.0}, "1001 requests/s is over a third of the generator's ceiling of 3000"),
+        ({"throughput_rps": 1e6, "ceiling_rps": None}, None),
+        ({"lost": "it left", "error_kinds": {"body": 1}}, "it left"),
+    ],
+)
+def test_every_limit_is_a_limit(change: dict[str, object], reason: str | None) -> None:
+    """A trial is valid up to each limit of the self-audit and invalid, with its reason, beyond it."""
+    assert reason_against(**(FINE | change)) == reason  # type: ignore[arg-type]

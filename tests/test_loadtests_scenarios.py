@@ -1,0 +1,104 @@
+"""Scenarios, plans and orders are data that survive a trip through JSON, and import no load engine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from loadtests.arrival import ClosedLoop, arrival_from_record
+from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.scenarios import PLANS, SCENARIOS, Scenario, closed
+
+
+def test_quick_plan_is_what_the_design_says() -> None:
+    """The default plan: seven scenarios, five blocks."""
+    quick = PLANS["quick"]
+    assert [scenario.id for scenario in quick.scenarios] == [
+        "predict@1",
+        "predict@4",
+        "predict@16",
+        "advanced_predict@16",
+        "classify@1",
+        "classify@4",
+        "classify@16",
+    ]
+    assert quick.blocks == 5
+    assert {name: plan.blocks for name, plan in PLANS.items()} == {"smoke": 2, "quick": 5, "standard": 7, "full": 15}
+
+
+def test_plans_grow() -> None:
+    """Each plan takes longer than the one before it, and its time grows with the targets."""
+    times = [PLANS[name].load_s(4) for name in ("smoke", "quick", "standard", "full")]
+    assert times == sorted(set(times))
+    assert PLANS["quick"].load_s(8) == 2 * PLANS["quick"].load_s(4)
+    quick = PLANS["quick"]
+    assert quick.estimate_s(4, launch_s=3.0) == pytest.approx(quick.load_s(4) + 5 * 4 * 3.0)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+def test_scenarios_survive_json(scenario: Scenario) -> None:
+    """What a journal records of a scenario is the scenario."""
+    assert Scenario.from_json(json.loads(json.dumps(scenario.to_json()))) == scenario
+
+
+def test_orders_survive_json() -> None:
+    """What is sent to the generator is what was ordered, raw bytes included."""
+    order = TrialOrder(
+        scenario=closed("classify", 4)[0],
+        targets=(
+            TargetOrder(
+                id="flask+gunicorn+function+cpu#2",
+                base_url="http://127.0.0.1:1/x",
+                pids=(1, 2),
+                requests=(
+                    PreparedRequest(
+                        method="POST",
+                        path="/classify",
+                        headers={"Content-Type": "image/png"},
+                        body=bytes(range(256)),
+                        expect_body=b"\xff\x00",
+                    ),
+                    PreparedRequest(method="GET", path="/", expect_status=404, expect_body=None),
+                ),
+            ),
+        ),
+        slices=3,
+        seed=9,
+        ceiling_rps=5.5,
+        out="samples",
+        label="b0",
+    )
+    assert TrialOrder.from_json(json.loads(json.dumps(order.to_json()))) == order
+
+
+def test_orders_that_make_no_sense_are_refused() -> None:
+    """Two targets of one id, no targets, no requests, no slices: ValueError before anything runs."""
+    request = PreparedRequest(method="GET", path="/", expect_body=None)
+    target = TargetOrder(id="a", base_url="http://h", requests=(request,))
+    scenario = closed("predict", 1)[0]
+    for targets, slices in (((target, target), 1), ((), 1), ((target,), 0)):
+        with pytest.raises(ValueError, match="a trial needs"):
+            TrialOrder(scenario=scenario, targets=targets, slices=slices, seed=0, label="x")
+    with pytest.raises(ValueError, match="at least one request"):
+        TargetOrder(id="a", base_url="http://h", requests=())
+
+
+def test_unknown_arrival_laws_are_refused() -> None:
+    """A record that names a law nobody has is an error, not a closed loop."""
+    assert arrival_from_record({"arrival": "closed", "users": 3}) == ClosedLoop(users=3)
+    with pytest.raises(ValueError, match="unknown arrival law 'bursty'"):
+        arrival_from_record({"arrival": "bursty", "users": 3})
+    with pytest.raises(ValueError, match="at least one user"):
+        ClosedLoop(users=0)
+
+
+def test_harness_side_imports_no_load_engine() -> None:
+    """Scenarios, orders and the remote control import neither Locust nor gevent, Flask nor NumPy."""
+    code = (
+        "import sys, loadtests.scenarios, loadtests.orders, loadtests.remote;"
+        "print(sorted({'locust', 'gevent', 'flask', 'numpy', 'tensorflow'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

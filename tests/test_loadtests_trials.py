@@ -1,0 +1,370 @@
+"""The generator as its caller sees it: trials against servers whose behaviour is known."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from loadtests_servers import GOOD, KnownServer, ok
+
+from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.remote import Generator
+from loadtests.scenarios import closed
+
+
+@pytest.fixture(scope="module")
+def generator() -> Iterator[Generator]:
+    """One generator for all trials, as in a run."""
+    with Generator() as running:
+        yield running
+
+
+def order(*targets: TargetOrder, users: int = 4, **changes: Any) -> TrialOrder:
+    """A short trial of predict."""
+    values: dict[str, Any] = {"slices": 3, "slice_s": 0.05, "seed": 7, "label": "t", "timeout_s": 5.0}
+    return TrialOrder(scenario=closed("predict", users)[0], targets=targets, **(values | changes))
+
+
+def samples(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The columns that a trial wrote."""
+    with np.load(folder.parent / record["samples"]) as file:
+        return dict(file)
+
+
+def test_service_time_is_reported_as_it_is(generator: Generator, tmp_path: Path) -> None:
+    """A service time of 5 ms comes out within 10 % in the median, by the server's own clock."""
+    with KnownServer(lambda _n, _b: [0.005, ok()]) as server:
+        (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples"), slices=5))
+    assert record["valid"], record["reason"]
+    columns = samples(record, tmp_path / "samples")
+    steady = columns["phase"] == 1
+    median_s = np.median((columns["done_ns"] - columns["sent_ns"])[steady]) / 1e9
+    assert 0.99 < median_s / np.median(server.served_s) < 1.10
+
+
+def test_file_and_record_agree(generator: Generator, tmp_path: Path) -> None:
+    """The samples file holds every request, in order of time, and gives the record's throughput again."""
+    with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
+        (record,) = generator.trial(order(server.target("x+y#2"), out=str(tmp_path / "samples")))
+        answered = server.requests
+    columns = samples(record, tmp_path / "samples")
+    assert {len(column) for column in columns.values()} == {record["requests"]}
+    # The server also answered the probe and the warm-up.
+    assert answered == record["requests"] + record["warmup_requests"] + 1
+    assert (columns["due_ns"] <= columns["sent_ns"]).all()
+    assert (columns["sent_ns"] < columns["first_ns"]).all()
+    assert (columns["first_ns"] <= columns["done_ns"]).all()
+    completed, window_ns = 0, 0
+    for number in range(record["slices"]):
+        visit = columns["slice"] == number
+        done, phase = columns["done_ns"][visit], columns["phase"][visit]
+        assert set(columns["user"][visit]) == set(range(4))
+        completed += int((phase == 1).sum())
+        window_ns += int(done[phase == 1].max() - done[phase == 0].max())
+    assert record["completed"] == completed
+    assert record["throughput_rps"] == pytest.approx(completed / (window_ns / 1e9))
+    assert (columns["bytes_in"] == len(ok())).all()
+    assert {name: str(column.dtype) for name, column in columns.items()} == {
+        **dict.fromkeys(("due_ns", "sent_ns", "first_ns", "done_ns"), "int64"),
+        "status": "int16",
+        "bytes_in": "int32",
+        "phase": "int8",
+        "slice": "int32",
+        "user": "int16",
+        "error": "int8",
+    }
+
+
+def test_wrong_body_is_an_error(generator: Generator, tmp_path: Path) -> None:
+    """A wrong body under status 200 is an error, is not counted as completed, and makes the trial invalid."""
+    wrong = ok(b'{"prediction":152.26}')
+    with KnownServer(lambda n, _b: [0.001, wrong if n % 5 == 4 else ok()]) as server:
+        (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples"), warmup_slices=0))
+    columns = samples(record, tmp_path / "samples")
+    # Request 0 is the probe; the last answers may be late in the server's count, none is lost.
+    assert record["error_kinds"] == {"body": server.requests // 5}
+    assert int((columns["error"] == 2).sum()) == record["errors"]
+    assert record["completed"] == int(((columns["phase"] == 1) & (columns["error"] == 0)).sum())
+    assert not record["valid"]
+    assert "wrong body" in record["reason"]
+
+
+def test_wrong_status_is_an_error(generator: Generator) -> None:
+    """A 503 is an error of kind status; the connection is kept."""
+    busy = ok(b"busy", status=b"503 Service Unavailable")
+    with KnownServer(lambda n, _b: [0.001, busy if n % 5 == 4 else ok()]) as server:
+        (record,) = generator.trial(order(server.target("a"), warmup_slices=0))
+    assert record["error_kinds"] == {"status": server.requests // 5}
+    assert not record["valid"]
+    assert record["connects"] == 4
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [ok(version=b"HTTP/1.0"), ok(extra=b"Connection: close\r\n"), b"HTTP/1.0 200 OK\r\n\r\n" + GOOD],
+    ids=["http10", "connection-close", "no-length"],
+)
+def test_server_that_always_closes(generator: Generator, answer: bytes) -> None:
+    """A server of one connection at a time that closes each is never blocked by a connection left idle."""
+    with KnownServer(lambda _n, _b: [0.001, answer, None], threaded=False) as server:
+        (record,) = generator.trial(order(server.target("a")))
+        connections = server.connections
+    assert record["valid"], record["reason"]
+    assert record["closes_connections"]
+    assert record["connects"] == connections == record["requests"] + record["warmup_requests"] + 1
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n15\r\n" + GOOD + b"\r\n0\r\n\r\n"],
+        [
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n" + GOOD[:5],
+            0.002,
+            b"\r\n10\r\n",
+            GOOD[5:] + b"\r\n0\r\n",
+            0.002,
+            b"\r\n",
+        ],
+        [ok()[:7], 0.002, ok()[7:30], 0.002, ok()[30:]],
+        [b"HTTP/1.1 100 Continue\r\n\r\n", 0.002, ok()],
+    ],
+    ids=["chunked", "chunked-split", "split", "interim"],
+)
+def test_unusual_answers_are_read(generator: Generator, tmp_path: Path, pieces: list[bytes | float]) -> None:
+    """Chunked, split and interim answers are right answers, and complete only with their last byte."""
+    slept_ns = 1e9 * sum(piece for piece in pieces if isinstance(piece, float))
+    with KnownServer(lambda _n, _b: [0.001, *pieces]) as server:
+        (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples")))
+    assert record["valid"], record["reason"]
+    columns = samples(record, tmp_path / "samples")
+    assert (columns["done_ns"] - columns["sent_ns"] >= slept_ns).all()
+
+
+def test_headers_that_vary(generator: Generator) -> None:
+    """An answer with another header each time is parsed each time and stays right."""
+    with KnownServer(lambda n, _b: [0.001, ok(extra=b"X-Request-Id: %d\r\n" % n)]) as server:
+        (record,) = generator.trial(order(server.target("a")))
+    assert record["valid"], record["reason"]
+
+
+def test_bytes_nobody_asked_for(generator: Generator) -> None:
+    """A second answer to one request makes it an error, not the next request's answer."""
+    with KnownServer(lambda n, _b: [0.001, ok() + ok() if n == 9 else ok()]) as server:
+        (record,) = generator.trial(order(server.target("a"), warmup_slices=0))
+    assert record["error_kinds"] == {"body": 1}
+
+
+def test_large_request(generator: Generator) -> None:
+    """A body larger than the socket's buffers arrives whole."""
+    sizes: list[int] = []
+
+    def reply(_number: int, body: bytes) -> list[bytes | float | None]:
+        sizes.append(len(body))
+        return [ok()]
+
+    with KnownServer(reply) as server:
+        (record,) = generator.trial(order(server.target("a", size=6_000_000), users=2, slices=1))
+    assert record["valid"], record["reason"]
+    assert set(sizes) == {6_000_000}
+
+
+def test_server_that_dies(generator: Generator) -> None:
+    """A target that dies in a trial is invalid with transport errors; the other one's trial is complete."""
+    with KnownServer(lambda _n, _b: [0.001, ok()]) as well, KnownServer(lambda _n, _b: [0.001, ok()]) as ill:
+        visits = 0
+
+        def watch(event: dict[str, Any]) -> None:
+            nonlocal visits
+            visits += 1
+            if visits == 6:
+                ill.die()
+
+        started = time.monotonic()
+        first, second = generator.trial(order(well.target("well"), ill.target("ill"), slices=8), watch)
+        took_s = time.monotonic() - started
+    assert first["valid"], first["reason"]
+    assert first["slices"] == 8
+    assert not second["valid"]
+    assert second["slices"] < 8
+    assert second["error_kinds"]["transport"] == second["errors"] > 0
+    assert took_s < 20
+
+
+def test_server_that_falls_silent(generator: Generator) -> None:
+    """Requests that are never answered end as timeouts, and the target is given up."""
+    with KnownServer(lambda n, _b: [0.001, ok()] if n < 100 else [3.0, None]) as server:
+        (record,) = generator.trial(order(server.target("a"), timeout_s=0.2, slices=30))
+    assert record["error_kinds"]["timeout"] >= 4
+    assert not record["valid"]
+    assert record["slices"] < 30
+
+
+def test_nobody_listens(generator: Generator) -> None:
+    """A target that refuses the first connection is lost at once, with the reason."""
+    with KnownServer(lambda _n, _b: [ok()]) as server:
+        target = server.target("gone")
+    (record,) = generator.trial(order(target))
+    assert not record["valid"]
+    assert record["requests"] == 0
+    assert "refused" in record["reason"]
+
+
+def test_idle_connections_that_the_server_closes(generator: Generator) -> None:
+    """A connection closed while its target waited is opened anew before the clock starts, and is no error."""
+    with (
+        KnownServer(lambda _n, _b: [0.001, ok()], idle_s=0.02) as hasty,
+        KnownServer(lambda _n, _b: [0.001, ok()]) as patient,
+    ):
+        first, second = generator.trial(order(hasty.target("hasty"), patient.target("patient"), slices=4))
+    assert first["valid"], first["reason"]
+    assert first["connects"] > second["connects"] == 4
+
+
+def test_rounds_visit_all_in_random_order(generator: Generator) -> None:
+    """Every round visits each target once; the order changes from round to round and comes from the seed."""
+    with KnownServer(lambda _n, _b: [0.001, ok()]) as one, KnownServer(lambda _n, _b: [0.001, ok()]) as two:
+        targets = one.target("one"), two.target("two")
+        seen: list[str] = []
+        runs = [
+            generator.trial(order(*targets, users=1, slices=12, slice_s=0.01, seed=seed), on_event)
+            for seed, on_event in ((1, lambda event: seen.append(event["target"])), (1, None), (2, None))
+        ]
+    rounds = list(zip(seen[::2], seen[1::2], strict=True))
+    assert {frozenset(pair) for pair in rounds} == {frozenset({"one", "two"})}
+    positions = [[record["positions"] for record in run] for run in runs]
+    assert [sum(pair) for pair in zip(*positions[0], strict=True)] == [1] * 12
+    assert set(positions[0][0]) == {0, 1}
+    assert positions[0] == positions[1] != positions[2]
+    assert runs[0][0]["seed"] == 1
+
+
+def test_payloads_take_turns(generator: Generator) -> None:
+    """Every payload of a target is sent, each about as often as the others."""
+    with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
+        generator.trial(order(server.target("a", bodies=5)))
+    counts = Counter(server.bodies)
+    assert len(counts) == 5
+    assert max(counts.values()) < 2 * min(counts.values())
+
+
+def test_slow_answers_lengthen_slices(generator: Generator) -> None:
+    """Where the shortest slice holds no steady window, it is lengthened until it does."""
+    with KnownServer(lambda _n, _b: [0.03, ok()]) as server:
+        (record,) = generator.trial(order(server.target("a"), slices=2, slice_s=0.02))
+    assert record["valid"], record["reason"]
+    assert record["slice_s"] > 0.1
+    assert record["completed"] >= 2 * 4
+
+
+def test_a_target_against_itself(generator: Generator) -> None:
+    """One server under two ids comes out equal, within the noise of a busy machine."""
+    with KnownServer(lambda _n, _b: [0.002, ok()]) as server:
+        first, second = generator.trial(order(server.target("a"), server.target("a#2"), slices=10))
+    assert 0.8 < first["throughput_rps"] / second["throughput_rps"] < 1.25
+
+
+APP = f"""
+import sys, threading
+from waitress import serve
+
+def app(environ, start_response):
+    environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "{len(GOOD)}")])
+    return [{GOOD!r}]
+
+def spin():
+    while True:
+        pass
+
+if sys.argv[2] == "restless":
+    threading.Thread(target=spin, daemon=True).start()
+serve(app, host="127.0.0.1", port=int(sys.argv[1]), threads=4, _quiet=True)
+"""
+
+
+@pytest.fixture
+def waitress_targets() -> Iterator[tuple[TargetOrder, TargetOrder]]:
+    """Two real servers in processes of their own: one that waits quietly, one with a thread that spins."""
+    requests = (PreparedRequest(method="POST", path="/predict", body=b"{}", expect_body=GOOD),)
+    processes: list[subprocess.Popen[bytes]] = []
+    targets: list[TargetOrder] = []
+    try:
+        for name in ("quiet", "restless"):
+            with KnownServer(lambda _n, _b: []) as placeholder:
+                url = placeholder.base_url
+            port = url.rpartition(":")[2]
+            process = subprocess.Popen([sys.executable, "-c", APP, port, name])
+            processes.append(process)
+            targets.append(TargetOrder(id=name, base_url=url, pids=(process.pid,), requests=requests))
+        _wait_until_up(*(target.base_url for target in targets))
+        yield targets[0], targets[1]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_up(*urls: str) -> None:
+    import socket  # noqa: PLC0415 - only here
+
+    for url in urls:
+        until = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=1).close()
+                break
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+
+
+def test_resources_are_the_targets_own(generator: Generator, waitress_targets: tuple[TargetOrder, TargetOrder]) -> None:
+    """CPU time, memory and switches are read per target, and one that burns CPU while it waits is flagged."""
+    quiet, restless = generator.trial(order(*waitress_targets, slices=4, slice_s=0.1))
+    assert quiet["cpu_ms_per_request"] > 0
+    assert quiet["rss_mib"] > 1
+    assert quiet["context_switches"] > 0
+    # What the restless one burns shows in the quiet one's slices, not the other way round.
+    assert quiet["disturbed_slices"] == 4
+    assert quiet["idle_cpu_share"] > 0.05
+    assert restless["idle_cpu_share"] < quiet["idle_cpu_share"] / 2
+    assert restless["waiting_cpu_share"] == pytest.approx(quiet["idle_cpu_share"], rel=1e-6)
+
+
+def test_foreign_servers_have_no_resources(generator: Generator) -> None:
+    """Without process ids the resources are absent, not zero."""
+    with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
+        (record,) = generator.trial(order(server.target("a")))
+    assert record["cpu_ms_per_request"] is None
+    assert record["rss_mib"] is None
+    assert record["idle_cpu_share"] is None
+
+
+def test_a_ceiling_that_is_too_near(generator: Generator) -> None:
+    """A throughput over a third of the generator's ceiling makes the trial invalid."""
+    with KnownServer(lambda _n, _b: [0.002, ok()]) as server:
+        (free,) = generator.trial(order(server.target("a")))
+        (near,) = generator.trial(order(server.target("a"), ceiling_rps=2 * free["throughput_rps"]))
+    assert free["valid"], free["reason"]
+    assert not near["valid"]
+    assert "ceiling" in near["reason"]
+
+
+def test_calibration_finds_the_limit_of_what_it_sees(generator: Generator) -> None:
+    """Ceiling and overhead are those of the server shown: N users per service time, one service time."""
+    with KnownServer(lambda _n, _b: [0.005, ok()]) as server:
+        found = generator.calibrate(server.target("null"), users=4, slices=4)
+    assert set(found) == {"ceiling_rps", "overhead_us", "users", "cpu_share"}
+    served_s = float(np.median(server.served_s))
+    assert found["overhead_us"] == pytest.approx(served_s * 1e6, rel=0.1)
+    # Pauses of a busy machine lower a throughput but not a median.
+    assert 0.5 < found["ceiling_rps"] / (4 / served_s) < 1.1

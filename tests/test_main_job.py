@@ -1,0 +1,124 @@
+"""The main job as a user runs it: measured, gated, drawn, interrupted and resumed. Minutes, so in a tox env of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from servers.launch import REPOSITORY, launch
+from servers.settings import Settings
+from servers.target import Target
+
+pytestmark = pytest.mark.main_job
+
+_BENCH = (sys.executable, str(REPOSITORY / "bench.py"))
+_TOLD = (0, 3)
+"""A noisy machine may leave the first question open, which is an honest end of a run."""
+
+
+def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*_BENCH, *arguments], capture_output=True, text=True, timeout=600, check=False)
+
+
+def _descendants_of_session(marker: Path) -> list[psutil.Process]:
+    """Processes that were started for the run in `marker`: servers by their log, whatever their parent is now."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if any(marker in Path(opened.path).parents for opened in process.open_files()):
+                found.append(process)
+        except (psutil.AccessDenied, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+def _summary(folder: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((folder / "summary.json").read_text())
+    return found
+
+
+def test_a_smoke_run_measures_and_draws(tmp_path: Path) -> None:
+    """The smoke plan ends with a verdict sentence, a whole run folder and every target measured without an error."""
+    folder = tmp_path / "run"
+    done = _bench("run", "--plan", "smoke", "--seed", "7", "--out", str(folder))
+
+    assert done.returncode in _TOLD, done.stderr
+    assert f"report: {folder / 'report.html'}" in done.stdout
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["complete"] is True
+    measured = {(row["target"], row["scenario"]) for row in summary["results"] if row["requests"] > 0}
+    assert len(measured) == 4 * 3
+    assert all(row["errors"] == 0 for row in summary["results"])
+    assert not _descendants_of_session(folder)
+
+    first = (folder / "report.html").read_bytes()
+    assert _bench("report", str(folder)).returncode == 0
+    assert (folder / "report.html").read_bytes() == first
+
+
+def test_an_interrupted_run_leaves_nothing_behind_and_resumes(tmp_path: Path) -> None:
+    """Ctrl-C in the middle ends every process, the report says that it is partial, and --resume measures the rest."""
+    folder = tmp_path / "run"
+    command = [*_BENCH, "run", "--plan", "smoke", "--targets", "flask", "--out", str(folder)]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    journal = folder / "journal.jsonl"
+    deadline = time.monotonic() + 240
+    while not (journal.exists() and '"kind":"trial"' in journal.read_text()):
+        assert run.poll() is None, "it ended before the first trial"
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert _descendants_of_session(folder)
+
+    os.kill(run.pid, signal.SIGINT)
+
+    assert run.wait(timeout=60) == 130
+    assert not _descendants_of_session(folder)
+    assert _bench("report", str(folder)).returncode == 0
+    assert _summary(folder)["complete"] is False
+    assert "partial" in (folder / "report.html").read_text().lower()
+
+    trials_before = journal.read_text().count('"kind":"trial"')
+    resumed = _bench("run", "--resume", str(folder))
+    assert resumed.returncode in _TOLD, resumed.stderr
+    assert _summary(folder)["complete"] is True
+    # Two blocks, three scenarios, the target and its twin; what was measured before is not measured again.
+    assert journal.read_text().count('"kind":"trial"') == 2 * 3 * 2
+    assert trials_before >= 1
+
+
+@pytest.mark.parametrize("fault", ["unsorted-keys", "off-by-one", "html-errors"])
+def test_a_wrong_target_is_refused(fault: str, tmp_path: Path) -> None:
+    """A server that breaks the contract is not measured: the case is named and the run exits 1."""
+    from broken_apps import serve_broken  # noqa: PLC0415 - needed here alone
+
+    folder = tmp_path / "run"
+    with serve_broken(fault) as (url, must_fail):
+        done = _bench("run", "--plan", "smoke", "--url", f"wrong={url}", "--out", str(folder))
+
+    assert done.returncode == 1, done.stderr
+    refused = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines() if '"refused"' in line]
+    assert refused
+    assert set(refused[0]["cases"]) & set(must_fail)
+
+
+def test_a_foreign_server_is_measured(tmp_path: Path) -> None:
+    """Two addresses of one server that obeys the contract pass the gate and are compared with each other."""
+    from servers.models.catalog import saved_models_dir  # noqa: PLC0415 - built by the runs above
+
+    settings = Settings(models_dir=saved_models_dir())
+    with launch(Target.parse("wsgi+waitress"), settings, tmp_path / "log") as server:
+        server.wait_ready(120)
+        done = _bench(
+            *("run", "--plan", "smoke", "--endpoints", "predict", "--out", str(tmp_path / "run")),
+            *("--url", f"a={server.base_url}", "--url", f"b={server.base_url}"),
+        )
+    assert done.returncode in _TOLD, done.stderr
+    assert {row["axis"] for row in json.loads((tmp_path / "run" / "summary.json").read_text())["comparisons"]} == {"url"}

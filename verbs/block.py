@@ -1,0 +1,126 @@
+"""One block: fresh processes of every contender, up together, and their interleaved trials."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.remote import Generator
+from loadtests.scenarios import Scenario
+from verbs.cores import share_out
+from verbs.exits import FINDING, ExpectedError
+from verbs.fleet import Fleet
+from verbs.gating import Gatekeeper
+from verbs.line_up import Contender
+from verbs.meter import Meter
+from verbs.priming import WrongAnswerError, prime
+
+if TYPE_CHECKING:
+    from verbs.experiment import Experiment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One repetition of the whole comparison: the unit that the statistics count."""
+
+    number: int
+    experiment: Experiment
+    generator: Generator
+    ceiling_rps: float
+    gatekeeper: Gatekeeper
+    meter: Meter
+
+    def run(self, scenarios: Sequence[Scenario]) -> None:
+        """Launch, judge (in the first block), prime, measure, stop. Raises ExpectedError if nothing may be measured."""
+        run = self.experiment
+        # Seeded by the block, so that a resumed run visits in the order that the whole one would have.
+        rng = random.Random(f"{run.seed}/{self.number}")  # noqa: S311 - an order, not a secret
+        present = rng.sample(self._admitted(run.contenders), k=len(self._admitted(run.contenders)))
+        order = rng.sample(list(scenarios), k=len(scenarios))
+        logs = run.folder / "logs" / f"block{self.number}"
+        with Fleet(settings=run.settings, cpus=share_out(run.settings.workers).servers, logs=logs) as fleet:
+            self._say(f"starting {len(present)} servers")
+            fleet.launch(present, lambda name: self._say(f"{name} is up"))
+            for one in present:
+                self._journal_launch(one, fleet)
+            if not self.gatekeeper.done:
+                self._say("the conformance gate")
+                run.refused |= self.gatekeeper.judge(self.number, present, fleet.urls, skip_foreign=run.skip_check)
+            self._say("every payload once, against the reference")
+            requests = self._prime(self._admitted(present), fleet)
+            if not requests:
+                raise ExpectedError("no target passed the gate; there is nothing to measure", code=FINDING)
+            for scenario in order:
+                self._trial(scenario, fleet, requests, rng.randrange(2**32))
+
+    def _admitted(self, contenders: Sequence[Contender]) -> list[Contender]:
+        return [one for one in contenders if one.id not in self.experiment.refused]
+
+    def _say(self, what: str) -> None:
+        self.meter.phase(f"block {self.number + 1}/{self.experiment.plan.blocks}: {what}")
+
+    def _prime(self, present: Sequence[Contender], fleet: Fleet) -> dict[str, dict[str, tuple[PreparedRequest, ...]]]:
+        requests = {}
+        for one in present:
+            try:
+                requests[one.id] = prime(fleet.urls[one.id], self.experiment.plan.scenarios)
+            except WrongAnswerError as error:
+                self.experiment.refused.add(one.id)
+                self._journal("refused", target=one.id, reason=str(error), cases=[])
+        return requests
+
+    def _trial(
+        self,
+        scenario: Scenario,
+        fleet: Fleet,
+        requests: dict[str, dict[str, tuple[PreparedRequest, ...]]],
+        seed: int,
+    ) -> None:
+        run = self.experiment
+        order = TrialOrder(
+            scenario=scenario,
+            targets=tuple(
+                TargetOrder(
+                    id=name, base_url=fleet.urls[name], requests=theirs[scenario.id], pids=tuple(fleet.pids(name))
+                )
+                for name, theirs in requests.items()
+            ),
+            slices=run.plan.slices,
+            slice_s=run.plan.slice_s,
+            warmup_slices=run.plan.warmup_slices,
+            seed=seed,
+            ceiling_rps=self.ceiling_rps,
+            out=str(run.folder / "samples"),
+            label=f"b{self.number}-{scenario.id}",
+        )
+        began = time.monotonic()
+        records = self.generator.trial(order, lambda event: self.meter.visit(self.number, scenario.id, event))
+        run.measuring_s += time.monotonic() - began
+        for record in records:
+            server = fleet.servers.get(record["target"])
+            metadata = server.metadata() if server else None
+            self._journal("trial", **record | {"retraces": metadata["retraces"] if metadata else None})
+        self.meter.scenario_done()
+
+    def _journal_launch(self, one: Contender, fleet: Fleet) -> None:
+        server = fleet.servers.get(one.id)
+        if server is None:
+            return
+        metadata = server.metadata()
+        startup = (metadata or {}).get("startup", {})
+        self._journal(
+            "launch",
+            target=one.id,
+            startup_s=round(server.startup_s, 4),
+            import_s=startup.get("import_s"),
+            load_s=startup.get("load_s"),
+            rss_mib=round(server.rss_mib(), 2),
+            metadata=metadata,
+        )
+
+    def _journal(self, kind: str, **facts: Any) -> None:
+        self.experiment.journal.append({"kind": kind, "block": self.number, **facts})

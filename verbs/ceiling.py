@@ -1,0 +1,40 @@
+"""What the load generator can do on this machine, against a server that does next to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from loadtests.orders import PreparedRequest, TargetOrder
+from loadtests.remote import Generator
+from servers.launch import LaunchError, launch
+from servers.settings import Settings
+from servers.target import Target
+from verbs.exits import ExpectedError
+
+_NULL: Final = Target.parse("null+granian")
+_START_TIMEOUT_S: Final = 60.0
+_REQUEST: Final = PreparedRequest(
+    method="POST",
+    path="/predict",
+    headers={"Content-Type": "application/json"},
+    body=b'{"feature": 24.5}',
+    expect_body=b'{"prediction":0.0}',
+)
+
+
+def measure_ceiling(generator: Generator, settings: Settings, cpus: Sequence[int], logs: Path) -> dict[str, Any]:
+    """Requests per second at 16 users and microseconds at one, generator and null server on a core each.
+
+    Raises ExpectedError where the null server does not start.
+    """
+    try:
+        with launch(_NULL, settings, logs / "null.log") as server:
+            server.wait_ready(_START_TIMEOUT_S)
+            if cpus:
+                server.pin(cpus)
+            order = TargetOrder(id=_NULL.id, base_url=server.base_url, requests=(_REQUEST,))
+            return generator.calibrate(order)
+    except LaunchError as error:
+        raise ExpectedError(str(error), hint="the null server needs no model: granian itself does not start") from error

@@ -1,0 +1,162 @@
+"""Hold targets to the contract, and to each other."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from verbs.exits import FINDING, HARNESS, OK, usage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.case import Case, Finding
+    from conformance.parity import Difference
+    from conformance.runner import Outcome
+    from verbs.line_up import Contender
+
+EPILOG: Final = """\
+examples:
+  python bench.py check                                      flask, bottle and wsgi on every server
+  python bench.py check --targets flask,bottle+granian
+  python bench.py check --targets flask --case json-nan      one case
+  python bench.py check --url mine=http://127.0.0.1:9000     a server of yours, in any language
+  python bench.py check --junit conformance.xml
+
+exit codes: 0 right and alike; 1 a case is wrong or two frameworks differ; 3 the suite could not tell
+"""
+
+_DEFAULT_TARGETS: Final = ",".join(
+    f"{framework}+{server}"
+    for server in ("gunicorn", "waitress", "granian")
+    for framework in ("wsgi", "flask", "bottle")
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--targets", metavar="A,B", help="targets to judge (default: flask, bottle, wsgi on every server)"
+    )
+    parser.add_argument(
+        "--url", metavar="NAME=BASE_URL", action="append", default=[], help="a server that is up already"
+    )
+    parser.add_argument("--case", metavar="ID", action="append", default=[], help="only this case; may be repeated")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the findings as JUnit XML too")
+    parser.add_argument("--server-python", type=Path, metavar="PATH", help="interpreter that the servers run under")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Judge, compare, print."""
+    from conformance.junit import write_junit  # noqa: PLC0415 - kept out of --help
+    from verbs.line_up import contenders  # noqa: PLC0415
+
+    cases = _chosen_cases(arguments.case)
+    named = arguments.targets or (None if arguments.url else _DEFAULT_TARGETS)
+    present = [one for one in contenders("smoke", named, arguments.url) if one.twin_of is None]
+    judged, differing = _judge(present, cases, arguments.server_python)
+    findings = [finding for outcome in judged.values() for finding in outcome.findings]
+    if arguments.junit:
+        write_junit(findings, arguments.junit)
+    _print(judged, differing)
+    if any(not outcome.told for outcome in judged.values()):
+        return HARNESS
+    return FINDING if differing or any(finding.breaks_a_must for finding in findings) else OK
+
+
+def _chosen_cases(ids: Sequence[str]) -> tuple[Case, ...]:
+    from conformance.cases import CASES  # noqa: PLC0415 - kept out of --help
+
+    if not ids:
+        return CASES
+    by_id = {case.id: case for case in CASES}
+    if unknown := [name for name in ids if name not in by_id]:
+        raise usage(f"there is no case {unknown[0]!r}", hint="see `python bench.py list cases`")
+    return tuple(by_id[name] for name in ids)
+
+
+def _judge(
+    present: Sequence[Contender], cases: Sequence[Case], python: Path | None
+) -> tuple[dict[str, Outcome], list[Difference]]:
+    """Findings by target, and differences within each server and mode. Servers of one kind are up together."""
+    import sys  # noqa: PLC0415 - kept out of --help
+    import tempfile  # noqa: PLC0415
+
+    from conformance.parity import differences  # noqa: PLC0415
+    from conformance.runner import run_cases  # noqa: PLC0415
+    from servers.settings import Settings  # noqa: PLC0415
+    from verbs.built_models import built_models  # noqa: PLC0415
+    from verbs.fleet import Fleet  # noqa: PLC0415
+    from verbs.gating import reference_figures  # noqa: PLC0415
+    from verbs.terminal import Terminal  # noqa: PLC0415
+
+    terminal = Terminal()
+    groups: dict[tuple[str, str, bool], list[Contender]] = {}
+    for one in present:
+        key = (one.target.server, one.target.mode, one.judged) if one.target else ("", "", True)
+        groups.setdefault(key, []).append(one)
+    own = any(one.target for one in present)
+    settings = Settings(
+        python=str(python.absolute()) if python else sys.executable,
+        models_dir=built_models(terminal) if own else Path(),
+    )
+    judged: dict[str, Outcome] = {}
+    differing: list[Difference] = []
+    with terminal.bar("Checking") as bar, tempfile.TemporaryDirectory(prefix="titrate-") as logs:
+        for group in groups.values():
+            fleet = Fleet(settings=settings, cpus=(), logs=Path(logs))
+            with fleet:
+                bar.update(len(judged), len(present), f"starting {', '.join(one.id for one in group)}")
+                fleet.launch(group, lambda _name: None)
+                for one in group:
+                    bar.update(len(judged), len(present), one.id)
+                    judged[one.id] = run_cases(
+                        cases,
+                        fleet.urls[one.id],
+                        one.id,
+                        # A foreign server's model is not ours: it has no reference here.
+                        reference_figures() if one.target else None,
+                        judged=one.judged,
+                        foreign=one.target is None,
+                    )
+            if group[0].judged and len(group) > 1:
+                differing += differences({one.id: judged[one.id].answers for one in group})
+        bar.update(len(judged), len(present), "done")
+    return judged, differing
+
+
+def _print(judged: dict[str, Outcome], differing: Sequence[Difference]) -> None:
+    from conformance.case import Verdict  # noqa: PLC0415 - kept out of --help
+
+    shown = [verdict for verdict in Verdict if any(outcome.counts.get(verdict.value) for outcome in judged.values())]
+    width = max(map(len, judged))
+    print(" ".join([f"{'target':{width}}", *(f"{verdict.value:>13}" for verdict in shown)]))
+    for name, outcome in judged.items():
+        print(" ".join([f"{name:{width}}", *(f"{outcome.counts.get(verdict.value, 0):13}" for verdict in shown)]))
+    quiet = (Verdict.RIGHT, Verdict.SKIPPED)
+    for outcome in judged.values():
+        for finding in outcome.findings:
+            if finding.verdict not in quiet:
+                _print_finding(finding)
+    for difference in differing:
+        print(
+            f"\ndiverges: {difference.case_id}: {difference.target} from {difference.baseline}\n  {difference.detail}"
+        )
+    total = sum(len(outcome.findings) for outcome in judged.values())
+    seconds = sum(outcome.seconds for outcome in judged.values())
+    print(
+        f"\n{total} findings on {len(judged)} targets in {seconds:.1f} s, {len(differing)} differences between targets"
+    )
+
+
+def _print_finding(finding: Finding) -> None:
+    severity = f" ({finding.severity.name.lower().replace('_', ' ')})" if finding.severity else ""
+    print(f"\n{finding.verdict.value}: {finding.case_id} on {finding.target}{severity}")
+    if finding.verdict.value == "servers_own":
+        print(f"  {finding.actual}")
+        return
+    print(f"  {finding.proves} [{finding.clause}]")
+    print(f"  expected  {finding.expected}")
+    print(f"  actual    {finding.actual}")
+    print(f"  repeat    {finding.repeat}")

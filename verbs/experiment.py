@@ -1,0 +1,91 @@
+"""One run: blocks of fresh processes, the gate, priming, interleaved trials; each fact journalled as it is known."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loadtests.remote import Generator, GeneratorError
+from loadtests.scenarios import Plan
+from reports.journal import Journal
+from servers.settings import Settings
+from verbs.block import Block
+from verbs.ceiling import measure_ceiling
+from verbs.cores import share_out
+from verbs.exits import ExpectedError
+from verbs.gating import Gatekeeper
+from verbs.line_up import Contender
+from verbs.meter import Meter
+from verbs.terminal import Terminal
+
+
+@dataclass(slots=True, kw_only=True)
+class Experiment:
+    """What is measured and how far it has come. `done` holds the (block, scenario id) pairs that a resumed run has."""
+
+    folder: Path
+    plan: Plan
+    seed: int
+    contenders: tuple[Contender, ...]
+    settings: Settings
+    skip_check: bool
+    terminal: Terminal
+    journal: Journal
+    done: frozenset[tuple[int, str]] = frozenset()
+    refused: set[str] = field(default_factory=set)
+    measuring_s: float = 0.0
+
+    def run(self) -> None:
+        """Measure everything that is not done yet; the journal's last line says whether it came to the end."""
+        started = time.monotonic()
+        reason: str | None = "the harness failed"
+        try:
+            self._measure()
+            reason = None
+        except KeyboardInterrupt:
+            reason = "interrupted"
+            raise
+        except ExpectedError as error:
+            reason = str(error)
+            raise
+        except GeneratorError as error:
+            reason = str(error)
+            raise ExpectedError(reason, hint="run `python bench.py calibrate` to see it alone") from error
+        finally:
+            with self.journal:
+                self.journal.append(
+                    {
+                        "kind": "end",
+                        "complete": reason is None,
+                        "reason": reason,
+                        "wall_s": round(time.monotonic() - started, 3),
+                        "measuring_s": round(self.measuring_s, 3),
+                    }
+                )
+
+    def _measure(self) -> None:
+        cores = share_out(self.settings.workers)
+        generator_core = cores.generator[0] if cores.generator else None
+        waiting = [
+            (block, scenario)
+            for block in range(self.plan.blocks)
+            for scenario in self.plan.scenarios
+            if (block, scenario.id) not in self.done
+        ]
+        with Generator(cpu=generator_core) as generator, self.terminal.bar("Measuring") as bar:
+            meter = Meter(bar, self.plan, len(self.contenders), len(waiting))
+            meter.phase("what the load generator can do here")
+            ceiling = measure_ceiling(generator, self.settings, cores.servers, self.folder / "logs")
+            self.journal.append({"kind": "generator", **ceiling})
+            gatekeeper = Gatekeeper(journal=self.journal, settings=self.settings, logs=self.folder / "logs")
+            for number in sorted({block for block, _ in waiting}):
+                block = Block(
+                    number=number,
+                    experiment=self,
+                    generator=generator,
+                    ceiling_rps=ceiling["ceiling_rps"],
+                    gatekeeper=gatekeeper,
+                    meter=meter,
+                )
+                block.run([scenario for at, scenario in waiting if at == number])

@@ -1,0 +1,162 @@
+"""Verify, then measure: the conformance gate over the contenders of a run, and parity between the frameworks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from conformance.case import Figure, Finding, Reference, Verdict
+from conformance.cases import CASES
+from conformance.parity import Answers, Difference, differences
+from conformance.runner import Outcome, run_cases
+from reports.journal import Journal
+from servers.launch import LaunchError, launch
+from servers.models.payloads import ENCODINGS, payloads
+from servers.models.reference import ATOL, RTOL
+from servers.settings import Settings
+from verbs.exits import ExpectedError
+from verbs.line_up import Contender
+
+_FIGURES_PER_ENCODING: Final = 3
+_START_TIMEOUT_S: Final = 180.0
+
+# One bad call leaves a lock of TensorFlow's held by its thread for good, and the article's code makes such calls. With
+# one request thread that thread is always the same and goes on, so each case shows its own behaviour.
+_OBSERVED_THREADS: Final = 1
+_OBSERVED_SERVER: Final = "gunicorn"
+
+
+@cache
+def reference_figures() -> Reference:
+    """What the float64 reference answers to a few held-out payloads of every endpoint and encoding."""
+    return {
+        endpoint: tuple(
+            Figure(
+                content_type=payload.content_type,
+                body=payload.body,
+                expected=payload.expected,
+                key=payload.expected_key,
+                tolerance=0.0 if isinstance(payload.expected, int) else ATOL + RTOL * _size(payload.expected),
+            )
+            for encoding in encodings
+            for payload in payloads(endpoint, encoding, _FIGURES_PER_ENCODING)
+        )
+        for endpoint, encodings in ENCODINGS.items()
+    }
+
+
+@dataclass(slots=True, kw_only=True)
+class Gatekeeper:
+    """Judges every contender once in a run, in its first block, and writes what it found into the journal.
+
+    Later blocks are fresh processes of the same code; there priming checks every payload's answer.
+    """
+
+    journal: Journal
+    settings: Settings
+    logs: Path
+    done: bool = False
+    findings: list[Finding] = field(default_factory=list)
+
+    def judge(
+        self, block: int, present: Sequence[Contender], urls: Mapping[str, str], *, skip_foreign: bool
+    ) -> set[str]:
+        """The ids among `present` that must not be measured. Raises ExpectedError where the gate could not tell."""
+        refused: set[str] = set()
+        answers: dict[tuple[str, str], dict[str, Answers]] = defaultdict(dict)
+        for one in present:
+            if one.twin_of is not None or (one.base_url is not None and skip_foreign):
+                continue
+            outcome = self._examine(one, urls[one.id])
+            if outcome is None:
+                continue
+            self.findings += outcome.findings
+            self.journal.append({"kind": "gate", "block": block, "target": one.id, **outcome.to_json()})
+            if not one.judged:
+                continue
+            if not outcome.told:
+                raise _could_not_tell(one.id, outcome.findings)
+            if not outcome.passed:
+                refused.add(one.id)
+                self._refuse(block, one.id, outcome.findings)
+            elif one.target is not None:
+                answers[one.target.server, one.target.mode][one.id] = outcome.answers
+        for group in answers.values():
+            refused |= self._compare(block, group)
+        # A twin is the same code under a second name.
+        refused |= {one.id for one in present if one.twin_of in refused}
+        self.done = True
+        return refused
+
+    def _examine(self, one: Contender, url: str) -> Outcome | None:
+        if one.judged:
+            return run_cases(CASES, url, one.id, reference_figures(), foreign=one.target is None)
+        if one.target is None or one.target.server != _OBSERVED_SERVER:
+            return None
+        # Observed in a process of its own: hostile cases may leave the article's code unfit for measuring.
+        settings = replace(self.settings, threads=_OBSERVED_THREADS, port=0)
+        try:
+            with launch(one.target, settings, self.logs / f"observed-{one.id}.log") as server:
+                server.wait_ready(_START_TIMEOUT_S)
+                return run_cases(CASES, server.base_url, one.id, reference_figures(), judged=False)
+        except LaunchError as error:
+            raise ExpectedError(str(error)) from error
+
+    def _refuse(self, block: int, target: str, findings: Sequence[Finding]) -> None:
+        wrong = [finding for finding in findings if finding.breaks_a_must]
+        self.journal.append(
+            {
+                "kind": "refused",
+                "block": block,
+                "target": target,
+                "reason": f"{len(wrong)} conformance cases are wrong, the first: {wrong[0].case_id}",
+                "cases": [finding.case_id for finding in wrong],
+            }
+        )
+
+    def _compare(self, block: int, group: Mapping[str, Answers]) -> set[str]:
+        """Parity within one server and mode; who answers otherwise than the floor is not measured."""
+        if len(group) < 2:
+            return set()
+        # No framework is the yardstick where it is there: then a difference names the framework that makes it.
+        ordered = dict(sorted(group.items(), key=lambda entry: not entry[0].startswith("wsgi+")))
+        found = differences(ordered)
+        self.journal.append(
+            {
+                "kind": "parity",
+                "block": block,
+                "targets": list(ordered),
+                "cases": len(CASES),
+                "differences": [difference.to_json() for difference in found],
+            }
+        )
+        return {self._diverges(block, target, found) for target in {difference.target for difference in found}}
+
+    def _diverges(self, block: int, target: str, found: Sequence[Difference]) -> str:
+        own = [difference for difference in found if difference.target == target]
+        self.journal.append(
+            {
+                "kind": "refused",
+                "block": block,
+                "target": target,
+                "reason": f"answers otherwise than {own[0].baseline}: {own[0].case_id}: {own[0].detail}",
+                "cases": [difference.case_id for difference in own],
+            }
+        )
+        return target
+
+
+def _could_not_tell(target: str, findings: Sequence[Finding]) -> ExpectedError:
+    faults = [finding for finding in findings if finding.verdict in (Verdict.SETUP_FAULT, Verdict.HARNESS_FAULT)]
+    return ExpectedError(
+        f"the conformance gate could not judge {target}: {faults[0].actual.strip().splitlines()[-1]}",
+        hint=f"repeat the case alone: {faults[0].repeat}",
+    )
+
+
+def _size(expected: object) -> float:
+    return max(map(_size, expected)) if isinstance(expected, list) else abs(float(expected))  # type: ignore[arg-type]

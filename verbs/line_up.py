@@ -1,0 +1,123 @@
+"""Who is measured, and who is compared with whom: pairs that differ in one part and in nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from servers.target import Target, TargetError
+from verbs.exits import usage
+
+TWIN: Final = "#2"
+
+_FRAMEWORKS: Final = ("flask", "bottle", "wsgi")
+_NATIVE: Final = ("flask-native", "bottle-native")
+
+
+def _cross(servers: Sequence[str], modes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{fw}+{server}+{mode}" for server in servers for mode in modes for fw in _FRAMEWORKS)
+
+
+_EVERYTHING: Final = (
+    *_cross(("gunicorn", "waitress", "granian"), ("function", "eager")),
+    *(f"{native}+{server}" for server in ("gunicorn", "dev") for native in _NATIVE),
+)
+
+PLAN_TARGETS: Final[dict[str, tuple[str, ...]]] = {
+    "smoke": _cross(("gunicorn",), ("function",)),
+    "quick": (
+        *_cross(("gunicorn",), ("function",)),
+        "flask+gunicorn+eager",
+        "bottle+gunicorn+eager",
+        "flask-native+gunicorn",
+        "bottle-native+gunicorn",
+    ),
+    "standard": _EVERYTHING,
+    "full": _EVERYTHING,
+}
+"""What each plan measures when no targets are named. Whatever is first runs twice."""
+
+# On each axis, which part differs and what the baseline is: named beforehand, never the winner.
+_AXES: Final = (
+    ("framework", "framework", "flask", ("bottle",)),
+    ("native", "framework", "flask-native", ("bottle-native",)),
+    ("floor", "framework", "wsgi", ("flask", "bottle")),
+    ("mode", "mode", "eager", None),
+    ("server", "server", "gunicorn", None),
+    ("device", "device", "cpu", ("gpu",)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One measured thing under the name it has in the run: a target of ours, its twin, or a foreign server."""
+
+    id: str
+    target: Target | None = None
+    base_url: str | None = None
+    twin_of: str | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Whether the contract is held against it. Native targets are only observed."""
+        return self.target is None or self.target.kind.contract
+
+
+def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Contender, ...]:
+    """Everything that one run measures, the first target twice. Raises ExpectedError for a name that is none.
+
+    `targets` and each of `urls` come from the command line: comma-separated ids, and NAME=BASE_URL.
+    """
+    foreign = [_foreign(text) for text in urls]
+    names = [name for name in (targets or "").split(",") if name.strip()]
+    if not names and not foreign:
+        names = list(PLAN_TARGETS[plan])
+    try:
+        own = [Target.parse(name) for name in dict.fromkeys(names)]
+    except TargetError as error:
+        raise usage(str(error), hint="see `python bench.py list targets`") from error
+    found = {target.id: Contender(id=target.id, target=target) for target in own}
+    found |= {contender.id: contender for contender in foreign}
+    if own:
+        first = own[0]
+        found[first.id + TWIN] = Contender(id=first.id + TWIN, target=first, twin_of=first.id)
+    return tuple(found.values())
+
+
+def comparisons(present: Sequence[Contender]) -> list[dict[str, str]]:
+    """Every pair that differs in exactly one part, by axis; foreign servers with each other; and the A/A pair."""
+    twins = [
+        {"baseline": one.twin_of, "candidate": one.id, "axis": "noise"} for one in present if one.twin_of is not None
+    ]
+    ours = [one for one in present if one.target is not None and one.twin_of is None]
+    foreign = [one for one in present if one.target is None]
+    return [
+        *twins,
+        *(pair for axis in _AXES for pair in _pairs(ours, *axis)),
+        *({"baseline": a.id, "candidate": b.id, "axis": "url"} for a, b in combinations(foreign, 2)),
+    ]
+
+
+def _pairs(
+    ours: Sequence[Contender], axis: str, part: str, baseline: str, candidates: tuple[str, ...] | None
+) -> list[dict[str, str]]:
+    found = []
+    for a in ours:
+        for b in ours:
+            assert a.target is not None  # noqa: S101 - `ours` holds only targets
+            assert b.target is not None  # noqa: S101
+            left, right = a.target.parts, b.target.parts
+            differing = [name for name in left if left[name] != right[name]]
+            wanted = candidates is None or right[part] in candidates
+            if differing == [part] and left[part] == baseline and wanted:
+                found.append({"baseline": a.id, "candidate": b.id, "axis": axis})
+    return found
+
+
+def _foreign(text: str) -> Contender:
+    name, separator, url = text.partition("=")
+    if not separator or not name or not url.startswith("http://"):
+        raise usage(f"--url {text!r} is not NAME=BASE_URL", hint="for example --url mine=http://127.0.0.1:8000")
+    return Contender(id=name, base_url=url.rstrip("/"))

@@ -1,0 +1,141 @@
+"""Turning a command line, or the header of a run that was stopped, into an experiment."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from loadtests.scenarios import PLANS
+from reports.environment import describe
+from reports.journal import SCHEMA_VERSION, Journal, JournalError, read_run
+from servers.launch import REPOSITORY
+from servers.settings import Settings
+from verbs.built_models import built_models
+from verbs.cores import share_out
+from verbs.exits import usage
+from verbs.experiment import Experiment
+from verbs.line_up import Contender, comparisons, contenders
+from verbs.terminal import Terminal
+
+RUNS: Final = REPOSITORY / "reports" / "runs"
+
+_GPU_DRIVER: Final = Path("/proc/driver/nvidia")
+
+
+def plan_experiment(
+    terminal: Terminal,
+    *,
+    plan: str,
+    targets: str | None,
+    endpoints: Sequence[str],
+    urls: Sequence[str],
+    skip_check: bool,
+    server_python: Path | None,
+    seed: int | None,
+    out: Path | None,
+) -> Experiment:
+    """A new run, its folder and the journal's header written. Raises ExpectedError on what cannot be run."""
+    present = contenders(plan, targets, urls)
+    chosen = PLANS[plan]
+    chosen = replace(chosen, scenarios=tuple(one for one in chosen.scenarios if one.endpoint in endpoints))
+    if server_python is not None and not server_python.exists():
+        raise usage(f"--server-python {server_python} does not exist", hint="name an interpreter, not its folder")
+    seed = secrets.randbelow(2**32) if seed is None else seed
+    now = datetime.now(UTC)
+    run_id = f"{now:%Y%m%dT%H%M%SZ}-{plan}"
+    folder = (out or RUNS / run_id).resolve()
+    # Resolving a virtual environment's interpreter would follow its link out of the environment.
+    python = str(server_python.absolute()) if server_python else sys.executable
+    settings = Settings(python=python, models_dir=built_models(terminal))
+    header = {
+        "kind": "run",
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run_id,
+        "plan": plan,
+        "seed": seed,
+        "started_utc": now.isoformat(timespec="seconds"),
+        "blocks": chosen.blocks,
+        "slice_s": chosen.slice_s,
+        "targets": [_described(one, settings) for one in present],
+        "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
+        "comparisons": comparisons(present),
+        "not_run": _not_run(present),
+        "environment": describe(REPOSITORY),
+        "command": ["python", "bench.py", *sys.argv[1:]],
+    }
+    try:
+        journal = Journal.create(folder, header)
+    except (JournalError, OSError) as error:
+        raise usage(str(error), hint="name another folder with --out, or go on with --resume") from error
+    terminal.say(
+        f"plan {plan}: {len(present)} targets, {len(chosen.scenarios)} scenarios, {chosen.blocks} blocks -> {folder}"
+    )
+    return Experiment(
+        folder=folder,
+        plan=chosen,
+        seed=seed,
+        contenders=present,
+        settings=settings,
+        skip_check=skip_check,
+        terminal=terminal,
+        journal=journal,
+    )
+
+
+def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool) -> Experiment:
+    """The run in `folder` as its header describes it, without what it has measured. Raises ExpectedError."""
+    try:
+        run = read_run(folder)
+        journal = Journal.reopen(folder)
+    except JournalError as error:
+        raise usage(str(error), hint="--resume takes a run folder, as `bench.py run` printed it") from error
+    urls = [f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings]
+    own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
+    present = contenders(run.plan, ",".join(target.id for target in own), urls)
+    wanted = {scenario.id for scenario in run.scenarios}
+    plan = replace(
+        PLANS[run.plan],
+        scenarios=tuple(one for one in PLANS[run.plan].scenarios if one.id in wanted),
+        blocks=run.blocks,
+    )
+    refused = {refusal.target for refusal in run.refusals}
+    expected = {one.id for one in present} - refused
+    measured: dict[tuple[int, str], set[str]] = {}
+    for trial in run.trials:
+        measured.setdefault((trial.block, trial.scenario), set()).add(trial.target)
+    python = own[0].settings["python"] if own else sys.executable
+    return Experiment(
+        folder=folder.resolve(),
+        plan=plan,
+        seed=run.seed,
+        contenders=present,
+        settings=Settings(python=python, models_dir=built_models(terminal)),
+        skip_check=skip_check,
+        terminal=terminal,
+        journal=journal,
+        done=frozenset(place for place, targets in measured.items() if expected <= targets),
+        refused=refused,
+    )
+
+
+def _described(one: Contender, settings: Settings) -> dict[str, Any]:
+    parts = one.target.parts if one.target else dict.fromkeys(("framework", "server", "mode", "device"))
+    own = settings.record() | {"cpus": list(share_out(settings.workers).servers)}
+    return {
+        "id": one.id,
+        **parts,
+        "twin_of": one.twin_of,
+        "judged": one.judged,
+        "settings": own if one.target else {"base_url": one.base_url},
+    }
+
+
+def _not_run(present: Sequence[Contender]) -> list[dict[str, str]]:
+    if any(one.target is not None and one.target.device == "gpu" for one in present):
+        return []
+    return [{"what": "device gpu", "reason": "not in this plan" if _GPU_DRIVER.exists() else "no GPU"}]

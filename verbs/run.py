@@ -1,0 +1,93 @@
+"""Measure targets against each other, print the verdicts, and write the report (the main job)."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from verbs.exits import ExpectedError, usage
+
+if TYPE_CHECKING:
+    from verbs.experiment import Experiment
+
+EPILOG: Final = """\
+examples:
+  python bench.py run                                         plan quick: some six minutes
+  python bench.py run --plan smoke                            does everything work here?
+  python bench.py run --plan standard                         every server and mode
+  python bench.py run --targets flask,bottle+granian --endpoints predict
+  python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
+  python bench.py run --resume reports/runs/RUN               go on where a run was stopped
+"""
+
+_PLANS: Final = ("smoke", "quick", "standard", "full")
+_ENDPOINTS: Final = ("predict", "advanced_predict", "classify")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--plan", choices=_PLANS, default="quick", help="how much to measure (default: %(default)s)")
+    parser.add_argument(
+        "--targets", metavar="A,B", help="targets instead of the plan's; the first also runs as its own twin"
+    )
+    parser.add_argument("--endpoints", metavar="E,F", help=f"only these of {', '.join(_ENDPOINTS)}")
+    parser.add_argument(
+        "--url", metavar="NAME=BASE_URL", action="append", default=[], help="a server of yours, already up"
+    )
+    parser.add_argument("--skip-check", action="store_true", help="measure --url servers without the conformance gate")
+    parser.add_argument("--server-python", type=Path, metavar="PATH", help="interpreter that the servers run under")
+    parser.add_argument("--seed", type=int, help="order of visits and blocks; recorded (default: a new one)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: reports/runs/TIME-PLAN)")
+    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in DIR")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Measure, then draw; a run that is interrupted leaves a journal that `report` and `--resume` can read."""
+    from verbs.planning import plan_experiment, resume_experiment  # noqa: PLC0415 - kept out of --help
+    from verbs.terminal import Terminal  # noqa: PLC0415
+    from verbs.verdict import draw_and_print, exit_code  # noqa: PLC0415
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    terminal = Terminal()
+    if arguments.resume:
+        experiment = resume_experiment(arguments.resume, terminal, skip_check=arguments.skip_check)
+    else:
+        experiment = plan_experiment(
+            terminal,
+            plan=arguments.plan,
+            targets=arguments.targets,
+            endpoints=_chosen_endpoints(arguments.endpoints),
+            urls=arguments.url,
+            skip_check=arguments.skip_check,
+            server_python=arguments.server_python,
+            seed=arguments.seed,
+            out=arguments.out,
+        )
+    try:
+        experiment.run()
+    except KeyboardInterrupt:
+        _interrupted(experiment)
+    return exit_code(draw_and_print(experiment.folder))
+
+
+def _chosen_endpoints(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return _ENDPOINTS
+    chosen = tuple(text.split(","))
+    if unknown := [name for name in chosen if name not in _ENDPOINTS]:
+        raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join(_ENDPOINTS)}")
+    return chosen
+
+
+def _interrupt(_signal: int, _frame: Any) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _interrupted(experiment: Experiment) -> NoReturn:
+    raise ExpectedError(
+        f"interrupted; what was measured is in {experiment.folder}",
+        hint=f"python bench.py report {experiment.folder}, or python bench.py run --resume {experiment.folder}",
+        code=130,
+    )

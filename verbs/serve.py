@@ -1,0 +1,55 @@
+"""Serve one target until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Final, NoReturn
+
+from verbs.exits import usage
+
+EPILOG: Final = """\
+examples:
+  python bench.py serve flask
+  python bench.py serve bottle+granian+eager --port 8080
+  curl -d '{"feature": 24.5}' -H 'Content-Type: application/json' http://127.0.0.1:8000/predict
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("target", help="framework+server+mode+device; trailing parts default to gunicorn+function+cpu")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="port to listen on, 0 for a free one (default: %(default)s)"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=None, help="request threads a process (default: as measured)")
+
+
+def main(arguments: argparse.Namespace) -> NoReturn:
+    """Become the server: the process is replaced, so Ctrl-C and signals reach it and nothing stands between."""
+    from servers.launch import child_environment, free_port  # noqa: PLC0415 - kept out of --help
+    from servers.settings import THREADS, Settings  # noqa: PLC0415
+    from servers.target import Target, TargetError  # noqa: PLC0415
+    from servers.wsgi import ServerError, command_line  # noqa: PLC0415
+    from verbs.built_models import built_models  # noqa: PLC0415
+    from verbs.terminal import Terminal  # noqa: PLC0415
+
+    try:
+        target = Target.parse(arguments.target)
+        settings = Settings(
+            host=arguments.host,
+            port=arguments.port or free_port(arguments.host),
+            workers=arguments.workers,
+            threads=arguments.threads or THREADS,
+            python=sys.executable,
+            models_dir=built_models(Terminal()),
+        )
+        command = command_line(target.server, settings)
+    except (TargetError, ServerError) as error:
+        raise usage(str(error), hint="see `python bench.py list targets`") from error
+    print(f"{target.id} on http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
+    os.chdir(settings.models_dir)
+    os.execve(command[0], command, child_environment(target, settings))  # noqa: S606 - a list, and no shell wanted

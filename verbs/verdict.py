@@ -1,0 +1,76 @@
+"""What a run says on standard output, and its exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from reports.headline import headline, leading_pairs
+from reports.render import render
+from verbs.exits import FINDING, HARNESS, OK
+
+_SETTLED: Final = ("faster", "slower", "equivalent")
+
+Summary = Mapping[str, Any]
+
+
+def draw_and_print(folder: Path) -> Summary:
+    """Draw the report of a run folder, and print its verdicts and where it is. Raises JournalError."""
+    report = render(folder)
+    summary: Summary = json.loads((folder / "summary.json").read_text())
+    print("\n".join([*verdict_lines(summary), f"report: {report}"]), flush=True)
+    return summary
+
+
+def verdict_lines(summary: Summary) -> list[str]:
+    """The answer, then a line a comparison of throughput, the noise floor first, then what was refused."""
+    rows = [row for row in summary["comparisons"] if row["metric"] == "throughput"]
+    rows.sort(key=lambda row: row["axis"] != "noise")
+    width = max((len(_pair(row)) for row in rows), default=0)
+    lines = [headline(summary), ""]
+    lines += [
+        f"{_pair(row):{width}}  {row['scenario']:20} {_ratio(row):24} {_said(row)}"
+        for row in rows
+    ]
+    lines += [f"refused: {entry['target']}: {entry['reason']}" for entry in summary["refused"]]
+    lines += [f"not run: {entry['what']}: {entry['reason']}" for entry in summary["not_run"]]
+    if summary["wall_s"]:
+        share = summary["measuring_s"] / summary["wall_s"]
+        lines += ["", f"{summary['wall_s']:.0f} s in all, {100 * share:.0f} % of it under load"]
+    return lines
+
+
+def exit_code(summary: Summary) -> int:
+    """1 if a target was refused, 3 if the run is partial or its first question is open, else 0."""
+    if summary["refused"]:
+        return FINDING
+    if not summary["complete"]:
+        return HARNESS
+    questions = leading_pairs(summary["comparisons"], summary["targets"])
+    if questions and not any(row["verdict"] in _SETTLED for row in questions[0]):
+        return HARNESS
+    return OK if summary["results"] else HARNESS
+
+
+def _pair(row: Mapping[str, Any]) -> str:
+    """Candidate against baseline, what they share left out: `bottle/flask +gunicorn+function+cpu`."""
+    baseline, candidate = row["baseline"].split("+"), row["candidate"].split("+")
+    if len(baseline) != len(candidate):
+        return f"{row['candidate']} / {row['baseline']}"
+    parts = [b if a == b else f"{b}/{a}" for a, b in zip(baseline, candidate, strict=True)]
+    return "+".join(parts)
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    return "A/A" if row["axis"] == "noise" else str(row["verdict"])
+
+
+def _ratio(row: Mapping[str, Any]) -> str:
+    if row["ratio"] is None:
+        return "-"
+    if row["ci95"] is None:
+        return f"{row['ratio']:.3f}"
+    low, high = row["ci95"]
+    return f"{row['ratio']:.3f} [{low:.3f}, {high:.3f}]"
