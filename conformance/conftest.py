@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from conformance.case import Figure
+from conformance.figures import read_figures
 from conformance.runner import Session
 
 _HOW = "pass --base-url http://127.0.0.1:8000; `python bench.py serve flask --port 8000` starts such a server"
@@ -28,8 +27,7 @@ def session(request: pytest.FixtureRequest) -> Session:
     if base_url is None:
         pytest.skip(_HOW)
     figures: Path | None = request.config.getoption("--figures")
-    document = {} if figures is None else json.loads(figures.read_text(encoding="utf-8"))
-    reference = {endpoint: [Figure.from_json(each) for each in rows] for endpoint, rows in document.items()}
+    reference = {} if figures is None else read_figures(figures)
     name = request.config.getoption("--target-name")
     made = Session(base_url=base_url, target=name, reference=reference, foreign=True)
     if not made.listens():

@@ -105,15 +105,15 @@ PLANS: dict[str, Plan] = {
     for plan in (
         Plan(
             name="smoke",
-            scenarios=closed(PREDICT, 1, 8) + closed(CLASSIFY, 8),
-            blocks=2,
-            slices=4,
+            scenarios=closed(PREDICT, 8) + closed(CLASSIFY, 8),
+            blocks=3,
+            slices=8,
         ),
         Plan(
             name="quick",
-            scenarios=closed(PREDICT, 1, 4, 16) + closed(ADVANCED, 16) + closed(CLASSIFY, 1, 4, 16),
+            scenarios=closed(PREDICT, 1, 4, 16) + closed(ADVANCED, 16) + closed(CLASSIFY, 1, 16),
             blocks=5,
-            slices=6,
+            slices=7,
         ),
         Plan(
             name="standard",

@@ -109,7 +109,8 @@ def _told(notes: Sequence[tuple[int, str]]) -> str | None:
     blocks: dict[str, list[str]] = {}
     for block, reason in notes:
         blocks.setdefault(reason, []).append(str(block))
-    return "; ".join(f"block {', '.join(own)}: {reason}" for reason, own in blocks.items()) or None
+    named = {reason: f"{'block' if len(own) == 1 else 'blocks'} {', '.join(own)}" for reason, own in blocks.items()}
+    return "; ".join(f"{where}: {reason}" for reason, where in named.items()) or None
 
 
 def _block(trial: Trial, latencies: Latencies | None) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Every comparison of a run: paired over blocks, held against the noise floor, corrected by family.
 
-A family is one question, that is one axis: all its pairs, scenarios and metrics. So each question has a
-chance of at most 5 % of even one false `faster` or `slower`, and measuring more servers costs the framework
-question nothing.
+A family is one question on one pair: Bottle against Flask on gunicorn with the compiled model, say, in all its
+scenarios and metrics. So each such question has a chance of at most 5 % of even one false `faster` or `slower`, and
+measuring more servers or modes costs it nothing.
 """
 
 from __future__ import annotations
@@ -123,9 +123,10 @@ def _fill(row: Row, measured: PairedRatio, p_value: float, family: int, judged: 
 
 
 def _families(rows: Sequence[Row], ratios: Iterable[int]) -> list[list[int]]:
-    families: dict[str, list[int]] = {}
+    families: dict[tuple[str, str, str], list[int]] = {}
     for index in ratios:
-        families.setdefault(rows[index]["axis"], []).append(index)
+        row = rows[index]
+        families.setdefault((row["axis"], row["baseline"], row["candidate"]), []).append(index)
     return list(families.values())
 
 

@@ -17,6 +17,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "floor": frozenset({"framework"}),
     "native": frozenset({"framework"}),
     "noise": frozenset(),
+    # Servers given by address: their address is all that is known of them.
+    "url": frozenset({"base_url"}),
 }
 PARTS = ("framework", "server", "mode", "device")
 SHARED_VERSIONS = ("python", "tensorflow", "numpy", "pillow")

@@ -29,6 +29,7 @@ AXIS_TITLES: Mapping[str, str] = {
     "device": "Device",
     "native": "As the article writes it",
     "noise": "A/A: the same code twice",
+    "url": "Servers given by address",
 }
 # A ratio this far from 1 reads better as a factor than as a percentage.
 FACTOR_FROM = 1.5

@@ -79,16 +79,19 @@ class Server:
 
     def wait_ready(self, timeout_s: float) -> None:
         """Return when it is ready; raises LaunchError when it ends first or takes longer than `timeout_s`."""
-        deadline = self.started + timeout_s
-        while True:
-            if self.guard.poll() is not None:
-                raise LaunchError(f"{self.target.id} did not start: {self._last_words()}")
-            if self._is_ready():
-                break
-            if time.monotonic() > deadline:
-                raise LaunchError(f"{self.target.id} was not ready after {timeout_s:.0f} s: {self._last_words()}")
+        while not self.is_ready(timeout_s):
             time.sleep(_POLL_S)
-        self.startup_s = time.monotonic() - self.started
+
+    def is_ready(self, timeout_s: float) -> bool:
+        """Whether it is ready by now; raises LaunchError when it has ended, or `timeout_s` after its start."""
+        if self.guard.poll() is not None:
+            raise LaunchError(f"{self.target.id} did not start: {self._last_words()}")
+        if self._answers() and self._listens():
+            self.startup_s = time.monotonic() - self.started
+            return True
+        if time.monotonic() > self.started + timeout_s:
+            raise LaunchError(f"{self.target.id} was not ready after {timeout_s:.0f} s: {self._last_words()}")
+        return False
 
     def pin(self, cpus: Iterable[int]) -> None:
         """Keep every thread of every process on `cpus`. Does nothing where the system has no affinity (not Linux).
@@ -126,7 +129,7 @@ class Server:
     ) -> None:
         self.stop()
 
-    def _is_ready(self) -> bool:
+    def _answers(self) -> bool:
         # A native target has no readiness of its own; its models load before it listens, so any answer will do.
         path = "/readyz" if self.target.kind.contract else "/"
         connection = http.client.HTTPConnection(self.settings.host, self.settings.port, timeout=_PROBE_TIMEOUT_S)
@@ -137,7 +140,7 @@ class Server:
             return False
         finally:
             connection.close()
-        return (status == 200 or not self.target.kind.contract) and self._listens()
+        return status == 200 or not self.target.kind.contract
 
     def _listens(self) -> bool:
         """Whether it is this target that has the port: another server there would be measured in its place."""

@@ -1,4 +1,4 @@
-"""The main job as a user runs it: measured, gated, drawn, interrupted and resumed. Minutes, so in a tox env of its own."""
+"""The main job as a user runs it: measured, gated, drawn, interrupted and resumed. Takes minutes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from pathlib import Path
 
 import psutil
 import pytest
+from broken_apps import FAULTS, Fault
+from contract_app import REFERENCE, serving
 
+from conformance.cases import CASES
+from loadtests.scenarios import PLANS
 from servers.launch import REPOSITORY, launch
 from servers.settings import Settings
 from servers.target import Target
+from verbs.line_up import PLAN_TARGETS, TWIN
 
 pytestmark = pytest.mark.main_job
 
 _BENCH = (sys.executable, str(REPOSITORY / "bench.py"))
+_SMOKE = PLANS["smoke"]
 _TOLD = (0, 3)
 """A noisy machine may leave the first question open, which is an honest end of a run."""
 
@@ -55,7 +61,7 @@ def test_a_smoke_run_measures_and_draws(tmp_path: Path) -> None:
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["complete"] is True
     measured = {(row["target"], row["scenario"]) for row in summary["results"] if row["requests"] > 0}
-    assert len(measured) == 4 * 3
+    assert len(measured) == len(PLAN_TARGETS["smoke"] + (TWIN,)) * len(_SMOKE.scenarios)
     assert all(row["errors"] == 0 for row in summary["results"])
     assert not _descendants_of_session(folder)
 
@@ -89,24 +95,28 @@ def test_an_interrupted_run_leaves_nothing_behind_and_resumes(tmp_path: Path) ->
     resumed = _bench("run", "--resume", str(folder))
     assert resumed.returncode in _TOLD, resumed.stderr
     assert _summary(folder)["complete"] is True
-    # Two blocks, three scenarios, the target and its twin; what was measured before is not measured again.
-    assert journal.read_text().count('"kind":"trial"') == 2 * 3 * 2
+    # The target and its twin; what was measured before is not measured again.
+    assert journal.read_text().count('"kind":"trial"') == _SMOKE.blocks * len(_SMOKE.scenarios) * 2
     assert trials_before >= 1
 
 
-@pytest.mark.parametrize("fault", ["unsorted-keys", "off-by-one", "html-errors"])
-def test_a_wrong_target_is_refused(fault: str, tmp_path: Path) -> None:
-    """A server that breaks the contract is not measured: the case is named and the run exits 1."""
-    from broken_apps import serve_broken  # noqa: PLC0415 - needed here alone
-
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.app.__name__)
+def test_a_wrong_target_is_refused(fault: Fault, tmp_path: Path) -> None:
+    """A server that breaks the contract in any one way is not measured: the cases are named and the run exits 1."""
+    must_fail = {case.id for case in CASES if fault.red(case)}
     folder = tmp_path / "run"
-    with serve_broken(fault) as (url, must_fail):
-        done = _bench("run", "--plan", "smoke", "--url", f"wrong={url}", "--out", str(folder))
+    figures = tmp_path / "figures.json"
+    figures.write_text(json.dumps({name: [one.to_json() for one in rows] for name, rows in REFERENCE.items()}))
+    with serving(fault.app()) as url:
+        where = ("--url", f"wrong={url}", "--figures", str(figures), "--out", str(folder))
+        done = _bench("run", "--plan", "smoke", *where)
 
     assert done.returncode == 1, done.stderr
-    refused = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines() if '"refused"' in line]
-    assert refused
-    assert set(refused[0]["cases"]) & set(must_fail)
+    journal = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    (refused,) = (record for record in journal if record["kind"] == "refused" and record["target"] == "wrong")
+    assert set(refused["cases"]) & must_fail
+    assert not [record for record in journal if record["kind"] == "trial"]
+    assert "no target passed the gate" in done.stderr
 
 
 def test_a_foreign_server_is_measured(tmp_path: Path) -> None:
@@ -121,4 +131,5 @@ def test_a_foreign_server_is_measured(tmp_path: Path) -> None:
             *("--url", f"a={server.base_url}", "--url", f"b={server.base_url}"),
         )
     assert done.returncode in _TOLD, done.stderr
-    assert {row["axis"] for row in json.loads((tmp_path / "run" / "summary.json").read_text())["comparisons"]} == {"url"}
+    compared = json.loads((tmp_path / "run" / "summary.json").read_text())["comparisons"]
+    assert {row["axis"] for row in compared} == {"noise", "url"}

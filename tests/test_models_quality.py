@@ -151,7 +151,7 @@ def test_nothing_but_definitions_and_building_needs_tensorflow() -> None:
     """Payloads, references, the catalog and `is_current` cost no import of TensorFlow."""
     code = (
         "import sys; from servers.models import build, catalog, payloads, quality; "
-        "build.is_current(catalog.saved_models_dir()); payloads.payloads('classify', 'raw', 2); "
+        "stamp.is_current(catalog.saved_models_dir()); payloads.payloads('classify', 'raw', 2); "
         "print('tensorflow' in sys.modules)"
     )
     done = run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)

@@ -27,12 +27,13 @@ def summary_of(tmp_path: Path, truth: Truth) -> dict[str, Any]:
 
 def verdict(summary: Mapping[str, Any], baseline: str, candidate: str, scenario: str) -> Mapping[str, Any]:
     """The throughput comparison of that pair."""
-    (row,) = (
+    rows: list[dict[str, Any]] = [
         row
         for row in summary["comparisons"]
         if (row["baseline"], row["candidate"], row["scenario"], row["metric"])
         == (baseline, candidate, scenario, "throughput")
-    )
+    ]
+    (row,) = rows
     return row
 
 

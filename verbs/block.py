@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
 from loadtests.remote import Generator
 from loadtests.scenarios import Scenario
-from verbs.cores import share_out
+from verbs.cores import harness_out_of_the_way, share_out
 from verbs.exits import FINDING, ExpectedError
 from verbs.fleet import Fleet
 from verbs.gating import Gatekeeper
@@ -67,7 +67,7 @@ class Block:
         requests = {}
         for one in present:
             try:
-                requests[one.id] = prime(fleet.urls[one.id], self.experiment.plan.scenarios)
+                requests[one.id] = prime(fleet.urls[one.id], self.experiment.plan.scenarios, foreign=one.target is None)
             except WrongAnswerError as error:
                 self.experiment.refused.add(one.id)
                 self._journal("refused", target=one.id, reason=str(error), cases=[])
@@ -98,7 +98,8 @@ class Block:
             label=f"b{self.number}-{scenario.id}",
         )
         began = time.monotonic()
-        records = self.generator.trial(order, lambda event: self.meter.visit(self.number, scenario.id, event))
+        with harness_out_of_the_way(share_out(run.settings.workers)):
+            records = self.generator.trial(order, lambda event: self.meter.visit(self.number, scenario.id, event))
         run.measuring_s += time.monotonic() - began
         for record in records:
             server = fleet.servers.get(record["target"])

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from servers.launch import REPOSITORY
-from servers.models.build import is_current
 from servers.models.catalog import saved_models_dir
+from servers.models.stamp import is_current
 from verbs.exits import ExpectedError
 from verbs.terminal import Terminal
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from verbs.exits import FINDING, HARNESS, OK, usage
+from verbs.options import add_server_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.case import Case, Finding
+    from conformance.case import Case, Finding, Reference
     from conformance.parity import Difference
     from conformance.runner import Outcome
     from verbs.line_up import Contender
@@ -39,23 +40,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--targets", metavar="A,B", help="targets to judge (default: flask, bottle, wsgi on every server)"
     )
-    parser.add_argument(
-        "--url", metavar="NAME=BASE_URL", action="append", default=[], help="a server that is up already"
-    )
     parser.add_argument("--case", metavar="ID", action="append", default=[], help="only this case; may be repeated")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the findings as JUnit XML too")
-    parser.add_argument("--server-python", type=Path, metavar="PATH", help="interpreter that the servers run under")
+    add_server_options(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Judge, compare, print."""
     from conformance.junit import write_junit  # noqa: PLC0415 - kept out of --help
+    from verbs.gating import foreign_figures  # noqa: PLC0415
     from verbs.line_up import contenders  # noqa: PLC0415
 
     cases = _chosen_cases(arguments.case)
     named = arguments.targets or (None if arguments.url else _DEFAULT_TARGETS)
     present = [one for one in contenders("smoke", named, arguments.url) if one.twin_of is None]
-    judged, differing = _judge(present, cases, arguments.server_python)
+    judged, differing = _judge(present, cases, arguments.server_python, foreign_figures(arguments.figures))
     findings = [finding for outcome in judged.values() for finding in outcome.findings]
     if arguments.junit:
         write_junit(findings, arguments.junit)
@@ -77,7 +76,7 @@ def _chosen_cases(ids: Sequence[str]) -> tuple[Case, ...]:
 
 
 def _judge(
-    present: Sequence[Contender], cases: Sequence[Case], python: Path | None
+    present: Sequence[Contender], cases: Sequence[Case], python: Path | None, figures: Reference | None
 ) -> tuple[dict[str, Outcome], list[Difference]]:
     """Findings by target, and differences within each server and mode. Servers of one kind are up together."""
     import sys  # noqa: PLC0415 - kept out of --help
@@ -115,8 +114,7 @@ def _judge(
                         cases,
                         fleet.urls[one.id],
                         one.id,
-                        # A foreign server's model is not ours: it has no reference here.
-                        reference_figures() if one.target else None,
+                        reference_figures() if one.target else figures,
                         judged=one.judged,
                         foreign=one.target is None,
                     )

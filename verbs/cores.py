@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -25,3 +27,17 @@ def share_out(workers: int) -> Cores:
     if len(cores) < 2:
         return Cores(servers=(), generator=())
     return Cores(servers=tuple(cores[:-1][:workers]), generator=(cores[-1],))
+
+
+@contextmanager
+def harness_out_of_the_way(cores: Cores) -> Iterator[None]:
+    """Keep this process off the servers' cores while a trial runs. Servers started meanwhile would inherit that."""
+    if not cores.generator:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores.generator)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

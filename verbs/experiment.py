@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from conformance.case import Reference
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Plan
 from reports.journal import Journal
@@ -30,6 +31,7 @@ class Experiment:
     contenders: tuple[Contender, ...]
     settings: Settings
     skip_check: bool
+    figures: Reference | None
     terminal: Terminal
     journal: Journal
     done: frozenset[tuple[int, str]] = frozenset()
@@ -78,7 +80,9 @@ class Experiment:
             meter.phase("what the load generator can do here")
             ceiling = measure_ceiling(generator, self.settings, cores.servers, self.folder / "logs")
             self.journal.append({"kind": "generator", **ceiling})
-            gatekeeper = Gatekeeper(journal=self.journal, settings=self.settings, logs=self.folder / "logs")
+            gatekeeper = Gatekeeper(
+                journal=self.journal, settings=self.settings, logs=self.folder / "logs", figures=self.figures
+            )
             for number in sorted({block for block, _ in waiting}):
                 block = Block(
                     number=number,

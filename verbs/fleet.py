@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from servers.wsgi import ServerError
 from verbs.exits import ExpectedError, usage
 from verbs.line_up import Contender
 
-START_TIMEOUT_S: Final = 180.0
+_START_TIMEOUT_S: Final = 180.0
+_POLL_S: Final = 0.05
+_LANES: Final = os.cpu_count() or 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,16 +40,17 @@ class Fleet:
         """
         waiting = [one for one in contenders if one.target is not None]
         self.urls |= {one.id: one.base_url for one in contenders if one.base_url is not None}
-        lanes = os.cpu_count() or 1
+        starting: dict[str, Server] = {}
         try:
-            while waiting:
-                group, waiting = waiting[:lanes], waiting[lanes:]
-                launched = [(one.id, self._start(one)) for one in group]
-                for name, server in launched:
-                    server.wait_ready(START_TIMEOUT_S)
-                    self.servers[name] = server
-                    self.urls[name] = server.base_url
+            while waiting or starting:
+                while waiting and len(starting) < _LANES:
+                    one = waiting.pop(0)
+                    starting[one.id] = self._start(one)
+                for name in [name for name, server in starting.items() if server.is_ready(_START_TIMEOUT_S)]:
+                    self.servers[name] = starting.pop(name)
+                    self.urls[name] = self.servers[name].base_url
                     started(name)
+                time.sleep(_POLL_S)
         except LaunchError as error:
             raise ExpectedError(str(error), hint=f"its whole output is under {self.logs}") from error
         except ServerError as error:

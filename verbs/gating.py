@@ -11,22 +11,22 @@ from typing import Final
 
 from conformance.case import Figure, Finding, Reference, Verdict
 from conformance.cases import CASES
+from conformance.figures import FiguresError, read_figures
 from conformance.parity import Answers, Difference, differences
 from conformance.runner import Outcome, run_cases
 from reports.journal import Journal
-from servers.launch import LaunchError, launch
 from servers.models.payloads import ENCODINGS, payloads
 from servers.models.reference import ATOL, RTOL
 from servers.settings import Settings
-from verbs.exits import ExpectedError
+from verbs.exits import ExpectedError, usage
+from verbs.fleet import Fleet
 from verbs.line_up import Contender
 
 _FIGURES_PER_ENCODING: Final = 3
-_START_TIMEOUT_S: Final = 180.0
-
 # One bad call leaves a lock of TensorFlow's held by its thread for good, and the article's code makes such calls. With
 # one request thread that thread is always the same and goes on, so each case shows its own behaviour.
 _OBSERVED_THREADS: Final = 1
+_OBSERVED_TIMEOUT_S: Final = 1.5
 _OBSERVED_SERVER: Final = "gunicorn"
 
 
@@ -49,6 +49,14 @@ def reference_figures() -> Reference:
     }
 
 
+def foreign_figures(path: Path | None) -> Reference | None:
+    """The figures that `--figures` names, for servers whose model is not ours. Raises ExpectedError."""
+    try:
+        return None if path is None else read_figures(path)
+    except FiguresError as error:
+        raise usage(str(error), hint="docs/figures.md shows one; `Figure.to_json` writes it") from error
+
+
 @dataclass(slots=True, kw_only=True)
 class Gatekeeper:
     """Judges every contender once in a run, in its first block, and writes what it found into the journal.
@@ -59,6 +67,7 @@ class Gatekeeper:
     journal: Journal
     settings: Settings
     logs: Path
+    figures: Reference | None = None
     done: bool = False
     findings: list[Finding] = field(default_factory=list)
 
@@ -68,11 +77,17 @@ class Gatekeeper:
         """The ids among `present` that must not be measured. Raises ExpectedError where the gate could not tell."""
         refused: set[str] = set()
         answers: dict[tuple[str, str], dict[str, Answers]] = defaultdict(dict)
-        for one in present:
-            if one.twin_of is not None or (one.base_url is not None and skip_foreign):
-                continue
-            outcome = self._examine(one, urls[one.id])
-            if outcome is None:
+        examined = [one for one in present if one.twin_of is None and not (one.base_url is not None and skip_foreign)]
+        natives = [one for one in examined if one.target is not None and not one.judged]
+        observed = self._observe([one for one in natives if one.target and one.target.server == _OBSERVED_SERVER])
+        for one in examined:
+            if one.judged:
+                foreign = one.target is None
+                reference = self.figures if foreign else reference_figures()
+                outcome = run_cases(CASES, urls[one.id], one.id, reference, foreign=foreign)
+            elif one.id in observed:
+                outcome = observed[one.id]
+            else:
                 continue
             self.findings += outcome.findings
             self.journal.append({"kind": "gate", "block": block, "target": one.id, **outcome.to_json()})
@@ -92,19 +107,25 @@ class Gatekeeper:
         self.done = True
         return refused
 
-    def _examine(self, one: Contender, url: str) -> Outcome | None:
-        if one.judged:
-            return run_cases(CASES, url, one.id, reference_figures(), foreign=one.target is None)
-        if one.target is None or one.target.server != _OBSERVED_SERVER:
-            return None
-        # Observed in a process of its own: hostile cases may leave the article's code unfit for measuring.
+    def _observe(self, natives: Sequence[Contender]) -> dict[str, Outcome]:
+        """What the article's code does with every case, in processes of its own.
+
+        Hostile cases may leave such a process unfit for measuring, so it is not the one that is measured.
+        """
         settings = replace(self.settings, threads=_OBSERVED_THREADS, port=0)
-        try:
-            with launch(one.target, settings, self.logs / f"observed-{one.id}.log") as server:
-                server.wait_ready(_START_TIMEOUT_S)
-                return run_cases(CASES, server.base_url, one.id, reference_figures(), judged=False)
-        except LaunchError as error:
-            raise ExpectedError(str(error)) from error
+        with Fleet(settings=settings, cpus=(), logs=self.logs / "observed") as fleet:
+            fleet.launch(natives, lambda _name: None)
+            return {
+                one.id: run_cases(
+                    CASES,
+                    fleet.urls[one.id],
+                    one.id,
+                    reference_figures(),
+                    judged=False,
+                    timeout_s=_OBSERVED_TIMEOUT_S,
+                )
+                for one in natives
+            }
 
     def _refuse(self, block: int, target: str, findings: Sequence[Finding]) -> None:
         wrong = [finding for finding in findings if finding.breaks_a_must]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
@@ -30,9 +30,6 @@ PLAN_TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "quick": (
         *_cross(("gunicorn",), ("function",)),
         "flask+gunicorn+eager",
-        "bottle+gunicorn+eager",
-        "flask-native+gunicorn",
-        "bottle-native+gunicorn",
     ),
     "standard": _EVERYTHING,
     "full": _EVERYTHING,
@@ -80,9 +77,8 @@ def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Con
         raise usage(str(error), hint="see `python bench.py list targets`") from error
     found = {target.id: Contender(id=target.id, target=target) for target in own}
     found |= {contender.id: contender for contender in foreign}
-    if own:
-        first = own[0]
-        found[first.id + TWIN] = Contender(id=first.id + TWIN, target=first, twin_of=first.id)
+    first = next(iter(found.values()))
+    found[first.id + TWIN] = replace(first, id=first.id + TWIN, twin_of=first.id)
     return tuple(found.values())
 
 
@@ -92,7 +88,7 @@ def comparisons(present: Sequence[Contender]) -> list[dict[str, str]]:
         {"baseline": one.twin_of, "candidate": one.id, "axis": "noise"} for one in present if one.twin_of is not None
     ]
     ours = [one for one in present if one.target is not None and one.twin_of is None]
-    foreign = [one for one in present if one.target is None]
+    foreign = [one for one in present if one.target is None and one.twin_of is None]
     return [
         *twins,
         *(pair for axis in _AXES for pair in _pairs(ours, *axis)),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from conformance.case import Reference
 from loadtests.scenarios import PLANS
 from reports.environment import describe
 from reports.journal import SCHEMA_VERSION, Journal, JournalError, read_run
@@ -35,6 +36,7 @@ def plan_experiment(
     endpoints: Sequence[str],
     urls: Sequence[str],
     skip_check: bool,
+    figures: Reference | None,
     server_python: Path | None,
     seed: int | None,
     out: Path | None,
@@ -82,12 +84,13 @@ def plan_experiment(
         contenders=present,
         settings=settings,
         skip_check=skip_check,
+        figures=figures,
         terminal=terminal,
         journal=journal,
     )
 
 
-def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool) -> Experiment:
+def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, figures: Reference | None) -> Experiment:
     """The run in `folder` as its header describes it, without what it has measured. Raises ExpectedError."""
     try:
         run = read_run(folder)
@@ -116,6 +119,7 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool) -> 
         contenders=present,
         settings=Settings(python=python, models_dir=built_models(terminal)),
         skip_check=skip_check,
+        figures=figures,
         terminal=terminal,
         journal=journal,
         done=frozenset(place for place, targets in measured.items() if expected <= targets),

@@ -24,14 +24,19 @@ class WrongAnswerError(Exception):
     """A target answers a good request otherwise than the reference; the message says which and how."""
 
 
-def prime(base_url: str, scenarios: Iterable[Scenario]) -> dict[str, tuple[PreparedRequest, ...]]:
-    """The prepared requests of each scenario, by its id, for the target at `base_url`. Raises WrongAnswerError."""
+def prime(base_url: str, scenarios: Iterable[Scenario], *, foreign: bool) -> dict[str, tuple[PreparedRequest, ...]]:
+    """The prepared requests of each scenario, by its id, for the target at `base_url`. Raises WrongAnswerError.
+
+    A `foreign` server has a model of its own, which the reference knows nothing of: its first answers are what later
+    ones must equal, unless it answers the same request in two ways.
+    """
     prepared: dict[tuple[str, str, int], tuple[PreparedRequest, ...]] = {}
     found: dict[str, tuple[PreparedRequest, ...]] = {}
     for scenario in scenarios:
         load = (scenario.endpoint, scenario.encoding, scenario.payloads)
         if load not in prepared:
-            prepared[load] = tuple(_prime_one(base_url, scenario.endpoint, one) for one in payloads(*load))
+            one = _prime_foreign if foreign else _prime_own
+            prepared[load] = tuple(one(base_url, scenario.endpoint, payload) for payload in payloads(*load))
         found[scenario.id] = prepared[load]
     return found
 
@@ -45,26 +50,40 @@ def agrees(answer: Any, expected: Any) -> bool:
     return type(answer) in (int, float) and math.isclose(answer, expected, rel_tol=RTOL, abs_tol=ATOL)
 
 
-def _prime_one(base_url: str, endpoint: str, payload: Payload) -> PreparedRequest:
-    url = urlsplit(base_url)
-    path = f"{url.path.rstrip('/')}/{endpoint}"
-    headers = {"Content-Type": payload.content_type}
-    # A connection a request: a development server keeps none, and this is not timed.
-    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=_TIMEOUT_S)
-    try:
-        connection.request("POST", path, payload.body, headers)
-        response = connection.getresponse()
-        body = response.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise WrongAnswerError(f"{payload.name}: no answer ({type(error).__name__}: {error})") from error
-    finally:
-        connection.close()
+def _prime_own(base_url: str, endpoint: str, payload: Payload) -> PreparedRequest:
+    status, body = _ask(base_url, endpoint, payload)
     try:
         prediction = json.loads(body)[payload.expected_key]
     except (ValueError, KeyError, TypeError):
         prediction = None
-    if response.status != 200 or not agrees(prediction, payload.expected):
-        raise WrongAnswerError(
-            f"{payload.name}: {response.status} {body[:80]!r}, the reference says {payload.expected}"
-        )
-    return PreparedRequest(method="POST", path=f"/{endpoint}", headers=headers, body=payload.body, expect_body=body)
+    if status != 200 or not agrees(prediction, payload.expected):
+        raise WrongAnswerError(f"{payload.name}: {status} {body[:80]!r}, the reference says {payload.expected}")
+    return _prepared(endpoint, payload, body)
+
+
+def _prime_foreign(base_url: str, endpoint: str, payload: Payload) -> PreparedRequest:
+    status, body = _ask(base_url, endpoint, payload)
+    if status != 200:
+        raise WrongAnswerError(f"{payload.name}: {status} {body[:80]!r}")
+    _, again = _ask(base_url, endpoint, payload)
+    return _prepared(endpoint, payload, body if again == body else None)
+
+
+def _prepared(endpoint: str, payload: Payload, answer: bytes | None) -> PreparedRequest:
+    headers = {"Content-Type": payload.content_type}
+    return PreparedRequest(method="POST", path=f"/{endpoint}", headers=headers, body=payload.body, expect_body=answer)
+
+
+def _ask(base_url: str, endpoint: str, payload: Payload) -> tuple[int, bytes]:
+    url = urlsplit(base_url)
+    # A connection a request: a development server keeps none, and this is not timed.
+    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=_TIMEOUT_S)
+    try:
+        path = f"{url.path.rstrip('/')}/{endpoint}"
+        connection.request("POST", path, payload.body, {"Content-Type": payload.content_type})
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise WrongAnswerError(f"{payload.name}: no answer ({type(error).__name__}: {error})") from error
+    finally:
+        connection.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from verbs.exits import ExpectedError, usage
+from verbs.options import add_server_options
 
 if TYPE_CHECKING:
     from verbs.experiment import Experiment
@@ -33,26 +34,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--targets", metavar="A,B", help="targets instead of the plan's; the first also runs as its own twin"
     )
     parser.add_argument("--endpoints", metavar="E,F", help=f"only these of {', '.join(_ENDPOINTS)}")
-    parser.add_argument(
-        "--url", metavar="NAME=BASE_URL", action="append", default=[], help="a server of yours, already up"
-    )
     parser.add_argument("--skip-check", action="store_true", help="measure --url servers without the conformance gate")
-    parser.add_argument("--server-python", type=Path, metavar="PATH", help="interpreter that the servers run under")
     parser.add_argument("--seed", type=int, help="order of visits and blocks; recorded (default: a new one)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: reports/runs/TIME-PLAN)")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in DIR")
+    add_server_options(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure, then draw; a run that is interrupted leaves a journal that `report` and `--resume` can read."""
-    from verbs.planning import plan_experiment, resume_experiment  # noqa: PLC0415 - kept out of --help
+    from verbs.gating import foreign_figures  # noqa: PLC0415 - kept out of --help
+    from verbs.planning import plan_experiment, resume_experiment  # noqa: PLC0415
     from verbs.terminal import Terminal  # noqa: PLC0415
     from verbs.verdict import draw_and_print, exit_code  # noqa: PLC0415
 
     signal.signal(signal.SIGTERM, _interrupt)
     terminal = Terminal()
+    figures = foreign_figures(arguments.figures)
     if arguments.resume:
-        experiment = resume_experiment(arguments.resume, terminal, skip_check=arguments.skip_check)
+        experiment = resume_experiment(arguments.resume, terminal, skip_check=arguments.skip_check, figures=figures)
     else:
         experiment = plan_experiment(
             terminal,
@@ -61,6 +61,7 @@ def main(arguments: argparse.Namespace) -> int:
             endpoints=_chosen_endpoints(arguments.endpoints),
             urls=arguments.url,
             skip_check=arguments.skip_check,
+            figures=figures,
             server_python=arguments.server_python,
             seed=arguments.seed,
             out=arguments.out,

@@ -19,6 +19,7 @@ NOTE = (
 )
 READINGS = {"latency_us": "added latency with 1 user", "cpu_us": "added CPU time under load"}
 ROW_IN = 0.24
+REACH = 4.0
 
 
 def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
@@ -81,5 +82,10 @@ def _panel(
         )
     axes.axvline(0, color=drawing.INK, linewidth=0.8)
     axes.margins(x=0.12)
+    # Two blocks can have an interval without bounds; it leaves the panel, and the means stay readable.
+    low, high = axes.get_xlim()
+    widest = REACH * max(abs(row["mean"]) for row in rows)
+    if max(-low, high) > widest > 0:
+        axes.set_xlim(max(low, -widest), min(high, widest))
     drawing.plain_numbers(axes.xaxis)
     axes.grid(axis="x")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -54,6 +54,7 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
                     _line(axes, place, row["latency_ms"], drawing.colour(target, summary["targets"]))
         drawing.heading(axes, f"/{endpoint}, {wording.plural(busiest[endpoint], 'user')}")
         axes.set_xscale("log")
+        axes.set_xlim(*_reach(rows, endpoint, busiest[endpoint]))
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         drawing.plain_numbers(axes.xaxis)
         axes.set_xlabel("ms")
@@ -70,6 +71,15 @@ def _busiest(summary: Mapping[str, Any]) -> dict[str, int]:
         if row["latency_ms"]["p50"]:
             found[row["endpoint"]] = max(found.get(row["endpoint"], 0), row["users"])
     return found
+
+
+def _reach(rows: Sequence[Mapping[str, Any]], endpoint: str, users: int) -> tuple[float, float]:
+    """Where the panel ends: at its intervals, but at most a factor of two beyond its percentiles."""
+    cells = [row["latency_ms"] for row in rows if (row["endpoint"], row["users"]) == (endpoint, users)]
+    known = [entry for cell in cells for name, entry in cell.items() if entry and name != "p999"]
+    middles = [entry["median"] for entry in known]
+    ends = [end for cell in cells for end in cell["p50"]["ci95"] or ()] + middles
+    return max(min(ends), min(middles) / 2) * 0.93, min(max(ends), max(middles) * 2) * 1.07
 
 
 def _line(axes: Axes, place: int, latencies: Mapping[str, Any], colour: str) -> None:

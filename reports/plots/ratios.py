@@ -22,6 +22,7 @@ ROW_IN = 0.22
 # Distances between ticks, of which the smallest that leaves room is taken; 1 is always one of them.
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 MOST_TICKS = 7
+REACH = 1.5
 SHAPES = {"faster": "o", "slower": "o", "equivalent": "o", "inconclusive": "x"}
 
 
@@ -95,7 +96,10 @@ def _row(axes: Axes, place: int, row: Mapping[str, Any], colour: str) -> None:
 def _scale(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     """A logarithmic axis with plain numbers that leaves 1 in sight."""
     ends = [end for row in rows for end in (*row["ci95"], *(row["noise_ci95"] or ()))]
-    low, high = min(*ends, 0.97), max(*ends, 1.03)
+    ratios = [row["ratio"] for row in rows]
+    # Two blocks can have an interval without bounds; it leaves the panel, and the ratios stay readable.
+    low, high = max(min(ends), min(*ratios, 1) / REACH), min(max(ends), max(*ratios, 1) * REACH)
+    low, high = min(low, 0.97), max(high, 1.03)
     axes.set_xscale("log")
     axes.set_xlim(low * 0.99, high * 1.01)
     step = next((one for one in STEPS if (high - low) / one <= MOST_TICKS), STEPS[-1])

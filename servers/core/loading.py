@@ -5,6 +5,7 @@ It runs in the process that serves, after any fork: TensorFlow's threads do not 
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 
 from servers.core.refusal import RefusedError
 from servers.models.catalog import MODELS
+from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ _BATCH_SIZES: Final = (1,)
 """Batch sizes that may be served; each is run before the first request."""
 
 _WARM_RUNS: Final = 20
-_PROBE_ROWS: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,10 @@ def load(*, mode: str, device: str, folder: Path, intra: int, inter: int) -> Loa
     misplaced = [name for name, where in devices.items() if f"device:{device}:" not in where.lower()]
     if misplaced:
         raise RefusedError(f"device {device}: {', '.join(misplaced)} ran on {devices[misplaced[0]]}")
+    # What is alive now lives as long as the process; without this a full collection walks all of TensorFlow's objects
+    # and stalls a request for a quarter of a second.
+    gc.collect()
+    gc.freeze()
     traces_when_ready = sum(one.traces() for one in built.values())
     return Loaded(
         predictors={name: one.predict for name, one in built.items()},
@@ -81,10 +86,10 @@ def load(*, mode: str, device: str, folder: Path, intra: int, inter: int) -> Loa
 
 def compare(source: Source, built: Built) -> float:
     """The largest absolute error against the float64 reference; raises RefusedError beyond the tolerance."""
-    probes = source.probes(_PROBE_ROWS)
-    wanted = reference(source.model.name, source.reference_input(probes))
+    rows = probes(source.model.name)
+    wanted = reference(source.model.name, source.reference_input(rows))
     # Row by row, as requests come: a kernel for one row is not the kernel for four.
-    answers = np.concatenate([built.predict(probes[i : i + 1]) for i in range(_PROBE_ROWS)]).astype(np.float64)
+    answers = np.concatenate([built.predict(rows[i : i + 1]) for i in range(len(rows))]).astype(np.float64)
     if answers.shape != wanted.shape or not np.allclose(answers, wanted, rtol=RTOL, atol=ATOL):
         raise RefusedError(
             f"model {source.model.name} differs from its float64 reference beyond rtol {RTOL} and atol {ATOL}"
@@ -94,6 +99,6 @@ def compare(source: Source, built: Built) -> float:
 
 def _warm(source: Source, built: Built) -> None:
     for size in _BATCH_SIZES:
-        batch = source.probes(size)
+        batch = probes(source.model.name, size)
         for _ in range(_WARM_RUNS):
             built.predict(batch)

@@ -9,7 +9,13 @@ import tensorflow as tf
 
 from servers.core.refusal import RefusedError
 
-_FLAGS: Final = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "TF_CPP_MIN_LOG_LEVEL", "TF_FORCE_GPU_ALLOW_GROWTH")
+_FLAGS: Final = (
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_XLA_FLAGS",
+    "TF_CPP_MIN_LOG_LEVEL",
+    "TF_FORCE_GPU_ALLOW_GROWTH",
+    "TF_USE_LEGACY_KERAS",
+)
 
 
 def configure(*, device: str, intra: int, inter: int) -> dict[str, Any]:

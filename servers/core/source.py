@@ -57,14 +57,6 @@ class Source:
         signature.keep_alive = loaded  # type: ignore[attr-defined]
         return signature
 
-    def probes(self, rows: int) -> NDArray[Any]:
-        """Fixed inputs as the endpoint would hand them over, for the comparison with the reference."""
-        rng = np.random.default_rng(len(self.model.input_shape))
-        shape = (rows, *(int(side or 1) for side in self.model.input_shape[1:]))
-        if self.is_image:
-            return rng.integers(0, 256, size=shape).astype(np.uint8)
-        return rng.uniform(10.0, 120.0, size=shape).astype(np.float32)
-
     def reference_input(self, batch: NDArray[Any]) -> NDArray[np.float64]:
         """The batch as the float64 reference takes it."""
         wide = batch.astype(np.float64)

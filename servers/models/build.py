@@ -1,7 +1,6 @@
 """Builds the SavedModels: `python -m servers.models.build --out DIR`.
 
-Progress is one JSON object a line on stdout, `{"done": k, "total": n, "what": "..."}`, for a parent to draw. TensorFlow
-is imported only when something is built, so that a parent may ask `is_current` for nothing.
+Progress is one JSON object a line on stdout, `{"done": k, "total": n, "what": "..."}`, for a parent to draw.
 """
 
 from __future__ import annotations
@@ -21,9 +20,7 @@ from servers.models.catalog import MODELS, Model, build_digest, saved_models_dir
 from servers.models.probes import probes
 from servers.models.quiet_import import import_quietly
 from servers.models.reference import ATOL, RTOL, reference
-
-STAMP: Final = "BUILD.json"
-"""Written last, into a directory that is then renamed into place: where it stands, the build is whole."""
+from servers.models.stamp import STAMP, is_current
 
 _RENAME_TRIES: Final = 20
 
@@ -32,16 +29,6 @@ Progress = Callable[[str], None]
 
 class WrongModelError(RuntimeError):
     """A freshly written SavedModel does not answer as the reference does."""
-
-
-def is_current(directory: Path) -> bool:
-    """Whether the directory holds a whole build of the present weights and definitions. Needs no TensorFlow."""
-    try:
-        stamp = json.loads((directory / STAMP).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return False
-    whole = all((directory / model.saved_model / "saved_model.pb").is_file() for model in MODELS.values())
-    return whole and isinstance(stamp, dict) and stamp.get("digest") == build_digest()
 
 
 def build(directory: Path, *, progress: Progress = lambda _: None) -> None:
@@ -123,6 +110,8 @@ def _judge(model: Model, path: Path) -> None:
     loaded = tf.saved_model.load(str(path))
     answer = loaded.signatures["serving_default"](x=tf.constant(x, tf.float32))["y"].numpy()
     expected = reference(model.name, x)
+    if answer.shape != expected.shape:
+        raise WrongModelError(f"{model.saved_model} answers {answer.shape}, its reference {expected.shape}")
     if not np.allclose(answer, expected, rtol=RTOL, atol=ATOL):
         worst = float(np.abs(answer - expected).max())
         raise WrongModelError(f"{model.saved_model} is {worst:.3g} off its reference")
