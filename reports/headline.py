@@ -107,27 +107,27 @@ def _clause(rows: Sequence[Row], targets: Mapping[str, Row]) -> str:
         spans = [f"/{row['endpoint']} {wording.interval(row['ratio'], row['ci95'])}" for row in rows]
         most = max(rows, key=lambda row: row["blocks_needed"] or 0)
         return f"{condition}{candidate} against {baseline} is undecided ({', '.join(spans)}; {most['reason']})"
+    # What is decided comes first, with its interval; what is open is only named, and the table below has its figures.
+    open_ends = [f"/{row['endpoint']}" for row in rows if row["verdict"] == "inconclusive"]
     groups: dict[object, list[Row]] = {}
-    # What is decided comes first. Equal endpoints are told together, under the widest of their margins.
-    for row in sorted(rows, key=lambda row: row["verdict"] in ("inconclusive", "invalid")):
-        groups.setdefault("same" if row["verdict"] == "equivalent" else row["endpoint"], []).append(row)
+    # Equal endpoints are told together, under the widest of their margins.
+    for row in sorted(rows, key=lambda row: row["verdict"] == "invalid"):
+        if row["verdict"] != "inconclusive":
+            groups.setdefault("same" if row["verdict"] == "equivalent" else row["endpoint"], []).append(row)
     said = []
     for index, group in enumerate(groups.values()):
         widest = max(group, key=lambda row: row["margin"] or 0)
         endpoints = wording.listed([f"/{row['endpoint']}" for row in group])
         said.append(f"{endpoints} {_phrase(widest, '' if index else baseline)}")
-    return f"{condition}{candidate} serves {wording.listed(said)}"
+    undecided = f", {wording.listed(open_ends)} undecided" if open_ends else ""
+    return f"{condition}{candidate} serves {wording.listed(said)}{undecided}"
 
 
 def _phrase(row: Row, baseline: str) -> str:
     """What became of one endpoint, said after its name; the first one names the baseline."""
     if row["verdict"] in ("faster", "slower"):
         return wording.effect(row["ratio"], row["ci95"], baseline)
-    distance = f" from {baseline}" if baseline else ""
     if row["verdict"] == "equivalent":
         level = f"as fast as {baseline}" if baseline else "the same"
         return f"{level} (within {wording.percent(row['margin'])} %)"
-    if row["verdict"] == "inconclusive":
-        span = wording.interval(row["ratio"], row["ci95"])
-        return f"with a difference{distance} still undecided ({span}; {row['reason']})"
     return f"without a verdict ({row['reason']})"
