@@ -64,6 +64,7 @@ def test_a_smoke_run_measures_and_draws(tmp_path: Path) -> None:
     assert len(measured) == len(PLAN_TARGETS["smoke"] + (TWIN,)) * len(_SMOKE.scenarios)
     assert all(row["errors"] == 0 for row in summary["results"])
     assert not _descendants_of_session(folder)
+    assert (folder / "conformance.xml").exists()
 
     first = (folder / "report.html").read_bytes()
     assert _bench("report", str(folder)).returncode == 0

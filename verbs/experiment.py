@@ -81,7 +81,11 @@ class Experiment:
             ceiling = measure_ceiling(generator, self.settings, cores.servers, self.folder / "logs")
             self.journal.append({"kind": "generator", **ceiling})
             gatekeeper = Gatekeeper(
-                journal=self.journal, settings=self.settings, logs=self.folder / "logs", figures=self.figures
+                journal=self.journal,
+                settings=self.settings,
+                logs=self.folder / "logs",
+                junit=self.folder / "conformance.xml",
+                figures=self.figures,
             )
             for number in sorted({block for block, _ in waiting}):
                 block = Block(

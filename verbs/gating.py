@@ -12,6 +12,7 @@ from typing import Final
 from conformance.case import Figure, Finding, Reference, Verdict
 from conformance.cases import CASES
 from conformance.figures import FiguresError, read_figures
+from conformance.junit import write_junit
 from conformance.parity import Answers, Difference, differences
 from conformance.runner import Outcome, run_cases
 from reports.journal import Journal
@@ -54,7 +55,7 @@ def foreign_figures(path: Path | None) -> Reference | None:
     try:
         return None if path is None else read_figures(path)
     except FiguresError as error:
-        raise usage(str(error), hint="docs/figures.md shows one; `Figure.to_json` writes it") from error
+        raise usage(str(error), hint="README.md shows one under Your own server") from error
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class Gatekeeper:
     journal: Journal
     settings: Settings
     logs: Path
+    junit: Path
     figures: Reference | None = None
     done: bool = False
     findings: list[Finding] = field(default_factory=list)
@@ -102,6 +104,7 @@ class Gatekeeper:
                 answers[one.target.server, one.target.mode][one.id] = outcome.answers
         for group in answers.values():
             refused |= self._compare(block, group)
+        write_junit(self.findings, self.junit)
         # A twin is the same code under a second name.
         refused |= {one.id for one in present if one.twin_of in refused}
         self.done = True

@@ -25,6 +25,9 @@ from verbs.terminal import Terminal
 
 RUNS: Final = REPOSITORY / "reports" / "runs"
 
+_LAUNCH_S: Final = 5.0
+"""What starting, priming and stopping one target costs, for the estimate: a TensorFlow import, shared by two cores."""
+
 _GPU_DRIVER: Final = Path("/proc/driver/nvidia")
 
 
@@ -74,8 +77,10 @@ def plan_experiment(
         journal = Journal.create(folder, header)
     except (JournalError, OSError) as error:
         raise usage(str(error), hint="name another folder with --out, or go on with --resume") from error
+    minutes = chosen.estimate_s(len(present), launch_s=_LAUNCH_S) / 60
     terminal.say(
-        f"plan {plan}: {len(present)} targets, {len(chosen.scenarios)} scenarios, {chosen.blocks} blocks -> {folder}"
+        f"plan {plan}: {len(present)} targets, {len(chosen.scenarios)} scenarios, {chosen.blocks} blocks,"
+        f" about {minutes:.0f} minutes -> {folder}"
     )
     return Experiment(
         folder=folder,
