@@ -7,6 +7,7 @@ measuring more servers or modes costs it nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -49,11 +50,7 @@ def compare(run: Run, results: Sequence[Mapping[str, Any]]) -> tuple[list[Row], 
                 except UnfairError as error:
                     row.update(verdict=Verdict.INVALID.value, reason=str(error))
                 rows.append(row)
-    noise = {
-        (row["metric"], row["scenario"]): NoiseFloor(low=ratios[index].low, high=ratios[index].high)
-        for index, row in enumerate(rows)
-        if row["axis"] == NOISE_AXIS and index in ratios
-    }
+    noise = _noise_floors(rows, ratios)
     for family in _families(rows, ratios):
         adjusted = statistics.holm([ratios[index].p_value for index in family])
         for index, p_value in zip(family, adjusted.tolist(), strict=True):
@@ -66,6 +63,25 @@ def compare(run: Run, results: Sequence[Mapping[str, Any]]) -> tuple[list[Row], 
                 row["noise_ci95"] = [floor.low, floor.high] if floor else None
             _fill(row, measured, p_value, len(family), judged)
     return rows, _noise_object(rows, noise)
+
+
+def _noise_floors(rows: Sequence[Row], ratios: Mapping[int, PairedRatio]) -> dict[Place, NoiseFloor]:
+    """The noise floor of every scenario that has an A/A pair, pooled over the scenarios of one endpoint.
+
+    Five blocks of one scenario alone tell little of their own spread; noise differs between endpoints, whose requests
+    differ in length, more than between numbers of users.
+    """
+    own = {index: row for index, row in enumerate(rows) if row["axis"] == NOISE_AXIS and index in ratios}
+    floors = {}
+    for index, row in own.items():
+        alike = [
+            ratios[other]
+            for other, its in own.items()
+            if (its["metric"], its["endpoint"]) == (row["metric"], row["endpoint"])
+        ]
+        reach = statistics.noise_reach(alike, ratios[index].blocks)
+        floors[row["metric"], row["scenario"]] = NoiseFloor(low=math.exp(-reach), high=math.exp(reach))
+    return floors
 
 
 def floor_for(noise: Mapping[Place, NoiseFloor], metric: str, scenario: str) -> NoiseFloor | None:
@@ -185,7 +201,7 @@ def _blocks(
 
 
 def _noise_object(rows: Sequence[Row], noise: Mapping[Place, NoiseFloor]) -> Row:
-    """The widest A/A interval of the throughput, its reach, and the interval of every scenario."""
+    """The widest noise floor of the throughput, its reach, and the A/A ratio of every scenario."""
     own = [row for row in rows if row["axis"] == NOISE_AXIS]
     floors = [floor for (metric, _), floor in noise.items() if metric == THROUGHPUT]
     widest = max(floors, key=lambda floor: floor.reach, default=None)

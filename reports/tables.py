@@ -82,8 +82,8 @@ def trust(summary: Row) -> list[tuple[str, str]]:
     if noise["ratio_ci95"]:
         low, high = noise["ratio_ci95"]
         text = (
-            f"The same code against itself came out between {wording.signed_change(low)} and "
-            f"{wording.signed_change(high)}. No smaller difference is called one."
+            f"The same code against itself comes out between {wording.signed_change(low)} and "
+            f"{wording.signed_change(high)} on the noisiest endpoint. No smaller difference is called one."
         )
         if noise["reach"] > WIDEST_MARGIN:
             text += " This machine is noisy: run it again when nothing else works on it."

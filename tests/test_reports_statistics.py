@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports import statistics, verdicts
+from reports.statistics import PairedRatio
 from reports.verdicts import NoiseFloor, Verdict
 
 RUNS = 200
@@ -155,6 +156,30 @@ def test_a_noisy_machine_calls_nothing_equal() -> None:
     judged = verdicts.judge(measured, adjusted_p=1.0, noise=NoiseFloor(low=0.6, high=1.5))
     assert judged.verdict is Verdict.INCONCLUSIVE
     assert judged.margin == verdicts.WIDEST_MARGIN
+
+
+def test_the_noise_floor_covers_what_the_same_code_does() -> None:
+    """Of mean ratios of the same code, 95 in 100 stay within the floor that other runs of it have set."""
+    rng = np.random.default_rng(5)
+    inside = []
+    for _ in range(2000):
+        draws = rng.normal(0.0, 0.05, size=(4, 5))
+        itself = [
+            PairedRatio(
+                ratio=math.exp(row.mean()), low=0.9, high=1.1, p_value=1.0, blocks=5, log_sd=float(row.std(ddof=1))
+            )
+            for row in draws[:3]
+        ]
+        inside.append(abs(draws[3].mean()) < statistics.noise_reach(itself, 5))
+    assert 0.935 < np.mean(inside) < 0.965
+
+
+def test_no_block_is_no_noise_floor() -> None:
+    """Without a measured block there is no floor, and a broken figure raises."""
+    broken = PairedRatio(ratio=1.0, low=0.9, high=1.1, p_value=1.0, blocks=5, log_sd=math.nan)
+    for itself in ([], [broken]):
+        with pytest.raises(ValueError, match=r"noise|finite"):
+            statistics.noise_reach(itself, 5)
 
 
 def test_a_significant_ratio_inside_the_noise_floor_is_open() -> None:
