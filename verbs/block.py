@@ -44,7 +44,7 @@ class Block:
         logs = run.folder / "logs" / f"block{self.number}"
         with Fleet(settings=run.settings, cpus=share_out(run.settings.workers).servers, logs=logs) as fleet:
             self._say(f"starting {len(present)} servers")
-            fleet.launch(present, lambda name: self._say(f"{name} is up"))
+            fleet.launch(present, lambda name: self.meter.launched(self._words(f"{name} is up")))
             for one in present:
                 self._journal_launch(one, fleet)
             if not self.gatekeeper.done:
@@ -61,7 +61,10 @@ class Block:
         return [one for one in contenders if one.id not in self.experiment.refused]
 
     def _say(self, what: str) -> None:
-        self.meter.phase(f"block {self.number + 1}/{self.experiment.plan.blocks}: {what}")
+        self.meter.phase(self._words(what))
+
+    def _words(self, what: str) -> str:
+        return f"block {self.number + 1}/{self.experiment.plan.blocks}: {what}"
 
     def _prime(self, present: Sequence[Contender], fleet: Fleet) -> dict[str, dict[str, tuple[PreparedRequest, ...]]]:
         requests = {}

@@ -76,7 +76,13 @@ class Experiment:
             if (block, scenario.id) not in self.done
         ]
         with Generator(cpu=generator_core) as generator, self.terminal.bar("Measuring") as bar:
-            meter = Meter(bar, self.plan, len(self.contenders), len(waiting))
+            meter = Meter(
+                bar,
+                self.plan,
+                len(self.contenders),
+                blocks_left=len({block for block, _ in waiting}),
+                scenarios_left=len(waiting),
+            )
             meter.phase("what the load generator can do here")
             ceiling = measure_ceiling(generator, self.settings, cores.servers, self.folder / "logs")
             self.journal.append({"kind": "generator", **ceiling})

@@ -14,6 +14,7 @@ from conformance.case import Reference
 from loadtests.scenarios import PLANS
 from reports.environment import describe
 from reports.journal import SCHEMA_VERSION, Journal, JournalError, read_run
+from reports.wording import plural
 from servers.launch import REPOSITORY
 from servers.settings import Settings
 from verbs.built_models import built_models
@@ -21,12 +22,10 @@ from verbs.cores import share_out
 from verbs.exits import usage
 from verbs.experiment import Experiment
 from verbs.line_up import Contender, comparisons, contenders
+from verbs.meter import LAUNCH_S
 from verbs.terminal import Terminal
 
 RUNS: Final = REPOSITORY / "reports" / "runs"
-
-_LAUNCH_S: Final = 5.0
-"""What starting, priming and stopping one target costs, for the estimate: a TensorFlow import, shared by two cores."""
 
 _GPU_DRIVER: Final = Path("/proc/driver/nvidia")
 
@@ -77,10 +76,10 @@ def plan_experiment(
         journal = Journal.create(folder, header)
     except (JournalError, OSError) as error:
         raise usage(str(error), hint="name another folder with --out, or go on with --resume") from error
-    minutes = chosen.estimate_s(len(present), launch_s=_LAUNCH_S) / 60
+    minutes = chosen.estimate_s(len(present), launch_s=LAUNCH_S) / 60
     terminal.say(
-        f"plan {plan}: {len(present)} targets, {len(chosen.scenarios)} scenarios, {chosen.blocks} blocks,"
-        f" about {minutes:.0f} minutes -> {folder}"
+        f"plan {plan}: {plural(len(present), 'target')}, {plural(len(chosen.scenarios), 'scenario')},"
+        f" {plural(chosen.blocks, 'block')}, about {plural(max(1, round(minutes)), 'minute')} -> {folder}"
     )
     return Experiment(
         folder=folder,

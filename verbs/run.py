@@ -48,7 +48,9 @@ def main(arguments: argparse.Namespace) -> int:
     from verbs.terminal import Terminal  # noqa: PLC0415
     from verbs.verdict import draw_and_print, exit_code  # noqa: PLC0415
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT too: a shell starts background jobs with it ignored, and a stop must stop there as well.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, _interrupt)
     terminal = Terminal()
     figures = foreign_figures(arguments.figures)
     if arguments.resume:
