@@ -16,12 +16,13 @@ _FRAMEWORKS: Final = ("flask", "bottle", "wsgi")
 _NATIVE: Final = ("flask-native", "bottle-native")
 
 
-def _cross(servers: Sequence[str], modes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"{fw}+{server}+{mode}" for server in servers for mode in modes for fw in _FRAMEWORKS)
+def _cross(servers: Sequence[str], modes: Sequence[str], frameworks: Sequence[str] = _FRAMEWORKS) -> tuple[str, ...]:
+    return tuple(f"{fw}+{server}+{mode}" for server in servers for mode in modes for fw in frameworks)
 
 
 _EVERYTHING: Final = (
     *_cross(("gunicorn", "waitress", "granian"), ("function", "eager")),
+    *_cross(("gunicorn",), ("frozen", "xla", "lite"), ("flask", "bottle")),
     *(f"{native}+{server}" for server in ("gunicorn", "dev") for native in _NATIVE),
 )
 

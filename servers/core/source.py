@@ -34,9 +34,14 @@ class Source:
         """Whether the endpoint hands over uint8 pixels."""
         return len(self.model.input_shape) == _IMAGE_RANK
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What the endpoint's batch holds."""
+        return np.dtype(np.uint8 if self.is_image else np.float32)
+
     def tensor_spec(self) -> Any:
         """What a graph takes: the endpoint's batch, any number of rows."""
-        return tf.TensorSpec(self.model.input_shape, tf.uint8 if self.is_image else tf.float32, name="batch")
+        return tf.TensorSpec(self.model.input_shape, self.dtype, name="batch")
 
     def prepare(self, batch: Any) -> Any:
         """The endpoint's tensor as the model's input."""

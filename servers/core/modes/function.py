@@ -1,22 +1,15 @@
-"""`function`: the SavedModel's graph, called as a ConcreteFunction.
-
-Never as a polymorphic `tf.function` or through the loaded object: there one bad argument leaves a lock held and every
-other thread waits for ever (TensorFlow 2.21, `polymorphic_function.Function._call`). A ConcreteFunction takes no such
-lock and cannot retrace.
-"""
+"""`function`: the SavedModel's graph as it was saved, its weights in variables."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 
-from servers.core.mode import Built
+from servers.core.graph import built_from
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from servers.core.mode import Built
     from servers.core.source import Source
 
 
@@ -28,17 +21,4 @@ def build(source: Source) -> Built:
     def whole(batch: Any) -> Any:
         return signature(x=source.prepare(batch))["y"]
 
-    concrete = whole.get_concrete_function()
-    devices: list[str] = []
-
-    def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
-        result = concrete(tf.constant(batch))
-        if not devices:
-            devices.append(result.backing_device)
-        return np.asarray(result.numpy(), dtype=np.float32)
-
-    return Built(
-        predict=predict,
-        device=lambda: devices[0],
-        traces=whole.experimental_get_tracing_count,
-    )
+    return built_from(whole)

@@ -1,0 +1,55 @@
+"""Graphs that hold their weights as constants, and one way to call a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from servers.core.mode import Built
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from servers.core.source import Source
+
+
+def frozen_forward(source: Source) -> Callable[[Any], Any]:
+    """The endpoint's tensor to predictions, weights as constants; for use inside a `tf.function`, never by itself.
+
+    Called eagerly, what `convert_variables_to_constants_v2` returns never binds its argument: each call raises a
+    TypeError whose text holds the whole input, swallows it, and tries again (TensorFlow 2.21,
+    `concrete_function.ConcreteFunction._call_impl`). Inside a `tf.function` that happens once, at tracing.
+    """
+    from tensorflow.python.framework.convert_to_constants import (  # noqa: PLC0415 - not a public name, and slow
+        convert_variables_to_constants_v2,
+    )
+
+    constant = convert_variables_to_constants_v2(source.signature())
+
+    def forward(batch: Any) -> Any:
+        (answer,) = tf.nest.flatten(constant(source.prepare(batch)))
+        return answer
+
+    return forward
+
+
+def built_from(function: Any) -> Built:
+    """A `tf.function` of one input signature as a mode, called as its ConcreteFunction.
+
+    Never as a polymorphic `tf.function` or through the loaded object: there one bad argument leaves a lock held and
+    every other thread waits for ever (TensorFlow 2.21, `polymorphic_function.Function._call`). A ConcreteFunction takes
+    no such lock and cannot retrace.
+    """
+    concrete = function.get_concrete_function()
+    devices: list[str] = []
+
+    def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
+        result = concrete(tf.constant(batch))
+        if not devices:
+            devices.append(result.backing_device)
+        return np.asarray(result.numpy(), dtype=np.float32)
+
+    return Built(predict=predict, device=lambda: devices[0], traces=function.experimental_get_tracing_count)

@@ -1,0 +1,120 @@
+"""`lite`: the frozen graph converted for LiteRT, which works on NumPy arrays without TensorFlow's runtime."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import threading
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import tensorflow as tf
+
+from servers.core.graph import frozen_forward
+from servers.core.mode import Built
+from servers.core.refusal import RefusedError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from servers.core.source import Source
+
+_PACKAGE: Final = "ai-edge-litert"
+
+_HERE: Final = Path(__file__)
+_MADE_BY: Final = (_HERE, *(_HERE.parents[1] / name for name in ("graph.py", "source.py")))
+"""The code that turns a SavedModel into a graph for LiteRT."""
+
+
+def build(source: Source) -> Built:
+    """One interpreter a thread, for one row; a larger batch goes row by row.
+
+    An interpreter is not safe to share between threads, and its shape is fixed until it is resized and planned anew;
+    row by row there is nothing to plan while serving. Raises RefusedError where LiteRT is not installed.
+    """
+    interpreter_type = _interpreter_type()
+    model = _cached_model(source)
+    # 0 stands for TensorFlow's own choice, which LiteRT cannot take over.
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
+    own = threading.local()
+
+    def ready() -> tuple[Any, int, int]:
+        interpreter = interpreter_type(model_content=model, num_threads=threads)
+        interpreter.allocate_tensors()
+        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+        made: tuple[Any, int, int] = (interpreter, taken["index"], given["index"])
+        own.ready = made
+        return made
+
+    def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
+        interpreter, taken, given = getattr(own, "ready", None) or ready()
+        if len(batch) == 1:
+            interpreter.set_tensor(taken, batch)
+            interpreter.invoke()
+            answer: NDArray[np.float32] = interpreter.get_tensor(given)
+            return answer
+        answers = []
+        for row in range(len(batch)):
+            interpreter.set_tensor(taken, batch[row : row + 1])
+            interpreter.invoke()
+            answers.append(interpreter.get_tensor(given))
+        return np.concatenate(answers)
+
+    return Built(
+        predict=predict,
+        # LiteRT computes on the CPU unless it is given a delegate for something else.
+        device=lambda: "/device:CPU:0 (LiteRT)",
+        traces=lambda: 0,
+        settings={"runtime": f"{_PACKAGE} {version(_PACKAGE)}", "num_threads": threads},
+    )
+
+
+def _interpreter_type() -> Any:
+    try:
+        return import_module(f"{_PACKAGE.replace('-', '_')}.interpreter").Interpreter
+    except ModuleNotFoundError as error:
+        raise RefusedError(
+            f"mode lite needs the package {_PACKAGE}, which the extra `lite` installs: uv sync --extra lite"
+        ) from error
+
+
+def _cached_model(source: Source) -> bytes:
+    """The converted model, from beside its SavedModel where it has been converted before.
+
+    The file's name holds what it was made from, so that a changed SavedModel or another TensorFlow converts anew.
+    """
+    saved = source.folder / source.model.saved_model
+    files = sorted(path for path in saved.rglob("*") if path.is_file())
+    made_from = hashlib.sha256(tf.__version__.encode())
+    for file in (*files, *_MADE_BY):
+        made_from.update(file.read_bytes())
+    kept = source.folder / f"{source.model.saved_model}-{made_from.hexdigest()[:12]}.tflite"
+    if kept.exists():
+        return kept.read_bytes()
+    model = _converted(source)
+    # Where the folder is not ours to write, each start converts again, and nothing else differs.
+    if os.access(source.folder, os.W_OK):
+        # Beside it and then renamed: another process may read or write it at the same time.
+        with tempfile.TemporaryDirectory(prefix=".lite.", dir=source.folder) as scratch:
+            fresh = Path(scratch) / kept.name
+            fresh.write_bytes(model)
+            fresh.replace(kept)
+    return model
+
+
+def _converted(source: Source) -> bytes:
+    """A flatbuffer for one row. It is made from constants: from variables, the file would hold no weights at all."""
+    forward = frozen_forward(source)
+    row = tf.TensorSpec((1, *source.model.input_shape[1:]), source.tensor_spec().dtype, name="batch")
+
+    @tf.function(input_signature=[row], autograph=False)  # type: ignore[untyped-decorator]
+    def whole(batch: Any) -> Any:
+        return forward(batch)
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([whole.get_concrete_function()], tf.Module())
+    model: bytes = converter.convert()
+    return model
