@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from servers.core.batching import BATCHED
 from servers.core.refusal import RefusedError
 from servers.models.catalog import MODELS
 from servers.models.probes import probes
@@ -22,9 +23,6 @@ from servers.models.reference import ATOL, RTOL, reference
 if TYPE_CHECKING:
     from servers.core.mode import Built, Predictor
     from servers.core.source import Source
-
-_BATCH_SIZES: Final = (1,)
-"""Batch sizes that may be served; each is run before the first request."""
 
 _WARM_RUNS: Final = 20
 
@@ -41,8 +39,13 @@ class Loaded:
     retraces: Callable[[], int]
 
 
-def load(*, mode: str, device: str, folder: Path, intra: int, inter: int) -> Loaded:
-    """Every model of the catalog in `mode`; raises RefusedError where one is wrong or cannot run."""
+def load(
+    *, mode: str, device: str, folder: Path, intra: int, inter: int, batch_sizes: tuple[int, ...] = (1,)
+) -> Loaded:
+    """Every model of the catalog in `mode`; raises RefusedError where one is wrong or cannot run.
+
+    `batch_sizes` are those that batched models may be served; each is compared and run before the first request.
+    """
     started = time.perf_counter()
     from servers.core import mode as modes  # noqa: PLC0415 - TensorFlow's import is a measured part of start-up
     from servers.core.runtime import configure  # noqa: PLC0415
@@ -55,8 +58,9 @@ def load(*, mode: str, device: str, folder: Path, intra: int, inter: int) -> Loa
     loaded = time.perf_counter()
     errors: dict[str, float] = {}
     for name, source in sources.items():
-        errors[name] = compare(source, built[name])
-        _warm(source, built[name])
+        sizes = batch_sizes if name in BATCHED else (1,)
+        errors[name] = max(compare(source, built[name], size) for size in sizes)
+        _warm(source, built[name], sizes)
     warmed = time.perf_counter()
     devices = {name: one.device() for name, one in built.items()}
     misplaced = [name for name, where in devices.items() if f"device:{device}:" not in where.lower()]
@@ -84,21 +88,22 @@ def load(*, mode: str, device: str, folder: Path, intra: int, inter: int) -> Loa
     )
 
 
-def compare(source: Source, built: Built) -> float:
+def compare(source: Source, built: Built, size: int = 1) -> float:
     """The largest absolute error against the float64 reference; raises RefusedError beyond the tolerance."""
     rows = probes(source.model.name)
     wanted = reference(source.model.name, source.reference_input(rows))
-    # Row by row, as requests come: a kernel for one row is not the kernel for four.
-    answers = np.concatenate([built.predict(rows[i : i + 1]) for i in range(len(rows))]).astype(np.float64)
+    # In batches as they are served: a kernel for one row is not the kernel for four.
+    answers = np.concatenate([built.predict(rows[i : i + size]) for i in range(0, len(rows), size)]).astype(np.float64)
     if answers.shape != wanted.shape or not np.allclose(answers, wanted, rtol=RTOL, atol=ATOL):
         raise RefusedError(
             f"model {source.model.name} differs from its float64 reference beyond rtol {RTOL} and atol {ATOL}"
+            f" in batches of {size}"
         )
     return float(np.max(np.abs(answers - wanted)))
 
 
-def _warm(source: Source, built: Built) -> None:
-    for size in _BATCH_SIZES:
+def _warm(source: Source, built: Built, sizes: tuple[int, ...]) -> None:
+    for size in sizes:
         batch = probes(source.model.name, size)
         for _ in range(_WARM_RUNS):
             built.predict(batch)

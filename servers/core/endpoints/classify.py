@@ -22,11 +22,15 @@ _MULTIPART: Final = "multipart/form-data"
 _RAW: Final = ("image/jpeg", "image/png")
 _ACCEPTS: Final = (JSON, _FORM, *_RAW, _MULTIPART)
 _FIELD: Final = "image"
+_MODEL: Final = "digits_cnn"
 
 
 def _handle(service: Service, request: Request) -> Reply:
-    image = decode_image(_image_bytes(request))
-    logits = service.predict("digits_cnn", image[np.newaxis])
+    data = _image_bytes(request)
+    # Decoding costs about what the answer costs. A server that decodes what it then refuses has, under overload,
+    # nothing left for what it accepted; so of all refusals only `invalid_image` comes after `overloaded`.
+    service.require_room(_MODEL)
+    logits = service.predict(_MODEL, decode_image(data)[np.newaxis])
     return Reply(status=200, body=b'{"predicted_class":%d}' % int(np.argmax(logits[0])))
 
 
@@ -71,7 +75,7 @@ ENDPOINT: Final = Endpoint(
     method="POST",
     handle=_handle,
     accepts=_ACCEPTS,
-    models=("digits_cnn",),
+    models=(_MODEL,),
     operation={
         "summary": "Classify an image",
         "requestBody": {
