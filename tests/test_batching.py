@@ -456,7 +456,7 @@ def _behind_a_queue(service: Service, limits: Limits) -> Service:
 
 @pytest.mark.parametrize("framework", ["flask", "bottle", "wsgi"])
 def test_refusals_reach_the_wire(framework: str, make_service: Callable[[], Service], model: _Model) -> None:
-    """503 carries Retry-After and comes before an image is decoded; 504 and death are the contract's error bodies."""
+    """503 carries Retry-After and comes before a body is taken apart; 504 and death are the contract's error bodies."""
     service = make_service()
     assert service.loaded is not None
     service.loaded = replace(service.loaded, predictors={"digits_cnn": model})
@@ -472,7 +472,7 @@ def test_refusals_reach_the_wire(framework: str, make_service: Callable[[], Serv
         refused = call(app, "POST", "/classify", b"\xff\xd8\xff no image", "image/jpeg")
         assert (refused.status, json.loads(refused.body)["code"]) == (503, "overloaded")
         assert refused.headers["retry-after"] == "1"
-        assert call(app, "POST", "/classify", b"{", "application/json").status == 400
+        assert call(app, "POST", "/classify", b"{}", "text/plain").status == 415
         late = second.result(_SOON_S)
         assert (late.status, json.loads(late.body)["code"]) == (504, "deadline_exceeded")
         model.may_go.set()
