@@ -27,8 +27,8 @@ _MODEL: Final = "digits_cnn"
 
 def _handle(service: Service, request: Request) -> Reply:
     media, body = request.open(_ACCEPTS)
-    # Taking the form apart and decoding cost more than the answer. A server that does both for what it then refuses has,
-    # under overload, nothing left for what it accepted; so the 400s that are found there come after `overloaded`.
+    # Taking the form apart and decoding cost more than the answer. A server that does both for what it then refuses
+    # has, under overload, nothing left for what it accepted; so the 400s found there come after `overloaded`.
     service.require_room(_MODEL)
     image = decode_image(_image_bytes(media, body))
     logits = service.predict(_MODEL, image[np.newaxis])
