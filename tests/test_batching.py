@@ -175,17 +175,21 @@ def test_a_request_of_several_rows_gets_them_back_in_order(model: _Model, askers
 
 
 def test_a_lone_request_runs_at_once(model: _Model) -> None:
-    """An idle executor waits for nobody: no timer runs, whatever the batch and the deadline are."""
+    """An idle executor waits for nobody: a request costs thread switches, not a timer of even one millisecond."""
     batcher = Batcher(model, _limits(max_batch=32, deadline_s=60.0))
     batcher(_row(0))
-    took_s = []
-    for value in range(1, 50):
-        began = time.perf_counter()
-        batcher(_row(value))
-        took_s.append(time.perf_counter() - began)
-    # A timer of one millisecond, the shortest that batchers in use have, would show in every one of them.
-    assert min(took_s) < 0.001
-    assert model.calls == [[float(value)] for value in range(50)]
+    with ThreadPoolExecutor(1) as one:
+        switches_s = min(_seconds(lambda: one.submit(int).result()) for _ in range(200))
+    alone_s = min(_seconds(lambda: batcher(_row(1))) for _ in range(200))
+    # What any hand-over to a thread and back costs on this machine; a timer would add a hundred of them.
+    assert alone_s < 10 * switches_s
+    assert model.calls == [[0.0]] + 200 * [[1.0]]
+
+
+def _seconds(do: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    do()
+    return time.perf_counter() - began
 
 
 def test_what_arrives_meanwhile_is_the_next_batch(model: _Model, askers: ThreadPoolExecutor) -> None:
@@ -226,10 +230,9 @@ def test_a_full_queue_refuses_at_once(model: _Model, askers: ThreadPoolExecutor)
     with _held(model, batcher, askers):
         futures = _ask_in_order(batcher, askers, [1.0, 2.0, 3.0])
         for ask in (lambda: batcher(_row(4)), batcher.require_room):
-            began = time.perf_counter()
+            # The executor is held: had these waited, they would still be waiting, or be 504.
             with pytest.raises(ApiError) as refused:
                 ask()
-            assert time.perf_counter() - began < 1
             assert (refused.value.status, refused.value.code) == (503, "overloaded")
             assert dict(refused.value.headers)["Retry-After"] == "3"
     assert [float(future.result(_SOON_S)[0, 0]) for future in futures] == [2.0, 4.0, 6.0]
