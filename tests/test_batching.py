@@ -314,7 +314,7 @@ def test_a_row_of_another_kind_changes_no_neighbour(
         _until(lambda: batcher._waiting_rows == 2)
     assert good.result(_SOON_S).dtype == np.float32
     assert good.result(_SOON_S).shape == (1, 1)
-    assert other.result(_SOON_S).shape == odd.shape
+    assert (other.result(_SOON_S).shape, other.result(_SOON_S).dtype) == (odd.shape, odd.dtype)
 
 
 def test_an_answer_with_too_few_rows_is_a_fault(askers: ThreadPoolExecutor) -> None:
