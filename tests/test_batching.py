@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import sys
 import threading
 import time
 from collections import Counter
@@ -21,14 +22,19 @@ import pytest
 from waitress.server import create_server
 from wsgi_client import call
 
+from reports.records import Target
 from servers.core.batching import BATCHED, Batcher, ExecutorDiedError, Limits
 from servers.core.buckets import BUCKETS, bucket, buckets
 from servers.core.reply import ApiError
+from servers.launch import launch
 from servers.models.payloads import payloads
 from servers.settings import Settings
+from servers.target import Target as ServedTarget
+from verbs.built_models import built_models
 from verbs.exits import ExpectedError
 from verbs.options import add_batch_options, with_batching
 from verbs.priming import agrees
+from verbs.terminal import Terminal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -428,6 +434,21 @@ def test_options_come_to_settings() -> None:
     assert restored == named
 
 
+def test_a_resumed_run_goes_on_under_what_was_recorded() -> None:
+    """The header's settings come back as they were; native targets are recorded as unbatched, which they are."""
+    from verbs.line_up import contenders  # noqa: PLC0415 - only here
+    from verbs.planning import described, settings_of  # noqa: PLC0415
+
+    folder = built_models(Terminal())
+    settings = with_batching(Settings(python="python3", models_dir=folder), _parsed("--batch", "4", "--queue", "12"))
+    header = [described(one, settings) for one in contenders("smoke", "flask,flask-native", ())]
+    targets = [Target.from_json(record) for record in header]
+    assert [target.settings["batch"] for target in targets] == [4, 0, 4]
+    assert settings_of(targets, folder) == settings
+    assert settings_of(targets[::-1], folder) == settings
+    assert settings_of([], folder) == Settings(python=sys.executable, models_dir=folder)
+
+
 @pytest.mark.parametrize(
     ("words", "threads"),
     [
@@ -535,14 +556,9 @@ def _post(port: int, picture: Any) -> Any:
 
 def test_a_served_target_is_warm_for_every_bucket(tmp_path: Path) -> None:
     """`function` behind gunicorn: ready only when every bucket was compared and run, batched, and with no retracing."""
-    from servers.launch import launch  # noqa: PLC0415 - only here
-    from servers.target import Target  # noqa: PLC0415
-    from verbs.built_models import built_models  # noqa: PLC0415
-    from verbs.terminal import Terminal  # noqa: PLC0415
-
     settings = with_batching(Settings(models_dir=built_models(Terminal())), _parsed("--batch", "8"))
     pictures = payloads("classify", "raw", 16)
-    with launch(Target.parse("bottle+gunicorn"), settings, tmp_path / "log") as server:
+    with launch(ServedTarget.parse("bottle+gunicorn"), settings, tmp_path / "log") as server:
         server.wait_ready(120)
         with ThreadPoolExecutor(16) as askers:
             answers = list(askers.map(lambda at: _post(server.settings.port, pictures[at % 16]), range(160)))

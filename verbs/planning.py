@@ -65,7 +65,7 @@ def plan_experiment(
         "started_utc": now.isoformat(timespec="seconds"),
         "blocks": chosen.blocks,
         "slice_s": chosen.slice_s,
-        "targets": [_described(one, settings) for one in present],
+        "targets": [described(one, settings) for one in present],
         "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
         "comparisons": comparisons(present),
         "not_run": _not_run(present),
@@ -118,7 +118,7 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
         plan=plan,
         seed=run.seed,
         contenders=present,
-        settings=_settings_of(own, terminal),
+        settings=settings_of(own, built_models(terminal)),
         skip_check=skip_check,
         figures=figures,
         terminal=terminal,
@@ -128,17 +128,18 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
     )
 
 
-def _settings_of(own: Sequence[Target], terminal: Terminal) -> Settings:
+def settings_of(own: Sequence[Target], models_dir: Path) -> Settings:
     """The settings that a run's header recorded, so that a resumed run goes on under the same ones."""
     known = {field.name for field in fields(Settings)}
     recorded: dict[str, Any] = {"python": sys.executable}
     # A native target's record has no batching in it, whatever the run's settings are.
     for target in sorted(own, key=lambda one: one.settings.get("batch", 0)):
         recorded = {name: value for name, value in target.settings.items() if name in known}
-    return Settings(**recorded | {"models_dir": built_models(terminal)})
+    return Settings(**recorded | {"models_dir": models_dir})
 
 
-def _described(one: Contender, settings: Settings) -> dict[str, Any]:
+def described(one: Contender, settings: Settings) -> dict[str, Any]:
+    """A contender as the run's header records it: its parts, and every setting that it runs under."""
     parts = one.target.parts if one.target else dict.fromkeys(("framework", "server", "mode", "device"))
     # Only the contract's core batches; whatever else is measured beside it answers one by one.
     theirs = settings if one.target and one.target.kind.contract else replace(settings, batch=0, queue=0, deadline_ms=0)
