@@ -36,7 +36,7 @@ from servers.settings import Settings
 from verbs.built_models import built_models
 from verbs.ceiling import measure_ceiling
 from verbs.cores import Cores, harness_out_of_the_way, share_out
-from verbs.exits import ExpectedError, usage
+from verbs.exits import HARNESS, INTERRUPTED, OK, ExpectedError, usage
 from verbs.fleet import Fleet
 from verbs.line_up import TWIN, contenders
 from verbs.priming import WrongAnswerError, prime
@@ -71,8 +71,11 @@ def main(arguments: Sequence[str]) -> int:
         return error.code
     except (GeneratorError, LaunchError, WrongAnswerError) as error:
         print(f"peers: {error}", file=sys.stderr)
-        return 3
-    return 0
+        return HARNESS
+    except KeyboardInterrupt:
+        print("peers: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return OK
 
 
 def _measure(chosen: argparse.Namespace) -> tuple[Rates, list[str]]:
