@@ -5,17 +5,21 @@ Models load in a thread of the serving process, so that liveness is answered at 
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import platform
 import sys
 import threading
 import traceback
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from servers.core.loading import load
+from servers.core.batching import BATCHED, Batcher, Limits
+from servers.core.buckets import buckets
+from servers.core.loading import Loaded, load
 from servers.core.refusal import RefusedError
 from servers.core.service import Service
 from servers.settings import Settings
@@ -62,6 +66,7 @@ def _load(service: Service, target: Target, settings: Settings) -> None:
             folder=settings.models_dir,
             intra=settings.intra_threads,
             inter=settings.inter_threads,
+            batch_sizes=buckets(settings.batch),
         )
     except Exception as error:  # noqa: BLE001 - a thread that dies leaves a server that is never ready: end it
         if not isinstance(error, RefusedError):
@@ -69,7 +74,19 @@ def _load(service: Service, target: Target, settings: Settings) -> None:
         print(f"titrate: {target.id} refused: {error}", file=sys.stderr, flush=True)
         os._exit(REFUSED_EXIT)
     service.facts["threads"] |= loaded.threads
-    service.loaded = loaded
+    service.batchers = _batchers(loaded, settings)
+    service.loaded = replace(loaded, predictors=loaded.predictors | service.batchers)
+
+
+def _batchers(loaded: Loaded, settings: Settings) -> dict[str, Batcher]:
+    if not settings.batch:
+        return {}
+    limits = Limits(max_batch=settings.batch, queue=settings.queue, deadline_s=settings.deadline_ms / 1e3)
+    made = {name: Batcher(loaded.predictors[name], limits) for name in BATCHED}
+    for batcher in made.values():
+        # An executor that is inside TensorFlow while the interpreter is taken down would crash the process.
+        atexit.register(batcher.close)
+    return made
 
 
 def _facts(target: Target, settings: Settings) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Settings:
 
     `threads` are request threads of the WSGI server, per worker; `intra_threads` and `inter_threads` TensorFlow's two
     pools. One worker of one core runs one operation at a time, so both pools default to one thread.
+    `batch` is the largest batch that one model call takes, 0 where requests are answered one by one; `queue` is how
+    many rows may wait for it and `deadline_ms` how long, both without meaning where `batch` is 0.
     `keep_alive_s` is well above the longest wait between two visits of the load generator.
     """
 
@@ -32,6 +34,9 @@ class Settings:
     intra_threads: int = 1
     inter_threads: int = 1
     keep_alive_s: int = 300
+    batch: int = 0
+    queue: int = 0
+    deadline_ms: int = 0
     python: str = ""
     models_dir: Path = Path()
 

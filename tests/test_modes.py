@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from mode_builds import Planted, right, saved_models
 
-from servers.core.buckets import BUCKETS, in_buckets
+from servers.core.buckets import BUCKETS
 from servers.core.loading import compare
 from servers.core.mode import build
+from servers.core.padding import in_buckets
 from servers.core.refusal import RefusedError
 from servers.core.source import Source
 from servers.launch import LaunchError, launch
@@ -100,7 +101,7 @@ def test_every_batch_size_is_compared(fault: str) -> None:
         return np.concatenate([answer, answer[-1:]]) if fault == "a row too many" and len(batch) > 1 else answer
 
     with pytest.raises(RefusedError, match="differs from its float64 reference"):
-        compare(source, replace(built, predict=predict))
+        compare(source, replace(built, predict=predict), built.warm_sizes)
 
 
 def test_a_wrong_model_is_never_served(planted: Planted, tmp_path: Path) -> None:

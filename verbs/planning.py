@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from conformance.case import Reference
 from loadtests.scenarios import PLANS
 from reports.environment import describe
 from reports.journal import SCHEMA_VERSION, Journal, JournalError, read_run
+from reports.records import Target
 from reports.wording import plural
 from servers.launch import REPOSITORY
 from servers.settings import Settings
@@ -42,6 +43,7 @@ def plan_experiment(
     server_python: Path | None,
     seed: int | None,
     out: Path | None,
+    batching: Callable[[Settings], Settings],
 ) -> Experiment:
     """A new run, its folder and the journal's header written. Raises ExpectedError on what cannot be run."""
     present = contenders(plan, targets, urls)
@@ -55,7 +57,7 @@ def plan_experiment(
     folder = (out or RUNS / run_id).resolve()
     # Resolving a virtual environment's interpreter would follow its link out of the environment.
     python = str(server_python.absolute()) if server_python else sys.executable
-    settings = Settings(python=python, models_dir=built_models(terminal))
+    settings = batching(Settings(python=python, models_dir=built_models(terminal)))
     header = {
         "kind": "run",
         "schema_version": SCHEMA_VERSION,
@@ -65,7 +67,7 @@ def plan_experiment(
         "started_utc": now.isoformat(timespec="seconds"),
         "blocks": chosen.blocks,
         "slice_s": chosen.slice_s,
-        "targets": [_described(one, settings) for one in present],
+        "targets": [described(one, settings) for one in present],
         "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
         "comparisons": comparisons(present),
         "not_run": _not_run(present),
@@ -115,13 +117,12 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
     measured: dict[tuple[int, str], set[str]] = {}
     for trial in run.trials:
         measured.setdefault((trial.block, trial.scenario), set()).add(trial.target)
-    python = own[0].settings["python"] if own else sys.executable
     return Experiment(
         folder=folder.resolve(),
         plan=plan,
         seed=run.seed,
         contenders=present,
-        settings=Settings(python=python, models_dir=built_models(terminal)),
+        settings=settings_of(own, built_models(terminal)),
         skip_check=skip_check,
         figures=figures,
         terminal=terminal,
@@ -131,9 +132,22 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
     )
 
 
-def _described(one: Contender, settings: Settings) -> dict[str, Any]:
+def settings_of(own: Sequence[Target], models_dir: Path) -> Settings:
+    """The settings that a run's header recorded, so that a resumed run goes on under the same ones."""
+    known = {field.name for field in fields(Settings)}
+    recorded: dict[str, Any] = {"python": sys.executable}
+    # A native target's record has no batching in it, whatever the run's settings are.
+    for target in sorted(own, key=lambda one: one.settings.get("batch", 0)):
+        recorded = {name: value for name, value in target.settings.items() if name in known}
+    return Settings(**recorded | {"models_dir": models_dir})
+
+
+def described(one: Contender, settings: Settings) -> dict[str, Any]:
+    """A contender as the run's header records it: its parts, and every setting that it runs under."""
     parts = one.target.parts if one.target else dict.fromkeys(("framework", "server", "mode", "device"))
-    own = settings.record() | {"cpus": list(share_out(settings.workers).servers)}
+    # Only the contract's core batches; whatever else is measured beside it answers one by one.
+    theirs = settings if one.target and one.target.kind.contract else replace(settings, batch=0, queue=0, deadline_ms=0)
+    own = theirs.record() | {"cpus": list(share_out(settings.workers).servers)}
     return {
         "id": one.id,
         **parts,

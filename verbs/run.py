@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from verbs.exits import ExpectedError, usage
-from verbs.options import add_server_options
+from verbs.options import add_batch_options, add_server_options, with_batching
 
 if TYPE_CHECKING:
     from verbs.experiment import Experiment
@@ -19,6 +19,7 @@ examples:
   python bench.py run --plan smoke                            does everything work here?
   python bench.py run --plan standard                         every server and mode
   python bench.py run --targets flask,bottle+granian --endpoints predict
+  python bench.py run --targets bottle --endpoints classify --batch 8
   python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
   python bench.py run --resume reports/runs/RUN               go on where a run was stopped
 """
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: reports/runs/TIME-PLAN)")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in DIR")
     add_server_options(parser)
+    add_batch_options(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -67,6 +69,7 @@ def main(arguments: argparse.Namespace) -> int:
             server_python=arguments.server_python,
             seed=arguments.seed,
             out=arguments.out,
+            batching=lambda settings: with_batching(settings, arguments),
         )
     try:
         experiment.run()

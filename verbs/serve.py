@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from verbs.exits import usage
+from verbs.options import add_batch_options, with_batching
+
+if TYPE_CHECKING:
+    from servers.settings import Settings
 
 EPILOG: Final = """\
 examples:
   python bench.py serve flask
   python bench.py serve bottle+granian+eager --port 8080
+  python bench.py serve bottle+waitress --batch 8 --queue 32 --deadline-ms 500
   curl -d '{"feature": 24.5}' -H 'Content-Type: application/json' http://127.0.0.1:8000/predict
 """
 
@@ -26,12 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=None, help="request threads a process (default: as measured)")
+    add_batch_options(parser)
 
 
 def main(arguments: argparse.Namespace) -> NoReturn:
     """Become the server: the process is replaced, so Ctrl-C and signals reach it and nothing stands between."""
     from servers.launch import child_environment, free_port  # noqa: PLC0415 - kept out of --help
-    from servers.settings import THREADS, Settings  # noqa: PLC0415
+    from servers.settings import Settings  # noqa: PLC0415
     from servers.target import Target, TargetError  # noqa: PLC0415
     from servers.wsgi import ServerError, command_line  # noqa: PLC0415
     from verbs.built_models import built_models  # noqa: PLC0415
@@ -43,13 +49,23 @@ def main(arguments: argparse.Namespace) -> NoReturn:
             host=arguments.host,
             port=arguments.port or free_port(arguments.host),
             workers=arguments.workers,
-            threads=arguments.threads or THREADS,
             python=sys.executable,
             models_dir=built_models(Terminal()),
         )
+        settings = with_batching(settings, arguments, arguments.threads)
+        _say_what_cannot_fill(settings)
         command = command_line(target.server, settings)
     except (TargetError, ServerError) as error:
         raise usage(str(error), hint="see `python bench.py list targets`") from error
     print(f"{target.id} on http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
     os.chdir(settings.models_dir)
     os.execve(command[0], command, child_environment(target, settings))  # noqa: S606 - a list, and no shell wanted
+
+
+def _say_what_cannot_fill(settings: Settings) -> None:
+    if settings.batch and settings.threads <= settings.batch + settings.queue:
+        print(
+            f"note: {settings.threads} threads cannot fill a batch of {settings.batch} and a queue of {settings.queue}:"
+            " overload will wait in the server's own backlog, without a deadline",
+            file=sys.stderr,
+        )

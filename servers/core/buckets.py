@@ -1,34 +1,26 @@
-"""A fixed set of batch sizes: for a mode that compiles for each size, and so must never see a new one while serving."""
+"""The batch sizes that a model is ever run with. Known to both sides, so it imports nothing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from servers.core.mode import Predictor
+from typing import Final
 
 BUCKETS: Final = (1, 2, 4, 8, 16, 32)
-"""Rows of the batches that such a mode is run on. Doubling wastes less than half of a batch on padding."""
+"""Rows of a padded batch. Few sizes, because each is traced, compiled and warmed before the first request."""
+
+LARGEST: Final = BUCKETS[-1]
 
 
-def in_buckets(predict: Predictor) -> Predictor:
-    """`predict` for any number of rows, called with the sizes of `BUCKETS` only.
+def buckets(max_batch: int) -> tuple[int, ...]:
+    """The sizes that batches of up to `max_batch` rows are padded to; `(1,)` without batching (0).
 
-    A batch is padded with rows of zeros up to the next size, and one above the largest goes in parts.
+    Raises ValueError where `max_batch` is beyond the largest bucket.
     """
-    largest = BUCKETS[-1]
+    return BUCKETS[: BUCKETS.index(bucket(max(max_batch, 1))) + 1]
 
-    def padded(batch: NDArray[Any]) -> NDArray[np.float32]:
-        rows = len(batch)
-        if rows > largest:
-            return np.concatenate([padded(batch[first : first + largest]) for first in range(0, rows, largest)])
-        size = next(bucket for bucket in BUCKETS if bucket >= rows)
-        if size == rows:
-            return predict(batch)
-        return predict(np.concatenate([batch, np.zeros((size - rows, *batch.shape[1:]), batch.dtype)]))[:rows]
 
-    return padded
+def bucket(rows: int) -> int:
+    """The smallest bucket that holds `rows`; raises ValueError beyond the largest."""
+    for size in BUCKETS:
+        if size >= rows:
+            return size
+    raise ValueError(f"{rows} rows are more than the largest bucket, {LARGEST}")

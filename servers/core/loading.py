@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from servers.core.batching import BATCHED
 from servers.core.refusal import RefusedError
 from servers.models.catalog import MODELS
 from servers.models.probes import probes
@@ -41,8 +42,13 @@ class Loaded:
     retraces: Callable[[], int]
 
 
-def load(*, mode: str, device: str, folder: Path, intra: int, inter: int) -> Loaded:
-    """Every model of the catalog in `mode`; raises RefusedError where one is wrong or cannot run."""
+def load(
+    *, mode: str, device: str, folder: Path, intra: int, inter: int, batch_sizes: tuple[int, ...] = (1,)
+) -> Loaded:
+    """Every model of the catalog in `mode`; raises RefusedError where one is wrong or cannot run.
+
+    `batch_sizes` are those that batched models may be served; each is compared and run before the first request.
+    """
     started = time.perf_counter()
     from servers.core import mode as modes  # noqa: PLC0415 - TensorFlow's import is a measured part of start-up
     from servers.core.runtime import configure  # noqa: PLC0415
@@ -55,8 +61,9 @@ def load(*, mode: str, device: str, folder: Path, intra: int, inter: int) -> Loa
     loaded = time.perf_counter()
     errors: dict[str, float] = {}
     for name, source in sources.items():
-        errors[name] = compare(source, built[name])
-        _warm(source, built[name])
+        sizes = {*built[name].warm_sizes, *(batch_sizes if name in BATCHED else (1,))}
+        errors[name] = compare(source, built[name], sizes)
+        _warm(source, built[name], sorted(sizes))
     warmed = time.perf_counter()
     devices = {name: one.device() for name, one in built.items()}
     misplaced = [name for name, where in devices.items() if f"device:{device}:" not in where.lower()]
@@ -90,17 +97,17 @@ def load(*, mode: str, device: str, folder: Path, intra: int, inter: int) -> Loa
     )
 
 
-def compare(source: Source, built: Built) -> float:
+def compare(source: Source, built: Built, sizes: Iterable[int] = (1,)) -> float:
     """The largest absolute error against the float64 reference; raises RefusedError beyond the tolerance.
 
-    Row by row, as requests come, and in every batch size that is warmed: a kernel for one row is not the kernel for
+    Row by row, as requests come, and in every batch size that may be served: a kernel for one row is not the kernel for
     four. What compiles for a size does so here.
     """
     rows = probes(source.model.name)
     wanted = reference(source.model.name, source.reference_input(rows))
     worst = 0.0
     spans = [(row, row + 1) for row in range(len(rows))]
-    spans += [(0, size) for size in {*built.warm_sizes, _ODD_SIZE} - {1}]
+    spans += [(0, size) for size in {*sizes, _ODD_SIZE} - {1}]
     for first, last in spans:
         answer = built.predict(rows[first:last]).astype(np.float64)
         right = wanted[first:last]
@@ -112,8 +119,8 @@ def compare(source: Source, built: Built) -> float:
     return worst
 
 
-def _warm(source: Source, built: Built) -> None:
-    for size in built.warm_sizes:
+def _warm(source: Source, built: Built, sizes: Iterable[int]) -> None:
+    for size in sizes:
         batch = probes(source.model.name, size)
         # Larger sizes have been run once, which is all that a compiler needs.
         for _ in range(_WARM_RUNS if size == 1 else 1):

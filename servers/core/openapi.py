@@ -68,4 +68,4 @@ def _path_item(endpoint: Endpoint) -> dict[str, Any]:
 def _refusals(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.method == "GET":
         return {"500": _ERROR_REF}
-    return dict.fromkeys(("400", "413", "415", "500", "503"), _ERROR_REF)
+    return dict.fromkeys(("400", "413", "415", "500", "503", "504"), _ERROR_REF)

@@ -86,3 +86,8 @@ def overloaded(retry_after_s: int) -> ApiError:
         text="Not ready for requests now",
         headers=(("Retry-After", str(retry_after_s)),),
     )
+
+
+def deadline_exceeded() -> ApiError:
+    """504: the request waited longer than it may, and was dropped before anything was computed for it."""
+    return ApiError(status=504, code="deadline_exceeded", text="The request waited too long")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from servers.core.batching import Batcher
     from servers.core.endpoint import Endpoint
     from servers.core.loading import Loaded
     from servers.core.request import Request
@@ -25,11 +26,15 @@ _log: Final = logging.getLogger("titrate.core")
 
 @dataclass(slots=True, kw_only=True)
 class Service:
-    """One process's core. `loaded` stays None until every model is built, compared with its reference and warm."""
+    """One process's core. `loaded` stays None until every model is built, compared with its reference and warm.
+
+    `batchers` holds those predictors of `loaded` that are behind a queue; none while batching is off.
+    """
 
     target: str
     facts: dict[str, Any] = field(default_factory=dict)
     loaded: Loaded | None = None
+    batchers: dict[str, Batcher] = field(default_factory=dict)
     endpoints: tuple[Endpoint, ...] = ENDPOINTS
 
     def answer(self, endpoint: Endpoint, request: Request) -> Reply:
@@ -57,6 +62,12 @@ class Service:
         """One model on a batch whose dtype and trailing shape the endpoint has made right; 503 until warm."""
         return self.require_ready().predictors[model](batch)
 
+    def require_room(self, model: str) -> None:
+        """Raise ApiError 503 where the queue of `model` is full; for before costly work on a request's input."""
+        batcher = self.batchers.get(model)
+        if batcher is not None:
+            batcher.require_room()
+
     def require_ready(self) -> Loaded:
         """What was loaded; raises ApiError 503 while it is not."""
         if self.loaded is None:
@@ -72,5 +83,6 @@ class Service:
             "device": None if loaded is None else loaded.device,
             "models": {} if loaded is None else loaded.models,
             "startup": {} if loaded is None else loaded.startup_s,
+            "batching": {name: batcher.to_json() for name, batcher in self.batchers.items()},
             "retraces": None if loaded is None else loaded.retraces(),
         }

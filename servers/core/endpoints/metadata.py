@@ -35,8 +35,9 @@ ENDPOINT: Final = Endpoint(
                                 "models": {"type": "object"},
                                 "device": {"type": ["string", "null"]},
                                 "threads": {"type": "object"},
+                                "batching": {"type": "object"},
                             },
-                            "required": ["target", "versions", "models", "device", "threads"],
+                            "required": ["target", "versions", "models", "device", "threads", "batching"],
                         }
                     }
                 },

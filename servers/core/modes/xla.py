@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from servers.core.buckets import BUCKETS, in_buckets
+from servers.core.buckets import BUCKETS
 from servers.core.graph import built_from, frozen_forward
+from servers.core.padding import in_buckets
 
 if TYPE_CHECKING:
     from servers.core.mode import Built

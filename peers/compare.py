@@ -1,0 +1,172 @@
+"""Our served targets against FastAPI on uvicorn: requests per second and ratios, beside the noise floor.
+
+    uv run --group peers python -m peers.compare [--blocks N] [--slices N] [--users N]
+
+All are up together, pinned to one core, and visited in random order in slices by the generator on another core; every
+payload's answer is held against the float64 reference before anything is timed. Ratios pair within a block of fresh
+processes. The A/A line is our first target under a second name: a ratio within its interval is noise.
+
+What differs beside framework and server: our targets validate strictly and call a ConcreteFunction; the peer validates
+with pydantic and calls the loaded object, as its users do. The figures compare two ways of serving, not two routers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from loadtests.orders import TargetOrder, TrialOrder
+from loadtests.remote import Generator, GeneratorError
+from loadtests.scenarios import CLASSIFY, PREDICT, Scenario, closed
+from peers.fastapi_server import NAME, FastApiServer
+from reports.statistics import paired_ratio
+from servers.launch import LaunchError
+from servers.parts import MODES
+from servers.settings import Settings
+from verbs.built_models import built_models
+from verbs.ceiling import measure_ceiling
+from verbs.cores import Cores, harness_out_of_the_way, share_out
+from verbs.exits import HARNESS, INTERRUPTED, OK, ExpectedError, usage
+from verbs.fleet import Fleet
+from verbs.line_up import TWIN, contenders
+from verbs.priming import WrongAnswerError, prime
+from verbs.terminal import Terminal
+
+OURS: Final = tuple(f"bottle+granian+{mode}" for mode in ("function", "lite") if mode in MODES)
+"""`lite` where the mode exists."""
+
+_SCENARIOS: Final = (PREDICT, CLASSIFY)
+_NEEDED: Final = ("fastapi", "uvicorn", "uvloop", "httptools")
+
+Rates = dict[str, dict[str, list[float]]]
+"""Requests per second by scenario, then target, one a block."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print; the exit code, as `bench.py` counts them."""
+    parser = argparse.ArgumentParser(prog="peers.compare", description=str(__doc__).splitlines()[0])
+    parser.add_argument("--blocks", type=int, default=5, help="repetitions with fresh processes (default: %(default)s)")
+    parser.add_argument("--slices", type=int, default=12, help="visits to each target (default: %(default)s)")
+    parser.add_argument("--users", type=int, default=16, help="connections (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="order of visits (default: %(default)s)")
+    chosen = parser.parse_args(arguments)
+    try:
+        if missing := [name for name in _NEEDED if find_spec(name) is None]:
+            raise usage(f"{', '.join(missing)} is not installed", hint="uv sync --group peers")
+        if chosen.blocks < 2 or chosen.slices < 1 or chosen.users < 1:
+            raise usage("at least two blocks, one slice and one user")
+        _print(*_measure(chosen))
+    except ExpectedError as error:
+        print(f"peers: {error}\nhint: {error.hint}", file=sys.stderr)
+        return error.code
+    except (GeneratorError, LaunchError, WrongAnswerError) as error:
+        print(f"peers: {error}", file=sys.stderr)
+        return HARNESS
+    except KeyboardInterrupt:
+        print("peers: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return OK
+
+
+def _measure(chosen: argparse.Namespace) -> tuple[Rates, list[str]]:
+    """The rates, and the trials that are not to be believed."""
+    terminal = Terminal()
+    cores = share_out(workers=1)
+    settings = Settings(python=sys.executable, models_dir=built_models(terminal))
+    # JSON for pictures too: that is how a typed endpoint takes one.
+    scenarios = [replace(one, encoding="json") for name in _SCENARIOS for one in closed(name, chosen.users)]
+    rates: Rates = defaultdict(lambda: defaultdict(list))
+    doubts: list[str] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="titrate-peers-") as folder,
+        Generator(cpu=next(iter(cores.generator), None)) as generator,
+    ):
+        ceiling = measure_ceiling(generator, settings, cores.servers, Path(folder))
+        for block in range(chosen.blocks):
+            terminal.say(f"block {block + 1}/{chosen.blocks}")
+            seed = f"{chosen.seed}/{block}"
+            records = _block(
+                generator=generator,
+                settings=settings,
+                cores=cores,
+                scenarios=scenarios,
+                slices=chosen.slices,
+                seed=seed,
+                ceiling_rps=ceiling["ceiling_rps"],
+                logs=Path(folder),
+            )
+            for record in records:
+                if not record["valid"]:
+                    doubts.append(f"block {block + 1}, {record['scenario']}, {record['target']}: {record['reason']}")
+                rates[record["scenario"]][record["target"]].append(record["throughput_rps"])
+    return rates, doubts
+
+
+def _block(
+    *,
+    generator: Generator,
+    settings: Settings,
+    cores: Cores,
+    scenarios: Sequence[Scenario],
+    slices: int,
+    seed: str,
+    ceiling_rps: float,
+    logs: Path,
+) -> list[dict[str, Any]]:
+    rng = random.Random(seed)  # noqa: S311 - an order, not a secret
+    with ExitStack() as stack:
+        peer = stack.enter_context(FastApiServer.launch(settings, logs / "fastapi.log"))
+        fleet = stack.enter_context(Fleet(settings=settings, cpus=cores.servers, logs=logs))
+        fleet.launch(contenders("smoke", ",".join(OURS), ()), lambda _name: None)
+        peer.wait_ready()
+        if cores.servers:
+            peer.pin(cores.servers)
+        urls = fleet.urls | {NAME: peer.base_url}
+        pids = {name: fleet.pids(name) for name in fleet.urls} | {NAME: [one.pid for one in peer.processes()]}
+        requests = {name: prime(url, scenarios, foreign=False) for name, url in urls.items()}
+        found: list[dict[str, Any]] = []
+        for scenario in rng.sample(list(scenarios), k=len(scenarios)):
+            order = TrialOrder(
+                scenario=scenario,
+                targets=tuple(
+                    TargetOrder(id=name, base_url=url, requests=requests[name][scenario.id], pids=tuple(pids[name]))
+                    for name, url in urls.items()
+                ),
+                slices=slices,
+                seed=rng.randrange(2**32),
+                ceiling_rps=ceiling_rps,
+                label=scenario.id,
+            )
+            with harness_out_of_the_way(cores):
+                found += generator.trial(order)
+        return found
+
+
+def _print(rates: Rates, doubts: Sequence[str]) -> None:
+    for scenario, theirs in sorted(rates.items()):
+        baseline = theirs[NAME]
+        print(f"\n{scenario}")
+        for target, values in sorted(theirs.items()):
+            print(f"  {target:36} {statistics.median(values):8.0f} requests/s (median of {len(values)} blocks)")
+        for target in OURS:
+            pair = paired_ratio(baseline, theirs[f"{target}+cpu"])
+            print(f"  {target} / {NAME}: {pair.ratio:.2f} [{pair.low:.2f}, {pair.high:.2f}]")
+        first = f"{OURS[0]}+cpu"
+        noise = paired_ratio(theirs[first], theirs[first + TWIN])
+        print(f"  A/A noise floor: {noise.ratio:.3f} [{noise.low:.3f}, {noise.high:.3f}]")
+    for doubt in doubts:
+        print(f"invalid: {doubt}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
