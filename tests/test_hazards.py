@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 import pytest
-from mode_builds import Planted, right, saved_models
+from mode_builds import SERVED, Planted, right, saved_models
 
 from servers.core.modes import function as unchecked
 from servers.core.source import Source
@@ -29,7 +29,6 @@ from servers.models.catalog import MODELS
 from servers.models.definitions import load
 from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference, reference_with, weights64
-from servers.parts import MODES
 from servers.settings import Settings
 from servers.target import Target
 from servers.wsgi import command_line
@@ -128,7 +127,7 @@ _BAD = {
 }
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", SERVED)
 def test_a_bad_call_leaves_every_mode_answering(mode: str) -> None:
     """A wrong batch raises ValueError before the runtime sees it, and the next thread is answered."""
     model, good = right(mode, _NAME), probes(_NAME, 1)
@@ -148,7 +147,7 @@ def test_naive_code_computes_a_picture_of_a_wrong_size() -> None:
     assert unchecked.build(source).predict(wrong).shape == (1, 10)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", SERVED)
 def test_no_mode_computes_a_picture_of_a_wrong_size(mode: str) -> None:
     """226 x 226 pixels, and pixels as float32, are refused by every mode."""
     model = right(mode, "digits_cnn")
@@ -167,7 +166,7 @@ def test_naive_code_traces_anew_for_every_number_and_shape() -> None:
     assert naive.experimental_get_tracing_count() == 6
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", SERVED)
 def test_no_mode_traces_while_serving(mode: str) -> None:
     """Values and batch sizes never seen before leave the number of traces where it was, at one or none."""
     for name in MODELS:
@@ -283,7 +282,7 @@ def test_naive_batching_mixes_models() -> None:
     assert _wrong_answers([(batched(weights), weights) for weights in (weights64(_NAME), doubled)]) > 0
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", SERVED)
 def test_no_mode_mixes_models(planted: Planted, mode: str) -> None:
     """Two models of one shape in one process each give their own answers to eight threads."""
     pair = [
@@ -377,7 +376,7 @@ def test_naive_code_grows_without_bound() -> None:
     assert (_rss() - settled) * (_LATER - _SETTLED) / calls > _GROWTH * settled
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", SERVED)
 def test_no_mode_grows(mode: str) -> None:
     """After 3000 mixed predictions a process is as large as after 500, within three per cent."""
     batches = [(right(mode, name).predict, probes(name, size)) for name in MODELS for size in (1, 2, 1, 3)]
