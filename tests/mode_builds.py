@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,20 @@ from servers.models import build as building
 from servers.models import catalog
 from servers.models.catalog import MODELS
 from servers.models.reference import Weights64, weights64
+from servers.parts import MODES
 from verbs.built_models import built_models
 from verbs.terminal import Terminal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+SERVED = [
+    pytest.param(mode, marks=pytest.mark.skipif(find_spec("ai_edge_litert") is None, reason="needs the extra `lite`"))
+    if mode == "lite"
+    else mode
+    for mode in MODES
+]
+"""Every mode; where LiteRT is not installed, the one that needs it is skipped."""
 
 LARGEST = {"linear_regression": "kernel", "advanced_regression": "kernel", "digits_cnn": "conv4_kernel"}
 """In which array of each model the largest weight is changed."""

@@ -144,7 +144,7 @@ def test_the_grid_holds_what_must_be_measurable() -> None:
         f"{fw}+{s}+{m}+cpu"
         for fw in ("flask", "bottle", "wsgi")
         for s in ("gunicorn", "waitress", "granian")
-        for m in ("eager", "function")
+        for m in ("eager", "frozen", "function", "lite", "xla")
     }
     wanted |= {f"{fw}-native+{s}+function+cpu" for fw in ("flask", "bottle") for s in ("gunicorn", "dev")}
     assert wanted <= ids

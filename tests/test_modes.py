@@ -7,12 +7,13 @@ import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from mode_builds import Planted, right, saved_models
+from mode_builds import SERVED, Planted, right, saved_models
 
 from servers.core.buckets import BUCKETS
 from servers.core.loading import compare
@@ -28,6 +29,8 @@ from servers.models.reference import ATOL, RTOL, reference
 from servers.parts import MODES
 from servers.settings import Settings
 from servers.target import Target
+from verbs import line_up
+from verbs.line_up import contenders, left_out
 from verbs.priming import agrees
 
 if TYPE_CHECKING:
@@ -38,8 +41,9 @@ _START_S = 120
 
 @pytest.fixture(name="planted", scope="module")
 def _planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    for name in MODELS:
-        right("lite", name)  # What this mode keeps beside the right SavedModels must not answer for wrong ones.
+    if find_spec("ai_edge_litert") is not None:
+        for name in MODELS:
+            right("lite", name)  # What this mode keeps beside the right SavedModels must not answer for wrong ones.
     return Planted(tmp_path_factory.mktemp("planted"))
 
 
@@ -49,7 +53,7 @@ def test_there_are_five_modes() -> None:
 
 
 @pytest.mark.parametrize("name", list(MODELS))
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", SERVED)
 def test_every_mode_agrees_with_the_reference(mode: str, name: str) -> None:
     """Batches of one row, of compiled sizes, of sizes between and above them get the float64 answer, as float32."""
     source = Source(model=MODELS[name], folder=saved_models())
@@ -61,7 +65,7 @@ def test_every_mode_agrees_with_the_reference(mode: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(MODELS))
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", SERVED)
 def test_rows_laid_out_otherwise_in_memory_are_read_rightly(mode: str, name: str) -> None:
     """A batch that is a strided view gets the answer of the same numbers laid out in order."""
     rows = probes(name, 4)
@@ -76,7 +80,7 @@ def test_rows_laid_out_otherwise_in_memory_are_read_rightly(mode: str, name: str
 
 
 @pytest.mark.parametrize("name", list(MODELS))
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", SERVED)
 def test_one_wrong_weight_is_refused(planted: Planted, mode: str, name: str) -> None:
     """A mode whose model has one weight 2 % off is refused with one line, and the right one is not."""
     source = Source(model=MODELS[name], folder=saved_models())
@@ -114,7 +118,7 @@ def test_a_wrong_model_is_never_served(planted: Planted, tmp_path: Path) -> None
         server.wait_ready(_START_S)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", SERVED)
 def test_every_mode_answers_over_http(mode: str, tmp_path: Path) -> None:
     """Each mode answers every endpoint from several threads, on the CPU that it names, without tracing anew."""
     jobs = [
@@ -154,6 +158,7 @@ def test_lite_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatc
         build("lite", Source(model=MODELS["linear_regression"], folder=saved_models()))
 
 
+@pytest.mark.skipif(find_spec("ai_edge_litert") is None, reason="needs the extra `lite`")
 def test_lite_converts_once(tmp_path: Path) -> None:
     """A second start reads what the first one converted, and leaves nothing else behind."""
     model = MODELS["linear_regression"]
@@ -165,6 +170,20 @@ def test_lite_converts_once(tmp_path: Path) -> None:
     build("lite", source)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([kept.name, model.saved_model])
     assert kept.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("plan", ["smoke", "quick", "standard", "full"])
+def test_a_plan_goes_on_without_a_mode_that_is_not_installed(plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where LiteRT is missing its targets are left out and named, others stay, and naming one still counts."""
+    complete = {one.id for one in contenders(plan, None, [])}
+    lite = {name for name in complete if "+lite+" in name}
+    assert bool(lite) == (plan in ("standard", "full")) or find_spec("ai_edge_litert") is None
+    monkeypatch.setattr(line_up, "find_spec", lambda _name: None)
+    assert {one.id for one in contenders(plan, None, [])} == complete - lite
+    assert {one["what"] + "+cpu" for one in left_out(plan, None, [])} >= lite
+    assert all("extra `lite`" in one["reason"] for one in left_out(plan, None, []))
+    assert contenders(plan, "flask+gunicorn+lite", [])[0].id == "flask+gunicorn+lite+cpu"
+    assert left_out(plan, "flask", []) == []
 
 
 def test_buckets_are_the_only_sizes() -> None:

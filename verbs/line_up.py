@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from itertools import combinations
 from typing import Final
 
@@ -36,6 +37,9 @@ PLAN_TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "full": _EVERYTHING,
 }
 """What each plan measures when no targets are named. Whatever is first runs twice."""
+
+_OPTIONAL: Final = {"lite": ("ai_edge_litert", "ai-edge-litert is not installed; the extra `lite` installs it")}
+"""Modes that need a package which may be missing: a plan goes on without them, and says so."""
 
 # On each axis, which part differs and what the baseline is: named beforehand, never the winner.
 _AXES: Final = (
@@ -71,7 +75,7 @@ def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Con
     foreign = [_foreign(text) for text in urls]
     names = [name for name in (targets or "").split(",") if name.strip()]
     if not names and not foreign:
-        names = list(PLAN_TARGETS[plan])
+        names = [name for name in PLAN_TARGETS[plan] if _lacks(name) is None]
     try:
         own = [Target.parse(name) for name in dict.fromkeys(names)]
     except TargetError as error:
@@ -81,6 +85,18 @@ def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Con
     first = next(iter(found.values()))
     found[first.id + TWIN] = replace(first, id=first.id + TWIN, twin_of=first.id)
     return tuple(found.values())
+
+
+def left_out(plan: str, targets: str | None, urls: Sequence[str]) -> list[dict[str, str]]:
+    """What of the plan's own targets cannot run here, with the reason; nothing where targets are named."""
+    if targets or urls:
+        return []
+    return [{"what": name, "reason": reason} for name in PLAN_TARGETS[plan] if (reason := _lacks(name)) is not None]
+
+
+def _lacks(name: str) -> str | None:
+    package, reason = _OPTIONAL.get(Target.parse(name).mode, ("", ""))
+    return reason if package and find_spec(package) is None else None
 
 
 def comparisons(present: Sequence[Contender]) -> list[dict[str, str]]:

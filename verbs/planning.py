@@ -22,7 +22,7 @@ from verbs.built_models import built_models
 from verbs.cores import share_out
 from verbs.exits import usage
 from verbs.experiment import Experiment
-from verbs.line_up import Contender, comparisons, contenders
+from verbs.line_up import Contender, comparisons, contenders, left_out
 from verbs.meter import LAUNCH_S
 from verbs.terminal import Terminal
 
@@ -70,7 +70,7 @@ def plan_experiment(
         "targets": [described(one, settings) for one in present],
         "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
         "comparisons": comparisons(present),
-        "not_run": _not_run(present),
+        "not_run": [*left_out(plan, targets, urls), *_not_run(present)],
         "environment": describe(REPOSITORY),
         "command": ["python", "bench.py", *sys.argv[1:]],
     }
