@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from servers.core.refusal import RefusedError
+from servers.core.row_counts import PADDED_ROWS
 from servers.models.catalog import MODELS
 from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from servers.core.mode import Built, Predictor
     from servers.core.source import Source
 
-_BATCH_SIZES: Final = (1,)
-"""Batch sizes that may be served; each is run before the first request."""
+_ONE_ROW: Final = (1,)
+"""Row counts that a model is run with where its endpoint takes one row; regressions take `PADDED_ROWS`."""
 
 _WARM_RUNS: Final = 20
 
@@ -88,17 +89,28 @@ def compare(source: Source, built: Built) -> float:
     """The largest absolute error against the float64 reference; raises RefusedError beyond the tolerance."""
     rows = probes(source.model.name)
     wanted = reference(source.model.name, source.reference_input(rows))
-    # Row by row, as requests come: a kernel for one row is not the kernel for four.
-    answers = np.concatenate([built.predict(rows[i : i + 1]) for i in range(len(rows))]).astype(np.float64)
-    if answers.shape != wanted.shape or not np.allclose(answers, wanted, rtol=RTOL, atol=ATOL):
-        raise RefusedError(
-            f"model {source.model.name} differs from its float64 reference beyond rtol {RTOL} and atol {ATOL}"
-        )
-    return float(np.max(np.abs(answers - wanted)))
+    worst = 0.0
+    for size in _row_counts(source):
+        # Batch by batch, as requests come: a kernel for one row is not the kernel for four.
+        indices = np.arange(max(size, len(rows))) % len(rows)
+        batches = np.split(rows[indices], range(size, len(indices), size))
+        answers = np.concatenate([built.predict(batch) for batch in batches]).astype(np.float64)
+        if answers.shape != wanted[indices].shape or not np.allclose(answers, wanted[indices], rtol=RTOL, atol=ATOL):
+            raise RefusedError(
+                f"model {source.model.name} differs from its float64 reference beyond rtol {RTOL} and atol {ATOL}"
+                f" with {size} {'row' if size == 1 else 'rows'}"
+            )
+        worst = max(worst, float(np.max(np.abs(answers - wanted[indices]))))
+    return worst
 
 
 def _warm(source: Source, built: Built) -> None:
-    for size in _BATCH_SIZES:
-        batch = probes(source.model.name, size)
+    rows = probes(source.model.name)
+    for size in _row_counts(source):
+        batch = rows[np.arange(size) % len(rows)]
         for _ in range(_WARM_RUNS):
             built.predict(batch)
+
+
+def _row_counts(source: Source) -> tuple[int, ...]:
+    return _ONE_ROW if source.is_image else PADDED_ROWS
