@@ -14,7 +14,7 @@ from loadtests.scenarios import PLANS, SCENARIOS, Scenario, closed
 
 
 def test_quick_plan_is_what_the_design_says() -> None:
-    """The default plan: seven scenarios, five blocks."""
+    """The default plan: six scenarios in the usual encodings, five blocks."""
     quick = PLANS["quick"]
     assert [scenario.id for scenario in quick.scenarios] == [
         "predict@1",
@@ -22,11 +22,10 @@ def test_quick_plan_is_what_the_design_says() -> None:
         "predict@16",
         "advanced_predict@16",
         "classify@1",
-        "classify@4",
         "classify@16",
     ]
     assert quick.blocks == 5
-    assert {name: plan.blocks for name, plan in PLANS.items()} == {"smoke": 2, "quick": 5, "standard": 7, "full": 15}
+    assert {name: plan.blocks for name, plan in PLANS.items()} == {"smoke": 3, "quick": 5, "standard": 7, "full": 15}
 
 
 def test_plans_grow() -> None:
@@ -36,6 +35,28 @@ def test_plans_grow() -> None:
     assert PLANS["quick"].load_s(8) == 2 * PLANS["quick"].load_s(4)
     quick = PLANS["quick"]
     assert quick.estimate_s(4, launch_s=3.0) == pytest.approx(quick.load_s(4) + 5 * 4 * 3.0)
+
+
+def test_another_encoding_is_another_scenario() -> None:
+    """An encoding shows in the id unless it is the endpoint's usual one, and only the longer plans have such."""
+    assert closed("predict", 16, encoding="json") == closed("predict", 16)
+    assert [one.id for one in closed("predict", 1, 16, encoding="protobuf")] == [
+        "predict@1/protobuf",
+        "predict@16/protobuf",
+    ]
+    variants = {name: {one.id for one in plan.scenarios if one.variant} for name, plan in PLANS.items()}
+    assert variants["smoke"] == variants["quick"] == set()
+    assert variants["standard"] == {
+        "predict@16/instances",
+        "predict@16/protobuf",
+        "classify@16/json",
+        "classify@16/multipart",
+        "classify@16/raw",
+    }
+    assert variants["standard"] < variants["full"]
+    for plan in PLANS.values():
+        ids = [one.id for one in plan.scenarios]
+        assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)

@@ -125,7 +125,7 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
         figures=figures,
         terminal=terminal,
         journal=journal,
-        done=frozenset(place for place, targets in measured.items() if expected[place[1]] <= targets),
+        done=frozenset(place for place, targets in measured.items() if expected.get(place[1], set()) <= targets),
         refused=refused,
     )
 

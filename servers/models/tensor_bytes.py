@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-# Field number and wire type in one byte: dtype 1, tensor_shape 2, tensor_content 4; within the shape dim 2, in it size 1.
+# Field number and wire type in one byte: dtype 1, tensor_shape 2, tensor_content 4; in the shape dim 2, in that size 1.
 _DTYPE, _SHAPE, _CONTENT, _DIM, _SIZE = b"\x08", b"\x12", b"\x22", b"\x12", b"\x08"
 _DT_FLOAT = b"\x01"
 
