@@ -52,6 +52,8 @@ class Severity(IntEnum):
 class Figure:
     """A reference answer: `body`, posted to its endpoint, answers `expected` under `key`.
 
+    `key` is the member of the answer's JSON, or of its TensorProto, that holds the prediction.
+
     `tolerance` is absolute, in the unit of the answer; matrices are compared element by element.
     """
 
@@ -94,14 +96,15 @@ Reference: TypeAlias = Mapping[str, Sequence[Figure]]
 class Expectation:
     """What the contract answers. Every answer is also held to the rules that all share (see `checks`).
 
-    `shape` names a rule in `shapes.SHAPES`; `pointer` is the JSON Pointer in the text of an
-    `invalid_input`; `headers` are exact, `absent` are header names; `marker` must not come back anywhere;
-    `same_as` is a request whose answer this one equals, headers and body; `or_else` is another lawful
-    answer.
+    `shape` names a rule in `shapes.SHAPES`, `rows` is how many predictions a batch holds; `pointer` is the JSON
+    Pointer in the text of an `invalid_input`; `headers` are exact, `absent` are header names; `marker` must not
+    come back anywhere; `same_as` is a request whose answer this one equals, headers and body; `or_else` is another
+    lawful answer.
     """
 
     status: int
     shape: str | None = None
+    rows: int | None = None
     code: str | None = None
     pointer: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -116,6 +119,7 @@ class Expectation:
         return {
             "status": self.status,
             "shape": self.shape,
+            "rows": self.rows,
             "code": self.code,
             "pointer": self.pointer,
             "headers": [list(pair) for pair in self.headers],
@@ -133,6 +137,7 @@ class Expectation:
         return cls(
             status=document["status"],
             shape=document["shape"],
+            rows=document["rows"],
             code=document["code"],
             pointer=document["pointer"],
             headers=tuple((name, value) for name, value in document["headers"]),
@@ -148,10 +153,10 @@ class Expectation:
 class Case:
     """One claim of the contract.
 
-    `proves` is the claim in one sentence, `clause` where it stands. `request` None stands for every
-    reference figure of the endpoint. `before` is sent first on the same connection, unjudged; `reconnect`
-    then opens a new one. `server_may_refuse` allows a WSGI server to turn the request down itself. `parity`
-    False keeps answers that differ by nature out of parity.
+    `proves` is the claim in one sentence, `clause` where it stands. `request` None stands for every reference
+    figure of the endpoint that is answered in the expected shape. `before` is sent first on the same connection,
+    unjudged; `reconnect` then opens a new one. `server_may_refuse` allows a WSGI server to turn the request down
+    itself. `parity` False keeps answers that differ by nature out of parity.
     """
 
     id: str

@@ -1,8 +1,8 @@
 """The judgement, pure: an expectation and what was seen, to a list of mismatches.
 
 Beyond what a case asks for, every answer is held to what all answers share: one Content-Type of exactly
-application/json, one true Content-Length, canonical JSON, an error body where the status is an error, and
-not a byte more.
+application/json (application/x-protobuf where a tensor is expected), one true Content-Length, canonical JSON,
+an error body where the status is an error, and not a byte more.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from conformance import canonical
+from conformance import canonical, tensors
 from conformance.answer import Answer
 from conformance.case import Expectation, Figure, Severity
 from conformance.parity import answer_detail
-from conformance.shapes import FLOAT32_SHAPES, SHAPES
+from conformance.shapes import FLOAT32_SHAPES, PREDICTION_KEYS, SHAPES
 from conformance.wire import Exchange
 
 _INPUT_ERROR: Final = re.compile(r"Input validation error: ((?:/[^:]*)?): .+\Z", re.DOTALL)
@@ -79,7 +79,8 @@ def _mismatches(
 def _headers(expects: Expectation, answer: Answer) -> Iterator[Mismatch]:
     required = [*expects.headers]
     if answer.status != 204:
-        required.append(("Content-Type", "application/json"))
+        kind = "application/x-protobuf" if _is_tensor(expects, answer) else "application/json"
+        required.append(("Content-Type", kind))
     for name, value in required:
         seen = answer.values(name.lower())
         if seen != (value,):
@@ -102,20 +103,30 @@ def _body(expects: Expectation, answer: Answer, figure: Figure | None) -> Iterat
     if expects.body is not None and answer.body != expects.body:
         yield _mismatch("body", ascii(expects.body), answer.describe(), Severity.BYTES_ONLY)
     try:
-        value = canonical.read(answer.body)
+        value = tensors.read(answer.body) if _is_tensor(expects, answer) else canonical.read(answer.body)
+    except tensors.NotTensorError as error:
+        yield _mismatch("tensor", "a TensorProto of DT_FLOAT", f"{error}: {answer.describe()}", wrong)
+        return
     except canonical.NotJsonError as error:
         yield _mismatch("JSON", "strict JSON", f"{error}: {answer.describe()}", wrong)
         return
-    fault = canonical.form_fault(answer.body, value)
+    fault = None if _is_tensor(expects, answer) else canonical.form_fault(answer.body, value)
     if fault is not None:
         yield _mismatch("form", "canonical JSON", f"{fault}: {answer.describe()}", Severity.BYTES_ONLY)
     shape = "error" if answer.status >= 400 else expects.shape
     fault = None if shape is None else SHAPES[shape](value)
     if fault is not None:
         yield _mismatch("shape", str(shape), f"{fault}: {answer.describe()}", wrong)
-        return
-    if answer.status >= 400:
+    elif shape == "error":
         yield from _error(expects, value)
+    elif shape is not None:
+        yield from _prediction(expects, shape, value, figure)
+
+
+def _prediction(expects: Expectation, shape: str, value: dict[str, Any], figure: Figure | None) -> Iterator[Mismatch]:
+    if expects.rows is not None and len(value[PREDICTION_KEYS[shape]]) != expects.rows:
+        counted = f"{len(value[PREDICTION_KEYS[shape]])} predictions"
+        yield _mismatch("rows", f"{expects.rows} predictions", counted, Severity.SILENT_WRONG_ANSWER)
     if shape in FLOAT32_SHAPES:
         for number in _numbers(value):
             fault = canonical.float32_fault(number)
@@ -123,6 +134,10 @@ def _body(expects: Expectation, answer: Answer, figure: Figure | None) -> Iterat
                 yield _mismatch("float32", "the shortest decimal of a float32", fault, Severity.BYTES_ONLY)
     if figure is not None:
         yield from _figure(figure, value)
+
+
+def _is_tensor(expects: Expectation, answer: Answer) -> bool:
+    return expects.shape == "tensor" and answer.status == 200
 
 
 def _error(expects: Expectation, value: dict[str, str]) -> Iterator[Mismatch]:

@@ -16,13 +16,16 @@ JSON_DEPTH: Final = 64
 IMAGE_SIDE_PX: Final = 8192
 """Longest accepted side of an image."""
 
+MAX_ROWS: Final = 1024
+"""Most rows of one request to a regression."""
+
 POST_PATHS: Final = ("/advanced_predict", "/classify", "/predict")
 GET_PATHS: Final = ("/healthz", "/metadata", "/openapi.json", "/readyz")
 
 POST_ALLOW: Final = "OPTIONS, POST"
 GET_ALLOW: Final = "GET, HEAD, OPTIONS"
 
-JSON_ACCEPT: Final = "application/json"
+PREDICT_ACCEPT: Final = "application/json, application/x-protobuf"
 CLASSIFY_ACCEPT: Final = (
     "application/json, application/x-www-form-urlencoded, image/jpeg, image/png, multipart/form-data"
 )
@@ -30,6 +33,7 @@ CLASSIFY_ACCEPT: Final = (
 CODES: Final = {
     "malformed_json": 400,
     "malformed_form": 400,
+    "malformed_protobuf": 400,
     "incomplete_body": 400,
     "invalid_image": 400,
     "invalid_input": 400,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from conformance.case import Expectation
-from conformance.contract import CLASSIFY_ACCEPT, CODES, GET_ALLOW, GET_PATHS, JSON_ACCEPT, POST_ALLOW
+from conformance.contract import CLASSIFY_ACCEPT, CODES, GET_ALLOW, GET_PATHS, POST_ALLOW, PREDICT_ACCEPT
 from conformance.parts import Part
 from conformance.request import Framing, Request
 
 JSON: Final = "application/json"
+PROTOBUF: Final = "application/x-protobuf"
 
 _SHAPES: Final = {"/predict": "number", "/advanced_predict": "matrix", "/classify": "class"}
+_BATCH_SHAPES: Final = {"/predict": "numbers", "/advanced_predict": "rows"}
 
 
 def post(target: str, body: Part, content_type: str | None = JSON, framing: Framing = Framing.LENGTH) -> Request:
@@ -33,6 +35,16 @@ def answered(path: str, same_as: Request | None = None) -> Expectation:
     return Expectation(status=200, shape=_SHAPES[path], same_as=same_as)
 
 
+def batch_answered(path: str, rows: int | None = None, same_as: Request | None = None) -> Expectation:
+    """A good answer to `instances`; `rows` is how many predictions it holds, None where that is not the point."""
+    return Expectation(status=200, shape=_BATCH_SHAPES[path], rows=rows, same_as=same_as)
+
+
+def tensor_answered(rows: int | None = None, same_as: Request | None = None) -> Expectation:
+    """A good answer to a TensorProto."""
+    return Expectation(status=200, shape="tensor", rows=rows, same_as=same_as)
+
+
 def refused(code: str, *, marker: bytes | None = None) -> Expectation:
     """An error of the contract; the code has its one status."""
     return Expectation(status=CODES[code], code=code, marker=marker)
@@ -50,7 +62,7 @@ def not_allowed(path: str) -> Expectation:
 
 def unsupported(path: str) -> Expectation:
     """415 with the media types that the route accepts."""
-    accept = CLASSIFY_ACCEPT if path == "/classify" else JSON_ACCEPT
+    accept = CLASSIFY_ACCEPT if path == "/classify" else PREDICT_ACCEPT
     return Expectation(status=415, code="unsupported_media_type", headers=(("Accept", accept),))
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from conformance.case import Case, Expectation
 from conformance.contract import CODES
-from conformance.shapes import SHAPES
+from conformance.shapes import PREDICTION_KEYS, SHAPES
 
 _ID: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+\Z")
 _OPENING: Final = re.compile(r"(?:A|An|The|Every|Each|No|Two|HEAD|OPTIONS) ")
@@ -41,6 +41,8 @@ def _of_case(case: Case) -> Iterator[str]:
     if not case.clause.strip():
         yield "no clause"
     yield from _of_expectation(case.expects)
+    if case.request is None and case.expects.shape not in PREDICTION_KEYS:
+        yield "reference figures need a shape that holds a prediction"
     if case.request is None and case.expects.same_as is not None:
         yield "reference figures cannot be compared with one plain request"
 

@@ -21,6 +21,7 @@ from conformance.checks import Mismatch, check
 from conformance.parity import Answers
 from conformance.refusal import is_servers_own
 from conformance.request import Request
+from conformance.shapes import PREDICTION_KEYS
 from conformance.wire import Address, Exchange, Fate, Wire
 
 _FAULTS: Final = (Verdict.SETUP_FAULT, Verdict.HARNESS_FAULT)
@@ -164,9 +165,10 @@ class Session:
     def _judged_case(self, case: Case) -> Finding:
         figures: tuple[Figure | None, ...] = (None,)
         if case.request is None:
-            figures = tuple(self._reference.get(case.endpoint, ()))
+            key = PREDICTION_KEYS[case.expects.shape or ""]
+            figures = tuple(one for one in self._reference.get(case.endpoint, ()) if one.key == key)
             if not figures:
-                why = f"no reference figures for {case.endpoint}"
+                why = f"no reference figures for {case.endpoint} with {key}"
                 return self.finding(case, Verdict.SKIPPED, expected=case.proves, actual=why)
         exchanges: list[Exchange] = []
         mismatches: list[Mismatch] = []

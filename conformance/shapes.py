@@ -1,10 +1,12 @@
-"""Rules for the JSON value of an answer, by name, so that a case can ask for one and stay data.
+"""Rules for the value of an answer, by name, so that a case can ask for one and stay data.
 
-A rule takes a value as `canonical.read` gives it and returns what is wrong with it, or None.
+A rule takes a value as `canonical.read` gives it, or `tensors.read` where the shape is `tensor`, and returns what is
+wrong with it, or None.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -25,6 +27,33 @@ def _matrix(value: Any) -> str | None:
             return _a_number(inner)
         case _:
             return "prediction is not a matrix of one row and one column"
+
+
+def _numbers(value: Any) -> str | None:
+    fault = _members(value, "predictions")
+    if fault:
+        return fault
+    numbers = value["predictions"]
+    whole = isinstance(numbers, list) and all(isinstance(each, Number) for each in numbers)
+    return None if whole else "predictions is not a list of numbers"
+
+
+def _rows(value: Any) -> str | None:
+    fault = _members(value, "predictions")
+    if fault:
+        return fault
+    rows = value["predictions"]
+    whole = isinstance(rows, list) and all(
+        isinstance(row, list) and len(row) == 1 and isinstance(row[0], Number) for row in rows
+    )
+    return None if whole else "predictions is not a matrix of one column"
+
+
+def _tensor(value: Any) -> str | None:
+    if value["tensor_shape"][1] != 1:
+        return "the tensor has not one column"
+    finite = all(math.isfinite(number) for row in value["tensor_content"] for number in row)
+    return None if finite else "a prediction is not finite"
 
 
 def _class(value: Any) -> str | None:
@@ -92,6 +121,9 @@ def _a_number(value: Any) -> str | None:
 SHAPES: Final[dict[str, Callable[[Any], str | None]]] = {
     "number": _number,
     "matrix": _matrix,
+    "numbers": _numbers,
+    "rows": _rows,
+    "tensor": _tensor,
     "class": _class,
     "error": _error,
     "metadata": _metadata,
@@ -99,5 +131,15 @@ SHAPES: Final[dict[str, Callable[[Any], str | None]]] = {
 }
 """The rules; a case names one in `Expectation.shape`."""
 
-FLOAT32_SHAPES: Final = frozenset({"number", "matrix"})
+FLOAT32_SHAPES: Final = frozenset({"number", "matrix", "numbers", "rows"})
 """The shapes whose numbers are float32 and are written as short as float32 allows."""
+
+PREDICTION_KEYS: Final = {
+    "number": "prediction",
+    "matrix": "prediction",
+    "numbers": "predictions",
+    "rows": "predictions",
+    "tensor": "tensor_content",
+    "class": "predicted_class",
+}
+"""The member that holds the prediction in each shape that has one; it tells which figures a case stands for."""

@@ -36,9 +36,14 @@ class Scenario:
         return self.arrival.users
 
     @property
+    def variant(self) -> str | None:
+        """The encoding where it is not the endpoint's usual one."""
+        return None if self.encoding == ENCODINGS.get(self.endpoint, self.encoding) else self.encoding
+
+    @property
     def id(self) -> str:
-        """`{endpoint}@{users}` in a closed loop."""
-        return f"{self.endpoint}@{self.users}"
+        """`{endpoint}@{users}` in a closed loop, with `/{encoding}` where the encoding is not the usual one."""
+        return f"{self.endpoint}@{self.users}" + (f"/{self.variant}" if self.variant else "")
 
     def to_json(self) -> dict[str, Any]:
         """The record of a run's journal."""
@@ -62,17 +67,24 @@ class Scenario:
         )
 
 
-def closed(endpoint: str, *users: int) -> tuple[Scenario, ...]:
-    """Closed-loop scenarios of one endpoint, one for each number of users."""
+def closed(endpoint: str, *users: int, encoding: str | None = None) -> tuple[Scenario, ...]:
+    """Closed-loop scenarios of one endpoint in one encoding, the usual one if none is named, one a number of users."""
     return tuple(
         Scenario(
             endpoint=endpoint,
-            encoding=ENCODINGS[endpoint],
+            encoding=encoding or ENCODINGS[endpoint],
             payloads=PAYLOADS[endpoint],
             arrival=ClosedLoop(users=count),
         )
         for count in users
     )
+
+
+def encoded(users: int) -> tuple[Scenario, ...]:
+    """The encodings beside the usual ones, at one number of users."""
+    regressions = [closed(PREDICT, users, encoding=name) for name in ("instances", "protobuf")]
+    pictures = [closed(CLASSIFY, users, encoding=name) for name in ("json", "multipart", "raw")]
+    return tuple(scenario for each in (*regressions, *pictures) for scenario in each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +129,9 @@ PLANS: dict[str, Plan] = {
         ),
         Plan(
             name="standard",
-            scenarios=closed(PREDICT, 1, 4, 16, 64) + closed(ADVANCED, 1, 16) + closed(CLASSIFY, 1, 4, 16, 64),
+            scenarios=(
+                closed(PREDICT, 1, 4, 16, 64) + closed(ADVANCED, 1, 16) + closed(CLASSIFY, 1, 4, 16, 64) + encoded(16)
+            ),
             blocks=7,
             slices=12,
         ),
@@ -127,6 +141,9 @@ PLANS: dict[str, Plan] = {
                 closed(PREDICT, 1, 2, 4, 8, 16, 32, 64)
                 + closed(ADVANCED, 1, 4, 16, 64)
                 + closed(CLASSIFY, 1, 2, 4, 8, 16, 32, 64)
+                + encoded(16)
+                + closed(ADVANCED, 16, encoding="instances")
+                + closed(ADVANCED, 16, encoding="protobuf")
             ),
             blocks=15,
             slices=12,

@@ -52,6 +52,7 @@ def measure(run: Run, target: Target, scenario: Scenario, trials: Sequence[Trial
         "endpoint": scenario.endpoint,
         "scenario": scenario.id,
         "users": scenario.users,
+        "variant": scenario.variant,
         "trials": len(used),
         "requests": sum(trial.requests for trial in used),
         "errors": sum(trial.errors for trial in trials),

@@ -108,6 +108,7 @@ def _row(comparison: Comparison, scenario: Scenario, metric: str) -> Row:
         "endpoint": scenario.endpoint,
         "scenario": scenario.id,
         "users": scenario.users,
+        "variant": scenario.variant,
         "metric": metric,
         "ratio": None,
         "ci95": None,

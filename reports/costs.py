@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports import statistics
+from reports.headline import usual
 from reports.verdicts import LEAST_MARGIN
 
 FLOOR = "wsgi"
@@ -23,6 +24,7 @@ Row = Mapping[str, Any]
 def framework_costs(targets: Sequence[Row], results: Sequence[Row], seed: int) -> list[dict[str, Any]]:
     """One row for every target, endpoint and reading that pair with a floor in at least two blocks."""
     known = {target["id"]: target for target in targets}
+    results = usual(results)
     rows = []
     for cell in results:
         target = known[cell["target"]]

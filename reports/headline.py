@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reports import wording
@@ -43,7 +43,7 @@ def leading_pairs(comparisons: Sequence[Row], targets: Sequence[Row]) -> list[li
     found = []
     axes = [*QUESTIONS, *(row["axis"] for row in comparisons if row["axis"] not in (*QUESTIONS, "noise"))]
     for axis in dict.fromkeys(axes):
-        rows = [row for row in comparisons if row["axis"] == axis and row["metric"] == "throughput"]
+        rows = [row for row in usual(comparisons) if row["axis"] == axis and row["metric"] == "throughput"]
         pairs = list(dict.fromkeys((row["baseline"], row["candidate"]) for row in rows))
         if not pairs:
             continue
@@ -52,10 +52,15 @@ def leading_pairs(comparisons: Sequence[Row], targets: Sequence[Row]) -> list[li
     return found
 
 
+def usual(rows: Iterable[Row]) -> list[Row]:
+    """The rows whose scenario is in its endpoint's usual encoding: no line or column mixes two encodings."""
+    return [row for row in rows if row["variant"] is None]
+
+
 def busiest(rows: Sequence[Row], pair: tuple[str, str]) -> list[Row]:
-    """One row an endpoint for that pair: the one with the most users."""
+    """One row an endpoint for that pair: the one with the most users, in the endpoint's usual encoding."""
     chosen: dict[str, Row] = {}
-    for row in rows:
+    for row in usual(rows):
         if (row["baseline"], row["candidate"]) == pair:
             before = chosen.get(row["endpoint"])
             if before is None or row["users"] > before["users"]:
@@ -76,7 +81,7 @@ def _opening(summary: Mapping[str, Any]) -> str:
 
 
 def _without_comparison(summary: Mapping[str, Any]) -> str:
-    measured = [row for row in summary["results"] if row["valid"]]
+    measured = [row for row in usual(summary["results"]) if row["valid"]]
     if not measured:
         return "Nothing was measured, so there is no answer."
     targets = {target["id"]: target for target in summary["targets"]}

@@ -101,6 +101,11 @@ class Scenario:
     encoding: str
     arrival: str
 
+    @property
+    def variant(self) -> str | None:
+        """The encoding where it is not the endpoint's usual one: what stands in the id after a slash."""
+        return self.id.partition("/")[2] or None
+
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Scenario:
         """The scenario of one entry of the run record's `scenarios`."""

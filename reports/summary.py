@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import cells, comparisons, costs, treatment, wording
+from reports import cells, comparisons, costs, encodings, treatment, wording
 from reports.headline import headline
 from reports.records import Gate, Run
 
@@ -57,7 +57,13 @@ def summarise(run: Run) -> dict[str, Any]:
         "generator": {name: value for name, value in run.generator.items() if name != "kind"},
         "targets": targets,
         "scenarios": [
-            {"id": one.id, "endpoint": one.endpoint, "users": one.users, "encoding": one.encoding}
+            {
+                "id": one.id,
+                "endpoint": one.endpoint,
+                "users": one.users,
+                "encoding": one.encoding,
+                "variant": one.variant,
+            }
             for one in run.scenarios
         ],
         "not_run": [dict(entry) for entry in run.not_run],
@@ -67,6 +73,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "comparisons": compared,
         "parity_table": treatment.table(run, [one for one in run.targets if not one.twin_of]),
         "framework_costs": framework_costs,
+        "encodings": encodings.compared(results, run.seed),
         "break_evens": costs.break_evens(framework_costs, targets),
         "conformance": [_conformance(run, target) for target in targets if _gates(run, target["id"])],
         "answers_alike": [

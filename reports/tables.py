@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports import wording
-from reports.headline import busiest
+from reports.headline import busiest, usual
 from reports.verdicts import WIDEST_MARGIN
 
 Row = Mapping[str, Any]
@@ -53,7 +53,7 @@ def verdict_table(summary: Row) -> list[dict[str, Any]]:
     `invalid` is the one reason for which a pair has no verdict on any endpoint, else None.
     """
     targets = {target["id"]: target for target in summary["targets"]}
-    rows = [row for row in summary["comparisons"] if row["metric"] == "throughput" and row["axis"] != "noise"]
+    rows = [row for row in usual(summary["comparisons"]) if row["metric"] == "throughput" and row["axis"] != "noise"]
     keys = list(dict.fromkeys((row["axis"], row["baseline"], row["candidate"]) for row in rows))
     first_axes = ("framework", "mode", "server", "device")
     keys.sort(key=lambda key: first_axes.index(key[0]) if key[0] in first_axes else len(first_axes))

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from contract_app import GETS, LIMIT, ContractApp, RefusedError
+from contract_app import GETS, LIMIT, PROTOBUF, ContractApp, RefusedError
+from tensor_message import message
 
 from conformance.case import Case, Severity
 from conformance.contract import CODES
+from conformance.shapes import FLOAT32_SHAPES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -128,6 +130,56 @@ class LenientBase64(ContractApp):
         return base64.b64decode(text)
 
 
+class RowsReversed(ContractApp):
+    def predictions(self, rows: list[list[float]], pointer: str, body: bytes) -> list[np.float32]:
+        return super().predictions(rows, pointer, body)[::-1]
+
+
+class FirstRowOnly(ContractApp):
+    """A batch is taken for a single row, as an index of `[0]` does."""
+
+    def predictions(self, rows: list[list[float]], pointer: str, body: bytes) -> list[np.float32]:
+        return super().predictions(rows[:1], pointer, body)
+
+
+class Unbounded(ContractApp):
+    most_rows = 1_000_000
+
+
+class TensorsInJson(ContractApp):
+    """The answer to a tensor is in JSON, whatever came in."""
+
+    def tensor(self, predictions: list[np.float32]) -> Any:
+        return {"predictions": [self.figure(each) for each in predictions]}
+
+
+class TensorsOfDoubles(ContractApp):
+    def tensor(self, predictions: list[np.float32]) -> Any:
+        content = np.array(predictions, dtype="<f8").tobytes()
+        return message((len(predictions), 1), dtype=2, tensor_content=content).SerializeToString()
+
+
+class ContentFitted(ContractApp):
+    """A content of another length than the shape's is cut, or filled up with zeros."""
+
+    def content(self, content: bytes, length: int) -> bytes | None:
+        return content[:length].ljust(length, b"\0")
+
+
+class TensorsUnchecked(ContractApp):
+    """What float32 cannot hold goes through to the model; a prediction that is no number is then refused as such."""
+
+    def finite(self, values: list[float], _pointer: str, _body: bytes) -> list[float]:
+        return values
+
+
+class ValuesNotRepeated(ContractApp):
+    def repeated(self, values: list[float], count: int, name: str) -> list[float]:
+        if len(values) != count:
+            raise self.invalid(f"/{name}", b"")
+        return values
+
+
 class NoAllow(ContractApp):
     def not_allowed(self, _path: str) -> RefusedError:
         return RefusedError("method_not_allowed")
@@ -181,7 +233,8 @@ class CutToLimit(ContractApp):
 
 class MediaTypeIgnored(ContractApp):
     def answer(self, environ: WSGIEnvironment) -> Any:
-        if self.path(environ) in ("/predict", "/advanced_predict"):
+        tensor = environ.get("CONTENT_TYPE", "").lower().startswith(PROTOBUF)
+        if self.path(environ) in ("/predict", "/advanced_predict") and not tensor:
             environ["CONTENT_TYPE"] = "application/json"
         return super().answer(environ)
 
@@ -252,6 +305,14 @@ def _has_body(case: Case) -> bool:
     return case.expects.status != 204 and _method(case) != "HEAD"
 
 
+def _tensor(case: Case) -> bool:
+    return case.expects.shape == "tensor"
+
+
+def _json(case: Case) -> bool:
+    return _has_body(case) and not _tensor(case)
+
+
 def _invalid_input(case: Case) -> bool:
     return case.expects.code == "invalid_input"
 
@@ -266,15 +327,22 @@ FAULTS: Final = (
         red=lambda case: (_is_error(case) and _has_body(case)) or case.id in ("service-metadata", "service-openapi"),
         severity=Severity.BYTES_ONLY,
     ),
-    Fault(app=TrailingNewline, red=_has_body, severity=Severity.BYTES_ONLY),
+    Fault(app=TrailingNewline, red=_json, severity=Severity.BYTES_ONLY),
     Fault(
         app=SpacedJson,
-        red=_has_body,
+        red=_json,
         severity=Severity.BYTES_ONLY,
     ),
     Fault(
         app=NanAccepted,
-        red=_ids("json-nan", "json-infinity", "json-minus-infinity", "json-nan-elsewhere", "classify-json-malformed"),
+        red=_ids(
+            "json-nan",
+            "json-infinity",
+            "json-minus-infinity",
+            "json-nan-elsewhere",
+            "classify-json-malformed",
+            "batch-nan",
+        ),
         severity=Severity.WRONG_2XX,
     ),
     Fault(app=NanAnswered, red=_ids("predict-zero"), severity=Severity.SILENT_WRONG_ANSWER),
@@ -286,14 +354,18 @@ FAULTS: Final = (
     Fault(app=ByteOrderMarkAccepted, red=_ids("json-byte-order-mark"), severity=Severity.WRONG_2XX),
     Fault(
         app=OffByOne,
-        red=_ids("predict-figures", "advanced-figures", "classify-figures"),
+        red=lambda case: case.request is None,
         severity=Severity.SILENT_WRONG_ANSWER,
     ),
-    Fault(app=SwappedFeatures, red=_ids("advanced-figures"), severity=Severity.SILENT_WRONG_ANSWER),
+    Fault(
+        app=SwappedFeatures,
+        red=lambda case: case.request is None and case.endpoint == "advanced_predict",
+        severity=Severity.SILENT_WRONG_ANSWER,
+    ),
     Fault(
         app=LongFloats,
         # The line answers zero with 1.0, which is as short in float64.
-        red=lambda case: case.expects.shape in ("number", "matrix") and case.id != "predict-zero",
+        red=lambda case: case.expects.shape in FLOAT32_SHAPES and case.id != "predict-zero",
         severity=Severity.BYTES_ONLY,
     ),
     Fault(
@@ -330,6 +402,45 @@ FAULTS: Final = (
         ),
         severity=Severity.WRONG_2XX,
     ),
+    Fault(
+        app=RowsReversed,
+        red=_ids("batch-figures", "batch-advanced-figures", "protobuf-figures", "protobuf-advanced-figures"),
+        severity=Severity.SILENT_WRONG_ANSWER,
+    ),
+    Fault(
+        app=FirstRowOnly,
+        red=lambda case: (
+            (case.expects.shape in ("numbers", "rows", "tensor") and case.expects.rows != 1)
+            or case.id == "batch-largest-float32"
+        ),
+        severity=Severity.SILENT_WRONG_ANSWER,
+    ),
+    Fault(
+        app=Unbounded,
+        red=_ids("batch-over-full", "batch-advanced-over-full", "protobuf-over-full"),
+        severity=Severity.WRONG_2XX,
+    ),
+    Fault(app=TensorsInJson, red=_tensor, severity=Severity.SILENT_WRONG_ANSWER),
+    Fault(app=TensorsOfDoubles, red=_tensor, severity=Severity.SILENT_WRONG_ANSWER),
+    Fault(
+        app=ContentFitted,
+        red=_ids(
+            "protobuf-short-content", "protobuf-long-content", "protobuf-ragged-content", "protobuf-double-content"
+        ),
+        severity=Severity.WRONG_2XX,
+    ),
+    Fault(
+        app=TensorsUnchecked,
+        red=_ids(
+            "protobuf-nan-content",
+            "protobuf-infinite-content",
+            "protobuf-nan-value",
+            "protobuf-infinite-value",
+            "protobuf-over-float32",
+        ),
+        severity=Severity.WRONG_2XX,
+    ),
+    Fault(app=ValuesNotRepeated, red=_ids("protobuf-repeated-value"), severity=Severity.WRONG_4XX),
     Fault(app=NoAllow, red=lambda case: case.expects.status == 405, severity=Severity.BYTES_ONLY),
     Fault(
         app=UnsortedAllow,
@@ -342,7 +453,11 @@ FAULTS: Final = (
         red=lambda case: _is_error(case) and not case.server_may_refuse,
         severity=Severity.WRONG_4XX,
     ),
-    Fault(app=CharsetInContentType, red=lambda case: case.expects.status != 204, severity=Severity.BYTES_ONLY),
+    Fault(
+        app=CharsetInContentType,
+        red=lambda case: case.expects.status != 204 and not _tensor(case),
+        severity=Severity.BYTES_ONLY,
+    ),
     # waitress ends even the answer to a HEAD with a last chunk, where no body may be (RFC 9112 section 6.3).
     Fault(app=BodyInPieces, red=lambda case: case.expects.status != 204, severity=Severity.BYTES_ONLY),
     Fault(
@@ -360,7 +475,7 @@ FAULTS: Final = (
         red=lambda case: (
             case.expects.status == CODES["unsupported_media_type"]
             and case.endpoint != "classify"
-            and case.id != "media-gzip"
+            and case.id not in ("media-gzip", "protobuf-media-gzip")
         ),
         severity=Severity.WRONG_2XX,
     ),

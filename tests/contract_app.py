@@ -12,6 +12,7 @@ import binascii
 import io
 import json
 import re
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,12 +20,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs, unquote_to_bytes
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from multipart import MultipartError, MultipartParser, parse_options_header
 from PIL import Image
+from tensor_message import TensorProto, message
 from waitress.server import create_server
 
 from conformance.case import Figure, Reference
 from conformance.parts import Picture, build
+from conformance.tensors import floats, tensor
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -33,12 +37,18 @@ LIMIT: Final = 8 * 1024 * 1024
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
+PROTOBUF: Final = "application/x-protobuf"
 RAW: Final = ("image/jpeg", "image/png")
 GETS: Final = ("/healthz", "/metadata", "/openapi.json", "/readyz")
-POSTS: Final = {"/advanced_predict": (JSON,), "/classify": (JSON, FORM, *RAW, MULTIPART), "/predict": (JSON,)}
+POSTS: Final = {
+    "/advanced_predict": (JSON, PROTOBUF),
+    "/classify": (JSON, FORM, *RAW, MULTIPART),
+    "/predict": (JSON, PROTOBUF),
+}
 STATUSES: Final = {
     "malformed_json": 400,
     "malformed_form": 400,
+    "malformed_protobuf": 400,
     "incomplete_body": 400,
     "invalid_image": 400,
     "invalid_input": 400,
@@ -70,6 +80,22 @@ REFERENCE: Final[Reference] = {
             tolerance=1e-3,
         )
         for x in (3, 24, 90)
+    ]
+    + [
+        Figure(
+            content_type=JSON,
+            body=b'{"instances":[3.5,24.5,90.5]}',
+            expected=[1.7 * x + 1 for x in (3.5, 24.5, 90.5)],
+            key="predictions",
+            tolerance=1e-3,
+        ),
+        Figure(
+            content_type=PROTOBUF,
+            body=tensor(shape=(2, 1), content=floats(3.5, 24.5)),
+            expected=[[1.7 * x + 1] for x in (3.5, 24.5)],
+            key="tensor_content",
+            tolerance=1e-3,
+        ),
     ],
     "advanced_predict": [
         Figure(
@@ -80,6 +106,22 @@ REFERENCE: Final[Reference] = {
             tolerance=1e-3,
         )
         for x in (1, 80)
+    ]
+    + [
+        Figure(
+            content_type=JSON,
+            body=b'{"instances":[[2.5,1],[2.5,80]]}',
+            expected=[[1.7 * 2.5 - 0.3 * x] for x in (1, 80)],
+            key="predictions",
+            tolerance=1e-3,
+        ),
+        Figure(
+            content_type=PROTOBUF,
+            body=tensor(shape=(2, 2), content=floats(2.5, 1, 2.5, 80)),
+            expected=[[1.7 * 2.5 - 0.3 * x] for x in (1, 80)],
+            key="tensor_content",
+            tolerance=1e-3,
+        ),
     ],
     "classify": [
         Figure(content_type="image/png", body=image, expected=pixel_class(image), key="predicted_class")
@@ -102,6 +144,7 @@ class ContractApp:
     """The contract. Each method is one thing that a subclass can break."""
 
     content_type: ClassVar[str] = JSON
+    most_rows: ClassVar[int] = 1024
 
     def __init__(self) -> None:
         self.kill: Callable[[], None] = lambda: None
@@ -117,7 +160,7 @@ class ContractApp:
         if value is None:
             start_response("204 No Content", [("Allow", self.allow(self.path(environ)))])
             return []
-        kind, body = self.rendered(status, value)
+        kind, body = (PROTOBUF, value) if isinstance(value, bytes) else self.rendered(status, value)
         headers += [("Content-Type", kind), ("Content-Length", str(len(body)))]
         start_response(f"{status} Said", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else self.sent(body)
@@ -163,10 +206,19 @@ class ContractApp:
             raise RefusedError("unsupported_media_type", headers=(("Accept", ", ".join(sorted(POSTS[path]))),))
         if path == "/classify":
             return {"predicted_class": self.classify(self.image(body, kind, options))}
+        return self.regressed(path, kind, body)
+
+    def regressed(self, path: str, kind: str, body: bytes) -> Any:
         names = ("feature",) if path == "/predict" else ("feature1", "feature2")
+        if kind == PROTOBUF:
+            return self.tensor(self.predictions(self.tensor_rows(body, len(names)), "", body))
         document = self.loads(body)
         if not isinstance(document, dict):
             raise self.invalid("", body)
+        if "instances" in document:
+            rows = self.instances(document, names, body)
+            figures = [self.figure(each) for each in self.predictions(rows, "/instances/%d", body)]
+            return {"predictions": figures if path == "/predict" else [[figure] for figure in figures]}
         prediction = self.predict([self.number(document, name, body) for name in names])
         if not np.isfinite(prediction):
             raise self.invalid("", body)
@@ -222,6 +274,68 @@ class ContractApp:
         if type(value) is not float or not abs(value) < 3.4028235677973366e38:
             raise self.invalid(f"/{name}", body)
         return value
+
+    def instances(self, document: dict[str, Any], names: tuple[str, ...], body: bytes) -> list[list[float]]:
+        listed = document["instances"]
+        if not isinstance(listed, list) or not 1 <= len(listed) <= self.most_rows or set(names) & set(document):
+            raise self.invalid("/instances", body)
+        rows = []
+        for at, instance in enumerate(listed):
+            if len(names) == 1:
+                rows.append([self.number({f"instances/{at}": instance}, f"instances/{at}", body)])
+                continue
+            if not isinstance(instance, list) or len(instance) != len(names):
+                raise self.invalid(f"/instances/{at}", body)
+            places = {f"instances/{at}/{place}": value for place, value in enumerate(instance)}
+            rows.append([self.number(places, place, body) for place in places])
+        return rows
+
+    def tensor_rows(self, body: bytes, width: int) -> list[list[float]]:
+        try:
+            sent = TensorProto.FromString(body)
+        except DecodeError:
+            raise RefusedError("malformed_protobuf") from None
+        if sent.dtype not in (1, 2):
+            raise self.invalid("/dtype", body)
+        sizes = [dim.size for dim in sent.tensor_shape.dim]
+        if sent.tensor_shape.unknown_rank or sizes[1:] != [width] or not 1 <= sizes[0] <= self.most_rows:
+            raise self.invalid("/tensor_shape", body)
+        count = sizes[0] * width
+        name, kind = ("float_val", "f") if sent.dtype == 1 else ("double_val", "d")
+        listed = list(getattr(sent, name))
+        if sent.tensor_content:
+            content = self.content(sent.tensor_content, count * (4 if kind == "f" else 8))
+            if content is None or listed:
+                raise self.invalid("/tensor_content", body)
+            values = self.finite([*struct.unpack(f"<{count}{kind}", content)], "/tensor_content", body)
+        elif not 1 <= len(listed) <= count:
+            raise self.invalid(f"/{name}", body)
+        else:
+            values = self.repeated(self.finite(listed, f"/{name}/%d", body), count, name)
+        return [values[start : start + width] for start in range(0, count, width)]
+
+    def content(self, content: bytes, length: int) -> bytes | None:
+        return content if len(content) == length else None
+
+    def finite(self, values: list[float], pointer: str, body: bytes) -> list[float]:
+        for at, value in enumerate(values):
+            if not abs(value) < 3.4028235677973366e38:
+                raise self.invalid(pointer % at if "%" in pointer else pointer, body)
+        return values
+
+    def repeated(self, values: list[float], count: int, _name: str) -> list[float]:
+        return values + values[-1:] * (count - len(values))
+
+    def predictions(self, rows: list[list[float]], pointer: str, body: bytes) -> list[np.float32]:
+        found = [self.predict(row) for row in rows]
+        for at, prediction in enumerate(found):
+            if not np.isfinite(prediction):
+                raise self.invalid(pointer % at if pointer else "", body)
+        return found
+
+    def tensor(self, predictions: list[np.float32]) -> Any:
+        content = struct.pack(f"<{len(predictions)}f", *predictions)
+        return message((len(predictions), 1), tensor_content=content).SerializeToString()
 
     def predict(self, row: list[float]) -> np.float32:
         with np.errstate(over="ignore"):

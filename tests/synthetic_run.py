@@ -25,6 +25,7 @@ FRAMEWORK_RATIO: Mapping[str, Mapping[str, float]] = {
     "flask-native": {"predict": 0.52, "advanced_predict": 0.42, "classify": 0.61},
 }
 EAGER_RATIO: Mapping[str, float] = {"predict": 0.46, "advanced_predict": 0.47, "classify": 0.71}
+VARIANT_RATIO: Mapping[str, float] = {"instances": 0.8, "protobuf": 1.25, "raw": 1.1}
 SCENARIOS = (
     "predict@1",
     "predict@4",
@@ -110,13 +111,20 @@ def comparisons_of(truth: Truth) -> list[dict[str, str]]:
     return [{"baseline": first, "candidate": second, "axis": axis} for first, second, axis in found]
 
 
+def parts(scenario: str) -> tuple[str, str, str]:
+    """Endpoint, users and the encoding beside the usual one, or nothing, of a scenario id."""
+    endpoint, _, rest = scenario.partition("@")
+    users, _, variant = rest.partition("/")
+    return endpoint, users, variant
+
+
 def true_rate(target: Mapping[str, Any], scenario: str, truth: Truth) -> float:
     """The requests per second that this cell really has."""
-    endpoint, users = scenario.split("@")
+    endpoint, users, variant = parts(scenario)
     load = {"1": ONE_USER_SHARE, "4": FOUR_USERS_SHARE}.get(users, 1.0)
     ratio = truth.ratios.get(target["id"], FRAMEWORK_RATIO[target["framework"]][endpoint])
     mode = EAGER_RATIO[endpoint] if target["mode"] == "eager" else 1.0
-    return RATES_RPS[endpoint] * load * ratio * mode
+    return RATES_RPS[endpoint] * load * ratio * mode * VARIANT_RATIO.get(variant, 1.0)
 
 
 def write_run(folder: Path, truth: Truth | None = None) -> Path:
@@ -166,10 +174,10 @@ def _header(truth: Truth, targets: list[dict[str, Any]]) -> dict[str, Any]:
         "scenarios": [
             {
                 "id": scenario,
-                "endpoint": scenario.split("@")[0],
-                "users": int(scenario.split("@")[1]),
+                "endpoint": parts(scenario)[0],
+                "users": int(parts(scenario)[1]),
                 "payloads": 16,
-                "encoding": "form" if scenario.startswith("classify") else "json",
+                "encoding": parts(scenario)[2] or ("form" if scenario.startswith("classify") else "json"),
                 "arrival": "closed",
             }
             for scenario in truth.scenarios
@@ -291,8 +299,9 @@ def _trial(
     rate_rps: float,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    endpoint, users = scenario.split("@")
-    name = f"samples/b{block}-{scenario}-{target['id']}.npz".replace("+", "_").replace("#", "-")
+    endpoint, users, _ = parts(scenario)
+    stem = f"b{block}-{scenario}-{target['id']}".replace("+", "_").replace("#", "-").replace("/", "_")
+    name = f"samples/{stem}.npz"
     service = rng.gamma(25.0, int(users) / rate_rps / 25.0, size=truth.samples)
     write_samples(folder / name, (service * 1e9).astype(np.int64), users=int(users))
     reason = truth.invalid.get(target["id"])

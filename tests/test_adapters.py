@@ -10,9 +10,9 @@ import pytest
 from wsgi_client import Answer, call
 
 from servers.core.gate import MAX_BODY_BYTES
-from servers.models.payloads import payloads
+from servers.models.payloads import ENCODINGS, PROTOBUF, payloads
 from servers.parts import FRAMEWORKS
-from verbs.priming import agrees
+from verbs.priming import agrees, predicted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,13 +53,13 @@ def test_the_contract_has_three_adapters() -> None:
 @pytest.mark.parametrize("endpoint", ["predict", "advanced_predict", "classify"])
 def test_good_requests_get_the_references_answer(apps: dict[str, Any], endpoint: str) -> None:
     """Every encoding of an endpoint gets the reference's prediction, the same bytes from each adapter."""
-    encodings = ("form", "json", "multipart", "raw") if endpoint == "classify" else ("json",)
-    for encoding in encodings:
+    for encoding in ENCODINGS[endpoint]:
         for payload in payloads(endpoint, encoding, 4):
             answer = _everywhere(apps, "POST", f"/{endpoint}", payload.body, payload.content_type)
             assert answer.status == 200
-            assert agrees(json.loads(answer.body)[payload.expected_key], payload.expected)
-            assert answer.headers == {"content-type": _JSON, "content-length": str(len(answer.body))}
+            assert agrees(predicted(payload, answer.body), payload.expected)
+            kind = PROTOBUF if encoding == "protobuf" else _JSON
+            assert answer.headers == {"content-type": kind, "content-length": str(len(answer.body))}
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_media_types(apps: dict[str, Any], content_type: str | None, encoding: s
     more = {"HTTP_CONTENT_ENCODING": encoding} if encoding else {}
     answer = _everywhere(apps, "POST", "/predict", b'{"feature": 1.0}', content_type, environ=more)
     assert answer.status == status
-    assert status == 200 or answer.headers["accept"] == _JSON
+    assert status == 200 or answer.headers["accept"] == f"{_JSON}, {PROTOBUF}"
 
 
 def test_precedence(apps: dict[str, Any]) -> None:

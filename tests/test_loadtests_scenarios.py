@@ -36,6 +36,28 @@ def test_plans_grow() -> None:
     assert quick.estimate_s(4, launch_s=3.0) == pytest.approx(quick.load_s(4) + 5 * 4 * 3.0)
 
 
+def test_another_encoding_is_another_scenario() -> None:
+    """An encoding shows in the id unless it is the endpoint's usual one, and only the longer plans have such."""
+    assert closed("predict", 16, encoding="json") == closed("predict", 16)
+    assert [one.id for one in closed("predict", 1, 16, encoding="protobuf")] == [
+        "predict@1/protobuf",
+        "predict@16/protobuf",
+    ]
+    variants = {name: {one.id for one in plan.scenarios if one.variant} for name, plan in PLANS.items()}
+    assert variants["smoke"] == variants["quick"] == set()
+    assert variants["standard"] == {
+        "predict@16/instances",
+        "predict@16/protobuf",
+        "classify@16/json",
+        "classify@16/multipart",
+        "classify@16/raw",
+    }
+    assert variants["standard"] < variants["full"]
+    for plan in PLANS.values():
+        ids = [one.id for one in plan.scenarios]
+        assert len(set(ids)) == len(ids)
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
 def test_scenarios_survive_json(scenario: Scenario) -> None:
     """What a journal records of a scenario is the scenario."""

@@ -11,6 +11,7 @@ import multipart
 import numpy as np
 import pytest
 from PIL import Image
+from tensor_message import TensorProto
 
 from servers.core.images import decode_image
 from servers.models import payloads as module
@@ -62,6 +63,28 @@ def test_regression_bodies_say_what_their_answers_are_of(endpoint: str) -> None:
         assert payload.expected == (answer[0, 0] if endpoint == "predict" else answer.tolist())
         assert payload.expected_key == "prediction"
         assert json.loads(json.dumps(payload.expected)) == payload.expected
+
+
+@pytest.mark.parametrize("encoding", ["instances", "protobuf"])
+@pytest.mark.parametrize("endpoint", ["predict", "advanced_predict"])
+def test_batches_say_what_their_answers_are_of(endpoint: str, encoding: str) -> None:
+    """A batch, read by other code than wrote it, holds 16 rows and expects the reference's answer to each."""
+    single = endpoint == "predict"
+    name = "linear_regression" if single else "advanced_regression"
+    for payload in payloads(endpoint, encoding):
+        if encoding == "protobuf":
+            sent = TensorProto.FromString(payload.body)
+            sizes = [dim.size for dim in sent.tensor_shape.dim]
+            rows = np.frombuffer(sent.tensor_content, "<f4").reshape(sizes)
+            assert (sent.dtype, sizes) == (1, [module.BATCH_ROWS, 1 if single else 2])
+        else:
+            rows = np.array(json.loads(payload.body)["instances"])
+            assert rows.shape == ((module.BATCH_ROWS,) if single else (module.BATCH_ROWS, 2))
+            rows = rows.reshape(module.BATCH_ROWS, -1)
+        np.testing.assert_allclose(rows.ravel(), payload.features, rtol=1e-7)
+        answer = reference(name, np.reshape(payload.features, rows.shape))
+        listed = single and encoding == "instances"
+        assert payload.expected == (answer[:, 0] if listed else answer).tolist()
 
 
 @pytest.mark.parametrize("endpoint", ["predict", "advanced_predict"])

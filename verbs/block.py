@@ -15,7 +15,7 @@ from verbs.cores import harness_out_of_the_way, share_out
 from verbs.exits import FINDING, ExpectedError
 from verbs.fleet import Fleet
 from verbs.gating import Gatekeeper
-from verbs.line_up import Contender
+from verbs.line_up import Contender, takes
 from verbs.meter import Meter
 from verbs.priming import WrongAnswerError, prime
 
@@ -67,10 +67,12 @@ class Block:
         return f"block {self.number + 1}/{self.experiment.plan.blocks}: {what}"
 
     def _prime(self, present: Sequence[Contender], fleet: Fleet) -> dict[str, dict[str, tuple[PreparedRequest, ...]]]:
+        run = self.experiment
         requests = {}
         for one in present:
+            taken = [each for each in run.plan.scenarios if takes(one, each, skip_check=run.skip_check)]
             try:
-                requests[one.id] = prime(fleet.urls[one.id], self.experiment.plan.scenarios, foreign=one.target is None)
+                requests[one.id] = prime(fleet.urls[one.id], taken, foreign=one.target is None)
             except WrongAnswerError as error:
                 self.experiment.refused.add(one.id)
                 self._journal("refused", target=one.id, reason=str(error), cases=[])
@@ -84,14 +86,17 @@ class Block:
         seed: int,
     ) -> None:
         run = self.experiment
+        targets = tuple(
+            TargetOrder(id=name, base_url=fleet.urls[name], requests=theirs[scenario.id], pids=tuple(fleet.pids(name)))
+            for name, theirs in requests.items()
+            if scenario.id in theirs
+        )
+        if not targets:
+            self.meter.scenario_done()
+            return
         order = TrialOrder(
             scenario=scenario,
-            targets=tuple(
-                TargetOrder(
-                    id=name, base_url=fleet.urls[name], requests=theirs[scenario.id], pids=tuple(fleet.pids(name))
-                )
-                for name, theirs in requests.items()
-            ),
+            targets=targets,
             slices=run.plan.slices,
             slice_s=run.plan.slice_s,
             warmup_slices=run.plan.warmup_slices,

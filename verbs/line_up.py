@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from itertools import combinations
 from typing import Final
 
+from loadtests.scenarios import Scenario
 from servers.target import Target, TargetError
 from verbs.exits import usage
 
@@ -65,6 +66,16 @@ class Contender:
     def judged(self) -> bool:
         """Whether the contract is held against it. Native targets are only observed."""
         return self.target is None or self.target.kind.contract
+
+
+def takes(one: Contender, scenario: Scenario, *, skip_check: bool) -> bool:
+    """Whether a contender is measured in a scenario's encoding.
+
+    Every encoding is taken by who is held to the contract. The article's code, and a foreign server that nobody checks,
+    are asked only in the usual ones.
+    """
+    checked = one.judged and not (one.target is None and skip_check)
+    return checked or scenario.variant is None
 
 
 def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Contender, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.case import Reference
-from loadtests.scenarios import PLANS
+from loadtests.scenarios import PLANS, Scenario
 from reports.environment import describe
 from reports.journal import SCHEMA_VERSION, Journal, JournalError, read_run
 from reports.records import Target
@@ -22,7 +22,7 @@ from verbs.built_models import built_models
 from verbs.cores import share_out
 from verbs.exits import usage
 from verbs.experiment import Experiment
-from verbs.line_up import Contender, comparisons, contenders, left_out
+from verbs.line_up import Contender, comparisons, contenders, left_out, takes
 from verbs.meter import LAUNCH_S
 from verbs.terminal import Terminal
 
@@ -70,7 +70,10 @@ def plan_experiment(
         "targets": [described(one, settings) for one in present],
         "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
         "comparisons": comparisons(present),
-        "not_run": [*left_out(plan, targets, urls), *_not_run(present)],
+        "not_run": [
+            *left_out(plan, targets, urls),
+            *_not_run(present, chosen.scenarios, skip_check=skip_check),
+        ],
         "environment": describe(REPOSITORY),
         "command": ["python", "bench.py", *sys.argv[1:]],
     }
@@ -113,7 +116,10 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
         blocks=run.blocks,
     )
     refused = {refusal.target for refusal in run.refusals}
-    expected = {one.id for one in present} - refused
+    expected = {
+        scenario.id: {one.id for one in present if takes(one, scenario, skip_check=skip_check)} - refused
+        for scenario in plan.scenarios
+    }
     measured: dict[tuple[int, str], set[str]] = {}
     for trial in run.trials:
         measured.setdefault((trial.block, trial.scenario), set()).add(trial.target)
@@ -127,7 +133,7 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
         figures=figures,
         terminal=terminal,
         journal=journal,
-        done=frozenset(place for place, targets in measured.items() if expected <= targets),
+        done=frozenset(place for place, targets in measured.items() if expected.get(place[1], set()) <= targets),
         refused=refused,
     )
 
@@ -157,7 +163,13 @@ def described(one: Contender, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _not_run(present: Sequence[Contender]) -> list[dict[str, str]]:
-    if any(one.target is not None and one.target.device == "gpu" for one in present):
-        return []
-    return [{"what": "device gpu", "reason": "not in this plan" if _GPU_DRIVER.exists() else "no GPU"}]
+def _not_run(present: Sequence[Contender], scenarios: Sequence[Scenario], *, skip_check: bool) -> list[dict[str, str]]:
+    found = []
+    if not any(one.target is not None and one.target.device == "gpu" for one in present):
+        found.append({"what": "device gpu", "reason": "not in this plan" if _GPU_DRIVER.exists() else "no GPU"})
+    variants = [one for one in scenarios if one.variant]
+    unasked = [one.id for one in present if not all(takes(one, each, skip_check=skip_check) for each in variants)]
+    if unasked:
+        what = f"{', '.join(one.id for one in variants)} on {', '.join(unasked)}"
+        found.append({"what": what, "reason": "not held to the contract, so asked in the usual encodings only"})
+    return found

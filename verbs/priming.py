@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from conformance import tensors
 from loadtests.orders import PreparedRequest
 from loadtests.scenarios import Scenario
-from servers.models.payloads import Payload, payloads
+from servers.models.payloads import PROTOBUF, Payload, payloads
 from servers.models.reference import ATOL, RTOL
 
 _TIMEOUT_S: Final = 20.0
@@ -41,8 +42,17 @@ def prime(base_url: str, scenarios: Iterable[Scenario], *, foreign: bool) -> dic
     return found
 
 
+def predicted(payload: Payload, body: bytes) -> Any:
+    """The prediction in the body of an answer, nested as the answer nests it; None where there is none."""
+    try:
+        answer = tensors.read(body) if payload.content_type == PROTOBUF else json.loads(body)
+        return answer[payload.expected_key]
+    except (ValueError, KeyError, TypeError):  # tensors.NotTensorError is a ValueError
+        return None
+
+
 def agrees(answer: Any, expected: Any) -> bool:
-    """Whether a JSON prediction is the reference's: classes exactly, numbers within the tolerance of float32."""
+    """Whether a prediction is the reference's: classes exactly, numbers within the tolerance of float32."""
     if isinstance(expected, list):
         return isinstance(answer, list) and len(answer) == len(expected) and all(map(agrees, answer, expected))
     if isinstance(expected, int):
@@ -52,11 +62,7 @@ def agrees(answer: Any, expected: Any) -> bool:
 
 def _prime_own(base_url: str, endpoint: str, payload: Payload) -> PreparedRequest:
     status, body = _ask(base_url, endpoint, payload)
-    try:
-        prediction = json.loads(body)[payload.expected_key]
-    except (ValueError, KeyError, TypeError):
-        prediction = None
-    if status != 200 or not agrees(prediction, payload.expected):
+    if status != 200 or not agrees(predicted(payload, body), payload.expected):
         raise WrongAnswerError(f"{payload.name}: {status} {body[:80]!r}, the reference says {payload.expected}")
     return _prepared(endpoint, payload, body)
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from reports import drawing, wording
+from reports.headline import usual
 from reports.records import Run
 from reports.tables import endpoints
 
@@ -27,7 +28,7 @@ def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every 
     for endpoint, users in _busiest(summary).items():
         medians = [
             f"{row['target']} {wording.number(row['latency_ms']['p50']['median'])} ms"
-            for row in summary["results"]
+            for row in usual(summary["results"])
             if (row["endpoint"], row["users"]) == (endpoint, users) and row["latency_ms"]["p50"]
         ]
         said.append(f"/{endpoint} with {users} users, medians: {', '.join(medians)}")
@@ -37,7 +38,7 @@ def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every 
 def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure; None where no latency was measured."""
     busiest = _busiest(summary)
-    rows = [row for row in summary["results"] if row["latency_ms"]["p50"]]
+    rows = [row for row in usual(summary["results"]) if row["latency_ms"]["p50"]]
     targets = [
         target
         for target in summary["targets"]
@@ -67,7 +68,7 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
 def _busiest(summary: Mapping[str, Any]) -> dict[str, int]:
     """The most users at which each endpoint has a median."""
     found: dict[str, int] = {}
-    for row in summary["results"]:
+    for row in usual(summary["results"]):
         if row["latency_ms"]["p50"]:
             found[row["endpoint"]] = max(found.get(row["endpoint"], 0), row["users"])
     return found

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports import drawing, wording
+from reports.headline import usual
 from reports.records import Run
 from reports.tables import endpoints
 
@@ -22,7 +23,7 @@ def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every 
     """The highest throughput of every endpoint, in words."""
     said = []
     for endpoint in endpoints(summary):
-        rows = [row for row in summary["results"] if row["endpoint"] == endpoint and row["throughput_rps"]]
+        rows = [row for row in usual(summary["results"]) if row["endpoint"] == endpoint and row["throughput_rps"]]
         if rows:
             best = max(rows, key=lambda row: row["throughput_rps"]["median"])
             rate = wording.number(best["throughput_rps"]["median"])
@@ -33,7 +34,7 @@ def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every 
 def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure; None where no throughput was measured."""
     targets = [target for target in summary["targets"] if not target["twin_of"]]
-    measured = [row for row in summary["results"] if row["throughput_rps"]]
+    measured = [row for row in usual(summary["results"]) if row["throughput_rps"]]
     shown = {row["target"] for row in measured}
     groups = list(dict.fromkeys(_group(target) for target in targets if target["id"] in shown))
     columns = [name for name in endpoints(summary) if any(row["endpoint"] == name for row in measured)]

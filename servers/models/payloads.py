@@ -21,13 +21,19 @@ from servers.core.images import decode_image
 from servers.models.datasets import dataset
 from servers.models.reference import reference
 from servers.models.renderings import Rendering, draw, encode
+from servers.models.tensor_bytes import tensor_bytes
+
+PROTOBUF: Final = "application/x-protobuf"
 
 ENCODINGS: Final = {
-    "predict": ("json",),
-    "advanced_predict": ("json",),
+    "predict": ("json", "instances", "protobuf"),
+    "advanced_predict": ("json", "instances", "protobuf"),
     "classify": ("form", "json", "multipart", "raw"),
 }
 """The encodings that each endpoint has payloads in; the first is the article's."""
+
+BATCH_ROWS: Final = 16
+"""Rows of a payload in `instances` or `protobuf`."""
 
 MARGIN: Final = 1.0
 """Least lead, in logits, of the expected class over the next. Far beyond what float32 kernels (1e-4), TensorFloat-32 or
@@ -71,15 +77,15 @@ class Payload:
     body: bytes
 
     features: tuple[float, ...]
-    """The numbers sent to a regression, in order; empty for pictures."""
+    """The numbers sent to a regression, row after row; empty for pictures."""
 
     image: ImageFacts | None
     """The picture sent to the classifier; None for regressions."""
 
     expected_key: str
-    """Member of the JSON answer that holds the prediction."""
+    """Member of the answer, a JSON object or a TensorProto, that holds the prediction."""
 
-    expected: float | int | list[list[float]]
+    expected: float | int | list[float] | list[list[float]]
     """The reference's prediction, nested as the answer nests it; float64, not rounded to float32."""
 
 
@@ -90,21 +96,30 @@ def payloads(endpoint: str, encoding: str, count: int = 32) -> tuple[Payload, ..
     """
     if encoding not in ENCODINGS.get(endpoint, ()):
         raise ValueError(f"no payloads for {endpoint} as {encoding}")
-    made = _pictures(encoding, count) if endpoint == "classify" else _rows(endpoint, count)
+    made = _pictures(encoding, count) if endpoint == "classify" else _rows(endpoint, encoding, count)
     if len(made) < count:
         raise ValueError(f"{endpoint} has {len(made)} distinct payloads, not {count}")
     return made
 
 
-def _rows(endpoint: str, count: int) -> tuple[Payload, ...]:
-    """Held-out patients: body mass index for `predict`, and blood pressure beside it for `advanced_predict`."""
+def _rows(endpoint: str, encoding: str, count: int) -> tuple[Payload, ...]:
+    """Held-out patients: body mass index for `predict`, and blood pressure beside it for `advanced_predict`.
+
+    A batch begins at each patient in turn and goes on to the next ones.
+    """
     inputs, _ = dataset("diabetes").part(held_out=True)
     single = endpoint == "predict"
     keys = ("feature",) if single else ("feature1", "feature2")
     name = "linear_regression" if single else "advanced_regression"
-    rows = dict.fromkeys(tuple(map(float, row[: len(keys)])) for row in inputs)
+    rows = list(dict.fromkeys(tuple(map(float, row[: len(keys)])) for row in inputs))
+    if encoding != "json":
+        starts = range(min(count, len(rows)))
+        batches = [[rows[(start + step) % len(rows)] for step in range(BATCH_ROWS)] for start in starts]
+        return tuple(
+            _batch(f"{endpoint}-{encoding}-{at:03}", name, encoding, batch) for at, batch in enumerate(batches)
+        )
     made = []
-    for index, features in enumerate(itertools.islice(rows, count)):
+    for index, features in enumerate(rows[:count]):
         answer: list[list[float]] = reference(name, [features]).tolist()
         made.append(
             Payload(
@@ -119,6 +134,32 @@ def _rows(endpoint: str, count: int) -> tuple[Payload, ...]:
             )
         )
     return tuple(made)
+
+
+def _batch(name: str, model: str, encoding: str, rows: list[tuple[float, ...]]) -> Payload:
+    """Many rows in one request."""
+    answer: list[list[float]] = reference(model, rows).tolist()
+    flat = tuple(itertools.chain.from_iterable(rows))
+    if encoding == "protobuf":
+        return Payload(
+            name=name,
+            content_type=PROTOBUF,
+            body=tensor_bytes(rows),
+            features=flat,
+            image=None,
+            expected_key="tensor_content",
+            expected=answer,
+        )
+    single = len(rows[0]) == 1
+    return Payload(
+        name=name,
+        content_type="application/json",
+        body=json.dumps({"instances": flat if single else rows}).encode(),
+        features=flat,
+        image=None,
+        expected_key="predictions",
+        expected=[row[0] for row in answer] if single else answer,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
