@@ -30,7 +30,7 @@ def verdict_lines(summary: Summary) -> list[str]:
     rows.sort(key=lambda row: row["axis"] != "noise")
     width = max((len(_pair(row)) for row in rows), default=0)
     lines = [headline(summary), ""]
-    lines += [f"{_pair(row):{width}}  {row['scenario']:20} {_ratio(row):24} {_said(row)}" for row in rows]
+    lines += [f"{_pair(row):{width}}  {row['scenario']:29} {_ratio(row):24} {_said(row)}" for row in rows]
     lines += [f"refused: {entry['target']}: {entry['reason']}" for entry in summary["refused"]]
     lines += [f"not run: {entry['what']}: {entry['reason']}" for entry in summary["not_run"]]
     if summary["wall_s"]:
