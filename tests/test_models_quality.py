@@ -150,7 +150,7 @@ def test_catalog_names_a_model_for_each_inference_endpoint() -> None:
 def test_nothing_but_definitions_and_building_needs_tensorflow() -> None:
     """Payloads, references, the catalog and `is_current` cost no import of TensorFlow."""
     code = (
-        "import sys; from servers.models import build, catalog, payloads, quality; "
+        "import sys; from servers.models import build, catalog, payloads, quality, stamp; "
         "stamp.is_current(catalog.saved_models_dir()); payloads.payloads('classify', 'raw', 2); "
         "print('tensorflow' in sys.modules)"
     )
