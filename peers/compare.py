@@ -42,8 +42,9 @@ from verbs.line_up import TWIN, contenders
 from verbs.priming import WrongAnswerError, prime
 from verbs.terminal import Terminal
 
-OURS: Final = tuple(f"bottle+granian+{mode}" for mode in ("function", "lite") if mode in MODES)
-"""`lite` where the mode exists."""
+_LITE: Final = ("lite",) if "lite" in MODES and find_spec("ai_edge_litert") else ()
+OURS: Final = tuple(f"bottle+granian+{mode}" for mode in ("function", *_LITE))
+"""`lite` where the mode exists and its package is installed."""
 
 _SCENARIOS: Final = (PREDICT, CLASSIFY)
 _NEEDED: Final = ("fastapi", "uvicorn", "uvloop", "httptools")
