@@ -26,7 +26,7 @@ from verbs.cores import share_out
 from verbs.options import add_batch_options, with_batching
 from verbs.terminal import Terminal
 
-pytestmark = pytest.mark.main_job
+pytestmark = pytest.mark.noisy
 
 _OVERLOAD: Final = 3.0
 _CALM_S: Final = 3.0

@@ -27,7 +27,7 @@ def test_a_missing_peer_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "no_such_distribution is not installed\nhint: uv sync --group peers" in capsys.readouterr().err
 
 
-@pytest.mark.main_job
+@pytest.mark.noisy
 @pytest.mark.skipif(find_spec("fastapi") is None, reason="the dependency group `peers` is not installed")
 def test_the_peer_is_measured_beside_ours(capsys: pytest.CaptureFixture[str]) -> None:
     """Every target answers as the reference says, and both endpoints get a ratio and their noise floor."""
