@@ -212,7 +212,7 @@ models = {}
 for name, model in MODELS.items():
     source = Source(model=model, folder=folder)
     models[name] = build("xla", source)
-    compare(source, models[name])
+    compare(source, models[name], models[name].warm_sizes)
 counts["at load"] = compiled() - before
 
 before = compiled()
