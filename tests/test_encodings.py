@@ -18,7 +18,8 @@ from wsgi_client import Answer, call
 from conformance import tensors
 from loadtests.scenarios import PLANS
 from servers.core.openapi import document
-from servers.core.row_counts import MAX_ROWS, PADDED_ROWS, padded
+from servers.core.padding import padded
+from servers.core.row_counts import MAX_ROWS, PADDED_ROWS
 from servers.core.rows import prediction_texts
 from servers.core.tensors import MAX_BYTES, PROTOBUF
 from servers.models.tensor_bytes import tensor_bytes

@@ -1,4 +1,4 @@
-"""A predictor that compiles for each batch size is called with a fixed set of sizes only."""
+"""Batches in few sizes: filled up with rows of zeros, so that nothing is compiled for a size while clients wait."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from servers.core.buckets import LARGEST, bucket
+from servers.core.buckets import LARGEST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,19 +14,27 @@ if TYPE_CHECKING:
     from servers.core.mode import Predictor
 
 
-def in_buckets(predict: Predictor) -> Predictor:
-    """`predict` for any number of rows, called with the sizes of `BUCKETS` only.
+def padded(batch: NDArray[Any]) -> NDArray[Any]:
+    """The batch with rows of zeros at its end, up to the next power of two; itself where it needs none."""
+    rows = len(batch)
+    size = 1 << (rows - 1).bit_length()
+    if size == rows:
+        return batch
+    whole = np.zeros((size, *batch.shape[1:]), dtype=batch.dtype)
+    whole[:rows] = batch
+    return whole
 
-    A batch is padded with rows of zeros up to the next size, and one above the largest goes in parts.
+
+def in_buckets(predict: Predictor) -> Predictor:
+    """`predict` for any number of rows, called with the sizes of `BUCKETS` only: those are the powers of two.
+
+    A batch is padded up to the next size, and one above the largest goes in parts.
     """
 
-    def padded(batch: NDArray[Any]) -> NDArray[np.float32]:
+    def whole(batch: NDArray[Any]) -> NDArray[np.float32]:
         rows = len(batch)
         if rows > LARGEST:
-            return np.concatenate([padded(batch[first : first + LARGEST]) for first in range(0, rows, LARGEST)])
-        size = bucket(rows)
-        if size == rows:
-            return predict(batch)
-        return predict(np.concatenate([batch, np.zeros((size - rows, *batch.shape[1:]), batch.dtype)]))[:rows]
+            return np.concatenate([whole(batch[first : first + LARGEST]) for first in range(0, rows, LARGEST)])
+        return predict(padded(batch))[:rows]
 
-    return padded
+    return whole

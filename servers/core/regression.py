@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from servers.core.endpoint import Endpoint
 from servers.core.json_text import parse
+from servers.core.padding import padded
 from servers.core.reply import JSON, Reply
-from servers.core.row_counts import MAX_ROWS, padded
+from servers.core.row_counts import MAX_ROWS
 from servers.core.rows import INSTANCES, feature_row, instance_rows, prediction_text, prediction_texts
 from servers.core.tensors import PROTOBUF, tensor_bytes, tensor_rows
 
