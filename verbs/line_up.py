@@ -29,7 +29,7 @@ _EVERYTHING: Final = (
 )
 
 PLAN_TARGETS: Final[dict[str, tuple[str, ...]]] = {
-    "smoke": _cross(("gunicorn",), ("function",)),
+    "smoke": _cross(("gunicorn",), ("function",), ("flask", "bottle")),
     "quick": (
         *_cross(("gunicorn",), ("function",)),
         "flask+gunicorn+eager",
