@@ -125,7 +125,7 @@ PLANS: dict[str, Plan] = {
             name="quick",
             scenarios=closed(PREDICT, 1, 4, 16) + closed(ADVANCED, 16) + closed(CLASSIFY, 1, 16),
             blocks=5,
-            slices=9,
+            slices=7,
         ),
         Plan(
             name="standard",
