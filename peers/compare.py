@@ -28,7 +28,7 @@ from typing import Any, Final
 from loadtests.orders import TargetOrder, TrialOrder
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import CLASSIFY, PREDICT, Scenario, closed
-from peers.fastapi_server import NAME, FastApiServer
+from peers.fastapi_server import NAME, launch
 from reports.statistics import paired_ratio
 from servers.launch import LaunchError
 from servers.parts import MODES
@@ -47,6 +47,7 @@ OURS: Final = tuple(f"bottle+granian+{mode}" for mode in ("function", *_LITE))
 """`lite` where the mode exists and its package is installed."""
 
 _SCENARIOS: Final = (PREDICT, CLASSIFY)
+_START_TIMEOUT_S: Final = 120.0
 _NEEDED: Final = ("fastapi", "uvicorn", "uvloop", "httptools")
 
 Rates = dict[str, dict[str, list[float]]]
@@ -126,10 +127,10 @@ def _block(
 ) -> list[dict[str, Any]]:
     rng = random.Random(seed)  # noqa: S311 - an order, not a secret
     with ExitStack() as stack:
-        peer = stack.enter_context(FastApiServer.launch(settings, logs / "fastapi.log"))
+        peer = stack.enter_context(launch(settings, logs / "fastapi.log"))
         fleet = stack.enter_context(Fleet(settings=settings, cpus=cores.servers, logs=logs))
         fleet.launch(contenders("smoke", ",".join(OURS), ()), lambda _name: None)
-        peer.wait_ready()
+        peer.wait_ready(_START_TIMEOUT_S)
         if cores.servers:
             peer.pin(cores.servers)
         urls = fleet.urls | {NAME: peer.base_url}

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +31,7 @@ _LOG_TAIL_LINES: Final = 3
 
 
 class LaunchError(Exception):
-    """A target that did not become ready; the message says what its log said last."""
+    """A server that did not become ready; the message says what its log said last."""
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -44,9 +44,13 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Server:
-    """A launched target. Use it as a context manager: leaving it ends every process of it."""
+    """A launched server. Use it as a context manager: leaving it ends every process of it.
 
-    target: Target
+    `contract` says whether it has the contract's readiness and metadata; one that has not must load before it listens.
+    """
+
+    name: str
+    contract: bool
     settings: Settings
     log: Path
     guard: subprocess.Popen[bytes]
@@ -70,8 +74,8 @@ class Server:
         return sum(process.memory_info().rss for process in self.processes()) / 2**20
 
     def metadata(self) -> dict[str, Any] | None:
-        """What `GET /metadata` answers; None for a target outside the contract, which has none."""
-        if not self.target.kind.contract:
+        """What `GET /metadata` answers; None outside the contract, where there is none."""
+        if not self.contract:
             return None
         with urllib.request.urlopen(f"{self.base_url}/metadata", timeout=_PROBE_TIMEOUT_S) as answer:  # noqa: S310 - http
             found: dict[str, Any] = json.load(answer)
@@ -85,12 +89,12 @@ class Server:
     def is_ready(self, timeout_s: float) -> bool:
         """Whether it is ready by now; raises LaunchError when it has ended, or `timeout_s` after its start."""
         if self.guard.poll() is not None:
-            raise LaunchError(f"{self.target.id} did not start: {self._last_words()}")
+            raise LaunchError(f"{self.name} did not start: {self._last_words()}")
         if self._answers() and self._listens():
             self.startup_s = time.monotonic() - self.started
             return True
         if time.monotonic() > self.started + timeout_s:
-            raise LaunchError(f"{self.target.id} was not ready after {timeout_s:.0f} s: {self._last_words()}")
+            raise LaunchError(f"{self.name} was not ready after {timeout_s:.0f} s: {self._last_words()}")
         return False
 
     def pin(self, cpus: Iterable[int]) -> None:
@@ -111,7 +115,7 @@ class Server:
             self.guard.stdin.close()
 
     def stop(self) -> None:
-        """End all processes of the target; returns when none is left."""
+        """End all its processes; returns when none is left."""
         self.ask_to_stop()
         try:
             self.guard.wait(timeout=2 * GRACE_S)
@@ -130,8 +134,8 @@ class Server:
         self.stop()
 
     def _answers(self) -> bool:
-        # A native target has no readiness of its own; its models load before it listens, so any answer will do.
-        path = "/readyz" if self.target.kind.contract else "/"
+        # Outside the contract there is no readiness; models load before it listens, so any answer will do.
+        path = "/readyz" if self.contract else "/"
         connection = http.client.HTTPConnection(self.settings.host, self.settings.port, timeout=_PROBE_TIMEOUT_S)
         try:
             connection.request("GET", path)
@@ -140,10 +144,10 @@ class Server:
             return False
         finally:
             connection.close()
-        return status == 200 or not self.target.kind.contract
+        return status == 200 or not self.contract
 
     def _listens(self) -> bool:
-        """Whether it is this target that has the port: another server there would be measured in its place."""
+        """Whether it is this server that has the port: another one there would be measured in its place."""
         return any(
             connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.settings.port
             for process in self.processes()
@@ -161,27 +165,34 @@ def launch(target: Target, settings: Settings, log: Path) -> Server:
 
     Raises ServerError for settings that its server cannot honour.
     """
+    return start(target.id, lambda own: command_line(target.server, own), settings, log, contract=target.kind.contract)
+
+
+def start(
+    name: str, command: Callable[[Settings], list[str]], settings: Settings, log: Path, *, contract: bool
+) -> Server:
+    """Start the command line that `command` makes of the settings once their port is known, under the guard."""
     settings = replace(
         settings,
         port=settings.port or free_port(settings.host),
         python=settings.python or sys.executable,
     )
-    command = command_line(target.server, settings)
+    guarded = [sys.executable, "-m", "servers.guard", *command(settings)]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         guard = subprocess.Popen(
-            [sys.executable, "-m", "servers.guard", *command],
+            guarded,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=child_environment(target, settings) | {"PYTHONUNBUFFERED": "1"},
+            env=child_environment(name, settings) | {"PYTHONUNBUFFERED": "1"},
             cwd=settings.models_dir,
             # Ctrl-C in the terminal must reach the harness alone, which then stops things in order.
             start_new_session=True,
         )
-    return Server(target=target, settings=settings, log=log, guard=guard, started=time.monotonic())
+    return Server(name=name, contract=contract, settings=settings, log=log, guard=guard, started=time.monotonic())
 
 
-def child_environment(target: Target, settings: Settings) -> dict[str, str]:
-    """The environment of a serving process: the caller's, with the target's on top and the repository importable."""
-    return {**os.environ, **settings.environment(target.id), "PYTHONPATH": str(REPOSITORY)}
+def child_environment(name: str, settings: Settings) -> dict[str, str]:
+    """The environment of a serving process: the caller's, with the server's on top and the repository importable."""
+    return {**os.environ, **settings.environment(name), "PYTHONPATH": str(REPOSITORY)}

@@ -321,7 +321,7 @@ def test_naive_preloading_never_gets_ready(tmp_path: Path) -> None:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env=child_environment(target, settings),
+            env=child_environment(target.id, settings),
             cwd=tmp_path,
         )
     assert guard.stdin is not None

@@ -39,7 +39,8 @@ class Block:
         run = self.experiment
         # Seeded by the block, so that a resumed run visits in the order that the whole one would have.
         rng = random.Random(f"{run.seed}/{self.number}")  # noqa: S311 - an order, not a secret
-        present = rng.sample(self._admitted(run.contenders), k=len(self._admitted(run.contenders)))
+        admitted = self._admitted(run.contenders)
+        present = rng.sample(admitted, k=len(admitted))
         order = rng.sample(list(scenarios), k=len(scenarios))
         logs = run.folder / "logs" / f"block{self.number}"
         with Fleet(settings=run.settings, cpus=share_out(run.settings.workers).servers, logs=logs) as fleet:

@@ -59,7 +59,7 @@ def main(arguments: argparse.Namespace) -> NoReturn:
         raise usage(str(error), hint="see `python bench.py list targets`") from error
     print(f"{target.id} on http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
     os.chdir(settings.models_dir)
-    os.execve(command[0], command, child_environment(target, settings))  # noqa: S606 - a list, and no shell wanted
+    os.execve(command[0], command, child_environment(target.id, settings))  # noqa: S606 - a list, and no shell wanted
 
 
 def _say_what_cannot_fill(settings: Settings) -> None:

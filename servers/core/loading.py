@@ -66,7 +66,7 @@ def load(
         # Images come one a request; the rows of a regression's batch are padded.
         sizes |= set() if source.is_image else set(PADDED_ROWS)
         errors[name] = compare(source, built[name], sizes)
-        _warm(source, built[name], sorted(sizes))
+        _warm(source, built[name])
     warmed = time.perf_counter()
     devices = {name: one.device() for name, one in built.items()}
     misplaced = [name for name, where in devices.items() if f"device:{device}:" not in where.lower()]
@@ -123,10 +123,8 @@ def compare(source: Source, built: Built, sizes: Iterable[int] = (1,)) -> float:
     return worst
 
 
-def _warm(source: Source, built: Built, sizes: Iterable[int]) -> None:
-    rows = probes(source.model.name)
-    for size in sizes:
-        batch = rows[np.arange(size) % len(rows)]
-        # Larger sizes have been run once, which is all that a compiler needs.
-        for _ in range(_WARM_RUNS if size == 1 else 1):
-            built.predict(batch)
+def _warm(source: Source, built: Built) -> None:
+    """Run what most requests are. Larger sizes were run by the comparison, which is all that a compiler needs."""
+    row = probes(source.model.name, 1)
+    for _ in range(_WARM_RUNS):
+        built.predict(row)
