@@ -42,14 +42,24 @@ def built_from(function: Any) -> Built:
     Never as a polymorphic `tf.function` or through the loaded object: there one bad argument leaves a lock held and
     every other thread waits for ever (TensorFlow 2.21, `polymorphic_function.Function._call`). A ConcreteFunction takes
     no such lock and cannot retrace.
+
+    It is run by the operation that stands for a function call in every graph. `ConcreteFunction.__call__` runs the same
+    function, but first looks, in Python, for gradients to record and arguments to bind; serving has neither, and for a
+    small model that search takes three times as long as all the rest (measured on one core: 154 us in place of 47 us
+    for a linear regression). The operation alone does not honour `jit_compile` of the function it is given, only of the
+    calls inside, which is why `xla` wraps its function in another.
     """
     concrete = function.get_concrete_function()
+    captured = tuple(concrete.captured_inputs)
+    dtypes = [output.dtype for output in concrete.outputs]
+    run = tf.raw_ops.StatefulPartitionedCall
     devices: list[str] = []
 
     def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
-        result = concrete(tf.constant(batch))
+        (result,) = run(args=(tf.constant(batch), *captured), Tout=dtypes, f=concrete)
         if not devices:
             devices.append(result.backing_device)
-        return np.asarray(result.numpy(), dtype=np.float32)
+        answer: NDArray[np.float32] = result.numpy()
+        return answer
 
     return Built(predict=predict, device=lambda: devices[0], traces=function.experimental_get_tracing_count)

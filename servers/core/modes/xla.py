@@ -24,9 +24,13 @@ def build(source: Source) -> Built:
     """The compiled graph; it is compiled while `warm_sizes` are run."""
     forward = frozen_forward(source)
 
-    @tf.function(input_signature=[source.tensor_spec()], autograph=False, jit_compile=True)  # type: ignore[untyped-decorator]
-    def whole(batch: Any) -> Any:
+    @tf.function(autograph=False, jit_compile=True)  # type: ignore[untyped-decorator]
+    def compiled(batch: Any) -> Any:
         return forward(batch)
+
+    @tf.function(input_signature=[source.tensor_spec()], autograph=False)  # type: ignore[untyped-decorator]
+    def whole(batch: Any) -> Any:
+        return compiled(batch)
 
     built = built_from(whole)
     return replace(
