@@ -147,9 +147,13 @@ def _good(answers: Sequence[_Answer]) -> list[_Answer]:
     return good
 
 
-@pytest.mark.parametrize("target", ["bottle+gunicorn", "flask+waitress"])
+# What is left of capacity depends on what a refusal costs, and that is the server's part: for Gunicorn's threads a third
+# of a whole answer, since they parse in Python and wait for one another.
+@pytest.mark.parametrize(
+    ("target", "least_goodput"), [("bottle+granian", 0.9), ("flask+waitress", 0.75), ("bottle+gunicorn", 0.5)]
+)
 def test_overload_is_refused_and_goodput_holds(
-    target: str, tmp_path: Path, record_property: Callable[[str, object], None]
+    target: str, least_goodput: float, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """At three times capacity the server goes on at capacity, refuses the rest at once, and keeps every deadline."""
     parser = argparse.ArgumentParser()
@@ -194,7 +198,7 @@ def test_overload_is_refused_and_goodput_holds(
     assert {answer.status for answer in before.answers + after.answers} == {200}
     assert set(statuses) <= {200, 503, 504}
     assert figures["offered_over_capacity"] > 1.5, "the users could not overload it: a machine too busy to tell"
-    assert figures["goodput_over_capacity"] > 0.5
+    assert figures["goodput_over_capacity"] > least_goodput
     assert statuses[503] > statuses[200] / 4
     assert statuses[504] < 0.05 * len(stormed)
     assert all(int(answer.retry_after or 0) >= 1 for answer in stormed if answer.status == 503)
