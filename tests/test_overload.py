@@ -147,8 +147,8 @@ def _good(answers: Sequence[_Answer]) -> list[_Answer]:
     return good
 
 
-# What is left of capacity depends on what a refusal costs, and that is the server's part: for Gunicorn's threads a third
-# of a whole answer, since they parse in Python and wait for one another.
+# What is left of capacity depends on what a refusal costs, and that is the server's part: for Gunicorn's threads a
+# tenth of a whole answer and more, since they parse in Python and wait for one another.
 @pytest.mark.parametrize(
     ("target", "least_goodput"), [("bottle+granian", 0.9), ("flask+waitress", 0.75), ("bottle+gunicorn", 0.5)]
 )
