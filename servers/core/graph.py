@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from servers.core.source import Source
+    from servers.settings import Executor
 
 
 def frozen_forward(source: Source) -> Callable[[Any], Any]:
@@ -36,7 +38,7 @@ def frozen_forward(source: Source) -> Callable[[Any], Any]:
     return forward
 
 
-def built_from(function: Any) -> Built:
+def built_from(function: Any, executor: Executor) -> Built:
     """A `tf.function` of one input signature as a mode, called as its ConcreteFunction.
 
     Never as a polymorphic `tf.function` or through the loaded object: there one bad argument leaves a lock held and
@@ -44,9 +46,15 @@ def built_from(function: Any) -> Built:
     no such lock and cannot retrace.
     """
     concrete = function.get_concrete_function()
+    single = executor == "single"
+    own = threading.local()
     devices: list[str] = []
 
     def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
+        if single and not hasattr(own, "executor"):
+            # TensorFlow keeps this choice by thread. It is left only when the thread ends and drops it.
+            own.executor = tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR")
+            own.executor.__enter__()
         result = concrete(tf.constant(batch))
         if not devices:
             devices.append(result.backing_device)

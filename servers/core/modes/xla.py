@@ -28,7 +28,7 @@ def build(source: Source) -> Built:
     def whole(batch: Any) -> Any:
         return forward(batch)
 
-    built = built_from(whole)
+    built = built_from(whole, source.executor)
     return replace(
         built,
         predict=in_buckets(built.predict),
