@@ -13,33 +13,26 @@ with pydantic and calls the loaded object, as its users do. The figures compare 
 from __future__ import annotations
 
 import argparse
-import random
 import statistics
 import sys
-import tempfile
-from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from loadtests.orders import TargetOrder, TrialOrder
-from loadtests.remote import Generator, GeneratorError
-from loadtests.scenarios import CLASSIFY, PREDICT, Scenario, closed
+from loadtests.remote import GeneratorError
+from loadtests.scenarios import CLASSIFY, PREDICT, closed
 from peers.fastapi_server import NAME, launch
 from reports.statistics import paired_ratio
 from servers.launch import LaunchError
 from servers.parts import MODES
 from servers.settings import Settings
 from verbs.built_models import built_models
-from verbs.ceiling import measure_ceiling
-from verbs.cores import Cores, harness_out_of_the_way, share_out
 from verbs.exits import HARNESS, INTERRUPTED, OK, ExpectedError, usage
-from verbs.fleet import Fleet
 from verbs.line_up import TWIN, contenders
-from verbs.priming import WrongAnswerError, prime
+from verbs.priming import WrongAnswerError
+from verbs.side_by_side import Entrant, Rates, SideBySide, start_target
 from verbs.terminal import Terminal
 
 _LITE: Final = ("lite",) if "lite" in MODES and find_spec("ai_edge_litert") else ()
@@ -47,11 +40,7 @@ OURS: Final = tuple(f"bottle+granian+{mode}" for mode in ("function", *_LITE))
 """`lite` where the mode exists and its package is installed."""
 
 _SCENARIOS: Final = (PREDICT, CLASSIFY)
-_START_TIMEOUT_S: Final = 120.0
 _NEEDED: Final = ("fastapi", "uvicorn", "uvloop", "httptools")
-
-Rates = dict[str, dict[str, list[float]]]
-"""Requests per second by scenario, then target, one a block."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,75 +72,22 @@ def main(arguments: Sequence[str]) -> int:
 def _measure(chosen: argparse.Namespace) -> tuple[Rates, list[str]]:
     """The rates, and the trials that are not to be believed."""
     terminal = Terminal()
-    cores = share_out(workers=1)
     settings = Settings(python=sys.executable, models_dir=built_models(terminal))
-    # JSON for pictures too: that is how a typed endpoint takes one.
-    scenarios = [replace(one, encoding="json") for name in _SCENARIOS for one in closed(name, chosen.users)]
-    rates: Rates = defaultdict(lambda: defaultdict(list))
-    doubts: list[str] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="titrate-peers-") as folder,
-        Generator(cpu=next(iter(cores.generator), None)) as generator,
-    ):
-        ceiling = measure_ceiling(generator, settings, cores.servers, Path(folder))
-        for block in range(chosen.blocks):
-            terminal.say(f"block {block + 1}/{chosen.blocks}")
-            seed = f"{chosen.seed}/{block}"
-            records = _block(
-                generator=generator,
-                settings=settings,
-                cores=cores,
-                scenarios=scenarios,
-                slices=chosen.slices,
-                seed=seed,
-                ceiling_rps=ceiling["ceiling_rps"],
-                logs=Path(folder),
-            )
-            for record in records:
-                if not record["valid"]:
-                    doubts.append(f"block {block + 1}, {record['scenario']}, {record['target']}: {record['reason']}")
-                rates[record["scenario"]][record["target"]].append(record["throughput_rps"])
-    return rates, doubts
-
-
-def _block(
-    *,
-    generator: Generator,
-    settings: Settings,
-    cores: Cores,
-    scenarios: Sequence[Scenario],
-    slices: int,
-    seed: str,
-    ceiling_rps: float,
-    logs: Path,
-) -> list[dict[str, Any]]:
-    rng = random.Random(seed)  # noqa: S311 - an order, not a secret
-    with ExitStack() as stack:
-        peer = stack.enter_context(launch(settings, logs / "fastapi.log"))
-        fleet = stack.enter_context(Fleet(settings=settings, cpus=cores.servers, logs=logs))
-        fleet.launch(contenders("smoke", ",".join(OURS), ()), lambda _name: None)
-        peer.wait_ready(_START_TIMEOUT_S)
-        if cores.servers:
-            peer.pin(cores.servers)
-        urls = fleet.urls | {NAME: peer.base_url}
-        pids = {name: fleet.pids(name) for name in fleet.urls} | {NAME: [one.pid for one in peer.processes()]}
-        requests = {name: prime(url, scenarios, foreign=False) for name, url in urls.items()}
-        found: list[dict[str, Any]] = []
-        for scenario in rng.sample(list(scenarios), k=len(scenarios)):
-            order = TrialOrder(
-                scenario=scenario,
-                targets=tuple(
-                    TargetOrder(id=name, base_url=url, requests=requests[name][scenario.id], pids=tuple(pids[name]))
-                    for name, url in urls.items()
-                ),
-                slices=slices,
-                seed=rng.randrange(2**32),
-                ceiling_rps=ceiling_rps,
-                label=scenario.id,
-            )
-            with harness_out_of_the_way(cores):
-                found += generator.trial(order)
-        return found
+    ours = [
+        Entrant(name=one.id, start=partial(start_target, one.target, settings))
+        for one in contenders("smoke", ",".join(OURS), ())
+        if one.target is not None
+    ]
+    comparison = SideBySide(
+        entrants=[Entrant(name=NAME, start=partial(launch, settings)), *ours],
+        # JSON for pictures too: that is how a typed endpoint takes one.
+        scenarios=[replace(one, encoding="json") for name in _SCENARIOS for one in closed(name, chosen.users)],
+        settings=settings,
+        blocks=chosen.blocks,
+        slices=chosen.slices,
+        seed=chosen.seed,
+    )
+    return comparison.measure(terminal)
 
 
 def _print(rates: Rates, doubts: Sequence[str]) -> None:

@@ -67,6 +67,8 @@ def _load(service: Service, target: Target, settings: Settings) -> None:
             intra=settings.intra_threads,
             inter=settings.inter_threads,
             batch_sizes=buckets(settings.batch),
+            callers=settings.threads,
+            executor=settings.executor,
         )
     except Exception as error:  # noqa: BLE001 - a thread that dies leaves a server that is never ready: end it
         if not isinstance(error, RefusedError):

@@ -8,6 +8,9 @@ from typing import Final
 from servers.parts import DEVICES, FRAMEWORKS, MODES, Framework
 from servers.wsgi import DEV, SERVERS
 
+CPU_ONLY: Final = ("lite",)
+"""Modes that never run on a GPU: LiteRT computes on the CPU unless given a delegate, and has none for CUDA."""
+
 _DEFAULTS: Final = ("", "gunicorn", "function", "cpu")
 
 
@@ -42,6 +45,9 @@ class Target:
         target = cls(framework=framework, server=server, mode=mode, device=device)
         if not FRAMEWORKS[framework].contract and (mode, device) != _DEFAULTS[2:]:
             raise TargetError(f"{framework} comes as it is: it has no mode but function and no device but cpu")
+        if device == "gpu" and mode in CPU_ONLY:
+            others = ", ".join(name for name in MODES if name not in CPU_ONLY)
+            raise TargetError(f"mode {mode} in {text!r} runs on the cpu alone; device gpu goes with {others}")
         if server == DEV and not FRAMEWORKS[framework].native:
             raise TargetError(
                 f"server dev is the framework's own development server, for native targets: not {framework}"

@@ -58,6 +58,9 @@ def test_nothing_imports_the_composition_root() -> None:
     [
         (("serve", "flsk"), "'flsk' in 'flsk' is no framework"),
         (("serve", "flask+waitress", "--workers", "2"), "waitress serves from one process"),
+        (("serve", "flask+granian+lite+gpu"), "mode lite in 'flask+granian+lite+gpu' runs on the cpu alone"),
+        (("run", "--targets", "flask,bottle+granian+lite+gpu"), "device gpu goes with eager, frozen, function, xla"),
+        (("check", "--targets", "flask+granian+lite+gpu"), "runs on the cpu alone"),
         (("run", "--targets", "flask+x"), "'x' in 'flask+x' is no server"),
         (("run", "--endpoints", "predict,nope"), "'nope' is no endpoint"),
         (("run", "--url", "nonsense"), "is not NAME=BASE_URL"),

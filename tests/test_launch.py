@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from servers.launch import REPOSITORY, LaunchError, free_port, launch
-from servers.settings import Settings
+from servers.launch import REPOSITORY, LaunchError, child_environment, free_port, launch
+from servers.settings import MEMORY, Settings
 from servers.target import Target, TargetError, grid
 
 # Two processes that answer SIGTERM in no way, as a server stuck in native code would.
@@ -126,6 +126,15 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         ):
             # The first one answers there, which must not be taken for the second.
             second.wait_ready(60)
+
+
+def test_allocators_are_told_to_give_back_unless_the_caller_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A serving process gets the project's allocator settings, and keeps those that the user has set."""
+    for name in MEMORY:
+        monkeypatch.delenv(name, raising=False)
+    assert MEMORY.items() <= child_environment("test", Settings()).items()
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "7")
+    assert child_environment("test", Settings())["MALLOC_ARENA_MAX"] == "7"
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Judge, compare, print."""
     from conformance.junit import write_junit  # noqa: PLC0415 - kept out of --help
     from verbs.gating import foreign_figures  # noqa: PLC0415
-    from verbs.line_up import contenders  # noqa: PLC0415
+    from verbs.line_up import contenders, left_out  # noqa: PLC0415
 
     cases = _chosen_cases(arguments.case)
     named = arguments.targets or (None if arguments.url else _DEFAULT_TARGETS)
@@ -59,6 +59,8 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.junit:
         write_junit(findings, arguments.junit)
     _print(judged, differing)
+    for entry in left_out("smoke", named, arguments.url):
+        print(f"not run: {entry['what']}: {entry['reason']}")
     if any(not outcome.told for outcome in judged.values()):
         return HARNESS
     return FINDING if differing or any(finding.breaks_a_must for finding in findings) else OK

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import combinations
+from pathlib import Path
 from typing import Final
 
 from loadtests.scenarios import Scenario
 from servers.target import Target, TargetError
-from verbs.exits import usage
+from verbs.exits import ExpectedError, usage
 
 TWIN: Final = "#2"
 
@@ -41,6 +42,11 @@ PLAN_TARGETS: Final[dict[str, tuple[str, ...]]] = {
 
 _OPTIONAL: Final = {"lite": ("ai_edge_litert", "ai-edge-litert is not installed; the extra `lite` installs it")}
 """Modes that need a package which may be missing: a plan goes on without them, and says so."""
+
+_GPU_SIGNS: Final = tuple(map(Path, ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg")))
+"""What a driver for CUDA leaves behind where it is loaded: on Linux, in a container, under WSL."""
+
+NO_GPU: Final = "no GPU"
 
 # On each axis, which part differs and what the baseline is: named beforehand, never the winner.
 _AXES: Final = (
@@ -79,9 +85,11 @@ def takes(one: Contender, scenario: Scenario, *, skip_check: bool) -> bool:
 
 
 def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Contender, ...]:
-    """Everything that one run measures, the first target twice. Raises ExpectedError for a name that is none.
+    """Everything that one run measures, the first target twice.
 
-    `targets` and each of `urls` come from the command line: comma-separated ids, and NAME=BASE_URL.
+    `targets` and each of `urls` come from the command line: comma-separated ids, and NAME=BASE_URL. Where there is no
+    GPU, targets that need one are left out, named or not. Raises ExpectedError for a name that is none, and where
+    nothing remains.
     """
     foreign = [_foreign(text) for text in urls]
     names = [name for name in (targets or "").split(",") if name.strip()]
@@ -91,6 +99,12 @@ def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Con
         own = [Target.parse(name) for name in dict.fromkeys(names)]
     except TargetError as error:
         raise usage(str(error), hint="see `python bench.py list targets`") from error
+    asked, own = own, [target for target in own if target.device == "cpu" or has_gpu()]
+    if not own and not foreign:
+        raise ExpectedError(
+            f"not run: {NO_GPU} on this machine, and {', '.join(target.id for target in asked)} needs one",
+            hint="name a target on device cpu too, or run it where an NVIDIA driver is loaded",
+        )
     found = {target.id: Contender(id=target.id, target=target) for target in own}
     found |= {contender.id: contender for contender in foreign}
     first = next(iter(found.values()))
@@ -99,14 +113,31 @@ def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Con
 
 
 def left_out(plan: str, targets: str | None, urls: Sequence[str]) -> list[dict[str, str]]:
-    """What of the plan's own targets cannot run here, with the reason; nothing where targets are named."""
+    """What of the plan's own targets cannot run here, with the reason; of named ones, those that lack a GPU."""
     if targets or urls:
-        return []
+        named = [Target.parse(name) for name in dict.fromkeys((targets or "").split(",")) if name.strip()]
+        return [{"what": one.id, "reason": NO_GPU} for one in named if one.device == "gpu" and not has_gpu()]
     return [{"what": name, "reason": reason} for name in PLAN_TARGETS[plan] if (reason := _lacks(name)) is not None]
 
 
+def has_gpu() -> bool:
+    """Whether this machine seems to have a GPU for TensorFlow.
+
+    Cheap and not the last word, for the harness loads no TensorFlow: a target refuses to start on a GPU that TensorFlow
+    cannot use, whatever this says.
+    """
+    return any(sign.exists() for sign in _GPU_SIGNS)
+
+
 def _lacks(name: str) -> str | None:
-    package, reason = _OPTIONAL.get(Target.parse(name).mode, ("", ""))
+    """Why a target of a plan cannot run here; None where it can."""
+    try:
+        target = Target.parse(name)
+    except TargetError as error:
+        return str(error)
+    package, reason = _OPTIONAL.get(target.mode, ("", ""))
+    if target.device == "gpu" and not has_gpu():
+        return NO_GPU
     return reason if package and find_spec(package) is None else None
 
 

@@ -22,13 +22,11 @@ from verbs.built_models import built_models
 from verbs.cores import share_out
 from verbs.exits import usage
 from verbs.experiment import Experiment
-from verbs.line_up import Contender, comparisons, contenders, left_out, takes
+from verbs.line_up import NO_GPU, Contender, comparisons, contenders, has_gpu, left_out, takes
 from verbs.meter import LAUNCH_S
 from verbs.terminal import Terminal
 
 RUNS: Final = REPOSITORY / "reports" / "runs"
-
-_GPU_DRIVER: Final = Path("/proc/driver/nvidia")
 
 
 def plan_experiment(
@@ -71,8 +69,9 @@ def plan_experiment(
         "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
         "comparisons": comparisons(present),
         "not_run": [
-            *left_out(plan, targets, urls),
-            *_not_run(present, chosen.scenarios, skip_check=skip_check),
+            *(missing := left_out(plan, targets, urls)),
+            *([] if any(one["reason"] == NO_GPU for one in missing) else _no_gpu(present)),
+            *_unasked(present, chosen.scenarios, skip_check=skip_check),
         ],
         "environment": describe(REPOSITORY),
         "command": ["python", "bench.py", *sys.argv[1:]],
@@ -163,10 +162,15 @@ def described(one: Contender, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _not_run(present: Sequence[Contender], scenarios: Sequence[Scenario], *, skip_check: bool) -> list[dict[str, str]]:
+def _no_gpu(present: Sequence[Contender]) -> list[dict[str, str]]:
+    """Said of every run without a target on a GPU, so that nobody takes a silence for a figure."""
+    if any(one.target is not None and one.target.device == "gpu" for one in present):
+        return []
+    return [{"what": "device gpu", "reason": "not in this plan" if has_gpu() else NO_GPU}]
+
+
+def _unasked(present: Sequence[Contender], scenarios: Sequence[Scenario], *, skip_check: bool) -> list[dict[str, str]]:
     found = []
-    if not any(one.target is not None and one.target.device == "gpu" for one in present):
-        found.append({"what": "device gpu", "reason": "not in this plan" if _GPU_DRIVER.exists() else "no GPU"})
     variants = [one for one in scenarios if one.variant]
     unasked = [one.id for one in present if not all(takes(one, each, skip_check=skip_check) for each in variants)]
     if unasked:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from servers.core.source import Source
+    from servers.settings import Executor
 
 
 def frozen_forward(source: Source) -> Callable[[Any], Any]:
@@ -36,7 +37,7 @@ def frozen_forward(source: Source) -> Callable[[Any], Any]:
     return forward
 
 
-def built_from(function: Any) -> Built:
+def built_from(function: Any, executor: Executor) -> Built:
     """A `tf.function` of one input signature as a mode, called as its ConcreteFunction.
 
     Never as a polymorphic `tf.function` or through the loaded object: there one bad argument leaves a lock held and
@@ -53,10 +54,11 @@ def built_from(function: Any) -> Built:
     captured = tuple(concrete.captured_inputs)
     dtypes = [output.dtype for output in concrete.outputs]
     run = tf.raw_ops.StatefulPartitionedCall
+    executor_type = "SINGLE_THREADED_EXECUTOR" if executor == "single" else ""
     devices: list[str] = []
 
     def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
-        (result,) = run(args=(tf.constant(batch), *captured), Tout=dtypes, f=concrete)
+        (result,) = run(args=(tf.constant(batch), *captured), Tout=dtypes, f=concrete, executor_type=executor_type)
         if not devices:
             devices.append(result.backing_device)
         answer: NDArray[np.float32] = result.numpy()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +24,7 @@ from servers.models.reference import ATOL, RTOL, reference
 if TYPE_CHECKING:
     from servers.core.mode import Built, Predictor
     from servers.core.source import Source
+    from servers.settings import Executor
 
 _WARM_RUNS: Final = 20
 
@@ -44,11 +45,20 @@ class Loaded:
 
 
 def load(
-    *, mode: str, device: str, folder: Path, intra: int, inter: int, batch_sizes: tuple[int, ...] = (1,)
+    *,
+    mode: str,
+    device: str,
+    folder: Path,
+    intra: int,
+    inter: int,
+    batch_sizes: tuple[int, ...] = (1,),
+    callers: int = 1,
+    executor: Executor = "default",
 ) -> Loaded:
     """Every model of the catalog in `mode`; raises RefusedError where one is wrong or cannot run.
 
     `batch_sizes` are those that batched models may be served; each is compared and run before the first request.
+    `callers` are the threads that may call at once; a model that is batched has only one, the executor.
     """
     started = time.perf_counter()
     from servers.core import mode as modes  # noqa: PLC0415 - TensorFlow's import is a measured part of start-up
@@ -57,7 +67,7 @@ def load(
 
     threads = configure(device=device, intra=intra, inter=inter)
     imported = time.perf_counter()
-    sources = {name: Source(model=model, folder=folder) for name, model in MODELS.items()}
+    sources = {name: Source(model=model, folder=folder, executor=executor) for name, model in MODELS.items()}
     built = {name: modes.build(mode, source) for name, source in sources.items()}
     loaded = time.perf_counter()
     errors: dict[str, float] = {}
@@ -67,11 +77,10 @@ def load(
         sizes |= set() if source.is_image else set(PADDED_ROWS)
         errors[name] = compare(source, built[name], sizes)
         _warm(source, built[name])
+        built[name].reserve(1 if name in BATCHED and len(batch_sizes) > 1 else callers)
     warmed = time.perf_counter()
     devices = {name: one.device() for name, one in built.items()}
-    misplaced = [name for name, where in devices.items() if f"device:{device}:" not in where.lower()]
-    if misplaced:
-        raise RefusedError(f"device {device}: {', '.join(misplaced)} ran on {devices[misplaced[0]]}")
+    require_device(device, devices)
     # What is alive now lives as long as the process; without this a full collection walks all of TensorFlow's objects
     # and stalls a request for a quarter of a second.
     gc.collect()
@@ -95,9 +104,19 @@ def load(
             "load_s": round(loaded - imported, 4),
             "warm_s": round(warmed - loaded, 4),
         },
-        threads=threads,
+        threads=threads | {"executor": executor},
         retraces=lambda: sum(one.traces() for one in built.values()) - traces_when_ready,
     )
+
+
+def require_device(device: str, devices: Mapping[str, str]) -> None:
+    """Raise RefusedError where a model was computed elsewhere than on `device`, which is `cpu` or `gpu`.
+
+    `devices` are TensorFlow's names of where each model's result lay, not of where it was asked to be.
+    """
+    misplaced = [name for name, where in devices.items() if f"device:{device}:" not in where.lower()]
+    if misplaced:
+        raise RefusedError(f"device {device}: {', '.join(misplaced)} ran on {devices[misplaced[0]]}")
 
 
 def compare(source: Source, built: Built, sizes: Iterable[int] = (1,)) -> float:

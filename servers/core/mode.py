@@ -23,7 +23,7 @@ class Built:
 
     `device` is where the runtime says a result was computed. `traces` counts Python tracings so far; one more while
     serving is a fault. `warm_sizes` are the batch sizes to run before the first request. `settings` are the mode's own
-    choices, for the record.
+    choices, for the record. `reserve` makes ready for so many calls at once, so that the first ones need not.
     """
 
     predict: Predictor
@@ -31,6 +31,7 @@ class Built:
     traces: Callable[[], int]
     warm_sizes: tuple[int, ...] = (1,)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    reserve: Callable[[int], None] = lambda _calls: None
 
 
 def build(mode: str, source: Source) -> Built:

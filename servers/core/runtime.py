@@ -8,6 +8,7 @@ from typing import Any, Final
 import tensorflow as tf
 
 from servers.core.refusal import RefusedError
+from servers.settings import MEMORY
 
 _FLAGS: Final = (
     "TF_ENABLE_ONEDNN_OPTS",
@@ -15,6 +16,7 @@ _FLAGS: Final = (
     "TF_CPP_MIN_LOG_LEVEL",
     "TF_FORCE_GPU_ALLOW_GROWTH",
     "TF_USE_LEGACY_KERAS",
+    *MEMORY,
 )
 
 

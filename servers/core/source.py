@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from servers.models.catalog import Model
 from servers.models.definitions import load
+
+if TYPE_CHECKING:
+    from servers.settings import Executor
 
 _IMAGE_RANK: Final = 4
 _PIXEL_MAX: Final = 255.0
@@ -28,6 +31,7 @@ class Source:
 
     model: Model
     folder: Path
+    executor: Executor = "default"
 
     @property
     def is_image(self) -> bool:

@@ -21,4 +21,4 @@ def build(source: Source) -> Built:
     def whole(batch: Any) -> Any:
         return signature(x=source.prepare(batch))["y"]
 
-    return built_from(whole)
+    return built_from(whole, source.executor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import threading
+from collections import deque
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -25,52 +25,78 @@ if TYPE_CHECKING:
 
 _PACKAGE: Final = "ai-edge-litert"
 
+_Ready = tuple[Any, int, int]
+"""An interpreter with its memory planned, and the numbers of its input and its output."""
+
 _HERE: Final = Path(__file__)
 _MADE_BY: Final = (_HERE, *(_HERE.parents[1] / name for name in ("graph.py", "source.py")))
 """The code that turns a SavedModel into a graph for LiteRT."""
 
 
 def build(source: Source) -> Built:
-    """One interpreter a thread, for one row; a larger batch goes row by row.
+    """An interpreter for each call that is under way, for one row; a larger batch goes row by row.
 
-    An interpreter is not safe to share between threads, and its shape is fixed until it is resized and planned anew;
-    row by row there is nothing to plan while serving. Raises RefusedError where LiteRT is not installed.
+    An interpreter is not safe to share between threads at a time, and its shape is fixed until it is resized and
+    planned anew; row by row there is nothing to plan while serving. Idle interpreters are kept and the one used last
+    is taken first, whichever thread calls: kept by thread, the first request on every thread would pay for making one.
+    Raises RefusedError where LiteRT is not installed.
     """
     interpreter_type = _interpreter_type()
     model = _cached_model(source)
     # 0 stands for TensorFlow's own choice, which LiteRT cannot take over.
     threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
-    own = threading.local()
+    shape = source.model.input_shape
+    # Its `pop` and `append` are atomic, so it needs no lock.
+    idle: deque[_Ready] = deque()
 
-    def ready() -> tuple[Any, int, int]:
+    def make() -> _Ready:
         interpreter = interpreter_type(model_content=model, num_threads=threads)
         interpreter.allocate_tensors()
         (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-        made: tuple[Any, int, int] = (interpreter, taken["index"], given["index"])
-        own.ready = made
-        return made
+        return interpreter, taken["index"], given["index"]
+
+    def reserve(calls: int) -> None:
+        while len(idle) < calls:
+            ready = make()
+            interpreter, taken, _ = ready
+            # Weights are packed in the first run.
+            interpreter.set_tensor(taken, np.zeros([1 if side is None else side for side in shape], source.dtype))
+            interpreter.invoke()
+            idle.append(ready)
 
     def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
-        interpreter, taken, given = getattr(own, "ready", None) or ready()
-        if len(batch) == 1:
-            interpreter.set_tensor(taken, batch)
-            interpreter.invoke()
-            answer: NDArray[np.float32] = interpreter.get_tensor(given)
-            return answer
-        answers = []
-        for row in range(len(batch)):
-            interpreter.set_tensor(taken, batch[row : row + 1])
-            interpreter.invoke()
-            answers.append(interpreter.get_tensor(given))
-        return np.concatenate(answers)
+        try:
+            ready = idle.pop()
+        except IndexError:
+            ready = make()
+        try:
+            return _answers(ready, batch)
+        finally:
+            idle.append(ready)
 
     return Built(
         predict=predict,
         # LiteRT computes on the CPU unless it is given a delegate for something else.
         device=lambda: "/device:CPU:0 (LiteRT)",
         traces=lambda: 0,
+        reserve=reserve,
         settings={"runtime": f"{_PACKAGE} {version(_PACKAGE)}", "num_threads": threads},
     )
+
+
+def _answers(ready: _Ready, batch: NDArray[Any]) -> NDArray[np.float32]:
+    interpreter, taken, given = ready
+    if len(batch) == 1:
+        interpreter.set_tensor(taken, batch)
+        interpreter.invoke()
+        answer: NDArray[np.float32] = interpreter.get_tensor(given)
+        return answer
+    answers = []
+    for row in range(len(batch)):
+        interpreter.set_tensor(taken, batch[row : row + 1])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(given))
+    return np.concatenate(answers)
 
 
 def _interpreter_type() -> Any:

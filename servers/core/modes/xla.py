@@ -32,7 +32,7 @@ def build(source: Source) -> Built:
     def whole(batch: Any) -> Any:
         return compiled(batch)
 
-    built = built_from(whole)
+    built = built_from(whole, source.executor)
     return replace(
         built,
         predict=in_buckets(built.predict),
