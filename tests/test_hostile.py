@@ -8,10 +8,11 @@ from typing import Final
 
 import pytest
 from hostile_requests import Attack, attacks, goods
-from mode_builds import SERVED, saved_models
+from mode_builds import saved_models
 from siege import CLIENTS, Siege
 
 from servers.launch import Server, launch, start
+from servers.parts import MODES
 from servers.settings import Settings
 from servers.target import Target
 
@@ -96,7 +97,7 @@ def test_the_same_seed_sends_the_same_requests() -> None:
 @pytest.mark.parametrize(
     ("target", "batch"),
     [
-        *(pytest.param(f"bottle+granian+{mode}", 0, id=f"bottle+granian+{mode}") for mode in SERVED),
+        *(pytest.param(f"bottle+granian+{mode}", 0, id=f"bottle+granian+{mode}") for mode in MODES),
         *((f"bottle+granian+{mode}", _BATCH) for mode in ("function", "lite")),
         ("flask+granian+function", 0),
         ("flask+gunicorn+function", 0),
