@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,12 +18,15 @@ from servers.core.batching import BATCHED
 from servers.core.refusal import RefusedError
 from servers.core.row_counts import PADDED_ROWS
 from servers.models.catalog import MODELS
+from servers.models.given import digest_of
 from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference
 
 if TYPE_CHECKING:
-    from servers.core.mode import Built, Predictor
+    from servers.core.given_source import GivenSource
+    from servers.core.mode import Built, Predictor, Run
     from servers.core.source import Source
+    from servers.models.given import GivenModel
 
 _WARM_RUNS: Final = 20
 
@@ -33,7 +36,7 @@ _ODD_SIZE: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What requests are answered from."""
+    """What requests are answered from: the catalog's models, and in `runs` a user's own."""
 
     predictors: dict[str, Predictor]
     models: dict[str, dict[str, Any]]
@@ -41,17 +44,26 @@ class Loaded:
     startup_s: dict[str, float]
     threads: dict[str, Any]
     retraces: Callable[[], int]
+    runs: dict[str, Run] = field(default_factory=dict)
 
 
 def load(
-    *, mode: str, device: str, folder: Path, intra: int, inter: int, batch_sizes: tuple[int, ...] = (1,)
+    *,
+    mode: str,
+    device: str,
+    folder: Path,
+    intra: int,
+    inter: int,
+    batch_sizes: tuple[int, ...] = (1,),
+    given: dict[str, GivenModel] | None = None,
 ) -> Loaded:
-    """Every model of the catalog in `mode`; raises RefusedError where one is wrong or cannot run.
+    """Every model of the catalog in `mode`, and those `given`; raises RefusedError where one is wrong or cannot run.
 
     `batch_sizes` are those that batched models may be served; each is compared and run before the first request.
     """
     started = time.perf_counter()
     from servers.core import mode as modes  # noqa: PLC0415 - TensorFlow's import is a measured part of start-up
+    from servers.core.given_source import GivenSource  # noqa: PLC0415
     from servers.core.runtime import configure  # noqa: PLC0415
     from servers.core.source import Source  # noqa: PLC0415
 
@@ -59,6 +71,10 @@ def load(
     imported = time.perf_counter()
     sources = {name: Source(model=model, folder=folder) for name, model in MODELS.items()}
     built = {name: modes.build(mode, source) for name, source in sources.items()}
+    guests = [GivenSource(name=name, model=model) for name, model in (given or {}).items()]
+    for guest in guests:
+        _refuse_changed(guest)
+    runs = {guest.name: modes.build_given(mode, guest) for guest in guests}
     loaded = time.perf_counter()
     errors: dict[str, float] = {}
     for name, source in sources.items():
@@ -67,8 +83,12 @@ def load(
         sizes |= set() if source.is_image else set(PADDED_ROWS)
         errors[name] = compare(source, built[name], sizes)
         _warm(source, built[name])
+    for guest in guests:
+        errors[guest.name] = guest.compare(runs[guest.name])
+        guest.warm(runs[guest.name], _WARM_RUNS)
     warmed = time.perf_counter()
     devices = {name: one.device() for name, one in built.items()}
+    devices |= {name: one.device() for name, one in runs.items()}
     misplaced = [name for name, where in devices.items() if f"device:{device}:" not in where.lower()]
     if misplaced:
         raise RefusedError(f"device {device}: {', '.join(misplaced)} ran on {devices[misplaced[0]]}")
@@ -76,7 +96,8 @@ def load(
     # and stalls a request for a quarter of a second.
     gc.collect()
     gc.freeze()
-    traces_when_ready = sum(one.traces() for one in built.values())
+    counters = [*(one.traces for one in built.values()), *(one.traces for one in runs.values())]
+    traces_when_ready = sum(count() for count in counters)
     return Loaded(
         predictors={name: one.predict for name, one in built.items()},
         models={
@@ -88,6 +109,18 @@ def load(
                 "settings": dict(built[name].settings),
             }
             for name, model in MODELS.items()
+        }
+        | {
+            guest.name: {
+                "digest": guest.model.digest,
+                "signature": guest.model.signature.to_json(),
+                "largest_error": errors[guest.name],
+                "compared_with": f"its own signature {guest.model.signature.name}, mode function",
+                "rtol": RTOL,
+                "atol": ATOL,
+                "settings": dict(runs[guest.name].settings),
+            }
+            for guest in guests
         },
         device=devices["digits_cnn"],
         startup_s={
@@ -96,11 +129,17 @@ def load(
             "warm_s": round(warmed - loaded, 4),
         },
         threads=threads,
-        retraces=lambda: sum(one.traces() for one in built.values()) - traces_when_ready,
+        retraces=lambda: sum(count() for count in counters) - traces_when_ready,
+        runs={name: one.predict for name, one in runs.items()},
     )
 
 
-def compare(source: Source, built: Built, sizes: Iterable[int] = (1,)) -> float:
+def _refuse_changed(guest: GivenSource) -> None:
+    if digest_of(guest.saved_model) != guest.model.digest:
+        raise RefusedError(f"{guest.saved_model} has changed since it was described; start again")
+
+
+def compare(source: Source, built: Built[Predictor], sizes: Iterable[int] = (1,)) -> float:
     """The largest absolute error against the float64 reference; raises RefusedError beyond the tolerance.
 
     Row by row, as requests come, and in every batch size that may be served: a kernel for one row is not the kernel for
@@ -123,7 +162,7 @@ def compare(source: Source, built: Built, sizes: Iterable[int] = (1,)) -> float:
     return worst
 
 
-def _warm(source: Source, built: Built) -> None:
+def _warm(source: Source, built: Built[Predictor]) -> None:
     """Run what most requests are. Larger sizes were run by the comparison, which is all that a compiler needs."""
     row = probes(source.model.name, 1)
     for _ in range(_WARM_RUNS):

@@ -21,7 +21,7 @@ from servers.core.refusal import RefusedError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from servers.core.source import Source
+    from servers.core.mode import Called, Executable
 
 _PACKAGE: Final = "ai-edge-litert"
 
@@ -30,8 +30,8 @@ _MADE_BY: Final = (_HERE, *(_HERE.parents[1] / name for name in ("graph.py", "so
 """The code that turns a SavedModel into a graph for LiteRT."""
 
 
-def build(source: Source) -> Built:
-    """One interpreter a thread, for one row; a larger batch goes row by row.
+def build(source: Executable[Called]) -> Built[Called]:
+    """One interpreter a thread, for one row; a larger batch goes row by row. A model of fixed shapes is taken whole.
 
     An interpreter is not safe to share between threads, and its shape is fixed until it is resized and planned anew;
     row by row there is nothing to plan while serving. Raises RefusedError where LiteRT is not installed.
@@ -41,31 +41,32 @@ def build(source: Source) -> Built:
     # 0 stands for TensorFlow's own choice, which LiteRT cannot take over.
     threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
     own = threading.local()
+    by_row = source.batched
 
-    def ready() -> tuple[Any, int, int]:
+    def ready() -> tuple[Any, list[tuple[int, int]], list[int]]:
         interpreter = interpreter_type(model_content=model, num_threads=threads)
         interpreter.allocate_tensors()
-        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-        made: tuple[Any, int, int] = (interpreter, taken["index"], given["index"])
+        runner = interpreter.get_signature_runner()
+        # The converter keeps names, not the order, and drops what no output depends on.
+        ins, outs = runner.get_input_details(), runner.get_output_details()
+        specs = source.tensor_specs()
+        taken = [(at, ins[_input(at)]["index"]) for at in range(len(specs)) if _input(at) in ins]
+        made = (interpreter, taken, [outs[_output(at)]["index"] for at in range(len(outs))])
         own.ready = made
         return made
 
-    def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
+    def run(*inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         interpreter, taken, given = getattr(own, "ready", None) or ready()
-        if len(batch) == 1:
-            interpreter.set_tensor(taken, batch)
+        if not by_row or len(inputs[0]) == 1:
+            for at, index in taken:
+                interpreter.set_tensor(index, inputs[at])
             interpreter.invoke()
-            answer: NDArray[np.float32] = interpreter.get_tensor(given)
-            return answer
-        answers = []
-        for row in range(len(batch)):
-            interpreter.set_tensor(taken, batch[row : row + 1])
-            interpreter.invoke()
-            answers.append(interpreter.get_tensor(given))
-        return np.concatenate(answers)
+            return tuple([interpreter.get_tensor(index) for index in given])
+        rows = [run(*(each[row : row + 1] for each in inputs)) for row in range(len(inputs[0]))]
+        return tuple(map(np.concatenate, zip(*rows, strict=True)))
 
     return Built(
-        predict=predict,
+        predict=source.called(run),
         # LiteRT computes on the CPU unless it is given a delegate for something else.
         device=lambda: "/device:CPU:0 (LiteRT)",
         traces=lambda: 0,
@@ -82,38 +83,48 @@ def _interpreter_type() -> Any:
         ) from error
 
 
-def _cached_model(source: Source) -> bytes:
+def _input(at: int) -> str:
+    return f"input_{at}"
+
+
+def _output(at: int) -> str:
+    return f"output_{at}"
+
+
+def _cached_model(source: Executable[Any]) -> bytes:
     """The converted model, from beside its SavedModel where it has been converted before.
 
     The file's name holds what it was made from, so that a changed SavedModel or another TensorFlow converts anew.
     """
-    saved = source.folder / source.model.saved_model
-    files = sorted(path for path in saved.rglob("*") if path.is_file())
+    files = sorted(path for path in source.saved_model.rglob("*") if path.is_file())
     made_from = hashlib.sha256(tf.__version__.encode())
     for file in (*files, *_MADE_BY):
         made_from.update(file.read_bytes())
-    kept = source.folder / f"{source.model.saved_model}-{made_from.hexdigest()[:12]}.tflite"
+    kept = source.kept.with_name(f"{source.kept.name}-{made_from.hexdigest()[:12]}.tflite")
     if kept.exists():
         return kept.read_bytes()
     model = _converted(source)
     # Where the folder is not ours to write, each start converts again, and nothing else differs.
-    if os.access(source.folder, os.W_OK):
+    if os.access(kept.parent, os.W_OK):
         # Beside it and then renamed: another process may read or write it at the same time.
-        with tempfile.TemporaryDirectory(prefix=".lite.", dir=source.folder) as scratch:
+        with tempfile.TemporaryDirectory(prefix=".lite.", dir=kept.parent) as scratch:
             fresh = Path(scratch) / kept.name
             fresh.write_bytes(model)
             fresh.replace(kept)
     return model
 
 
-def _converted(source: Source) -> bytes:
+def _converted(source: Executable[Any]) -> bytes:
     """A flatbuffer for one row. It is made from constants: from variables, the file would hold no weights at all."""
     forward = frozen_forward(source)
-    row = tf.TensorSpec((1, *source.model.input_shape[1:]), source.tensor_spec().dtype, name="batch")
+    specs = [
+        tf.TensorSpec((1, *spec.shape[1:]) if source.batched else spec.shape, spec.dtype, name=_input(at))
+        for at, spec in enumerate(source.tensor_specs())
+    ]
 
-    @tf.function(input_signature=[row], autograph=False)  # type: ignore[untyped-decorator]
-    def whole(batch: Any) -> Any:
-        return forward(batch)
+    @tf.function(input_signature=specs, autograph=False)  # type: ignore[untyped-decorator]
+    def whole(*inputs: Any) -> Any:
+        return {_output(at): answer for at, answer in enumerate(forward(*inputs))}
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([whole.get_concrete_function()], tf.Module())
     model: bytes = converter.convert()

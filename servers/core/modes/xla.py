@@ -7,31 +7,20 @@ each of them is compiled before the first request.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-import tensorflow as tf
+from typing import TYPE_CHECKING
 
 from servers.core.buckets import BUCKETS
-from servers.core.graph import built_from, frozen_forward
+from servers.core.graph import built_from, frozen_forward, traced
 from servers.core.padding import in_buckets
 
 if TYPE_CHECKING:
-    from servers.core.mode import Built
-    from servers.core.source import Source
+    from servers.core.mode import Built, Called, Executable
 
 
-def build(source: Source) -> Built:
-    """The compiled graph; it is compiled while `warm_sizes` are run."""
-    forward = frozen_forward(source)
-
-    @tf.function(input_signature=[source.tensor_spec()], autograph=False, jit_compile=True)  # type: ignore[untyped-decorator]
-    def whole(batch: Any) -> Any:
-        return forward(batch)
-
-    built = built_from(whole)
-    return replace(
-        built,
-        predict=in_buckets(built.predict),
-        warm_sizes=BUCKETS,
-        settings={"batch_sizes": list(BUCKETS)},
-    )
+def build(source: Executable[Called]) -> Built[Called]:
+    """The compiled graph; it is compiled while `warm_sizes` are run. A model whose shapes are fixed has one size."""
+    function = traced(source, frozen_forward(source), jit_compile=True)
+    if not source.batched:
+        return built_from(function, source)
+    built = built_from(function, source, in_buckets)
+    return replace(built, warm_sizes=BUCKETS, settings={"batch_sizes": list(BUCKETS)})
