@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import combinations
@@ -38,6 +38,9 @@ PLAN_TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "full": _EVERYTHING,
 }
 """What each plan measures when no targets are named. Whatever is first runs twice."""
+
+Lacks = Callable[[Target], str | None]
+"""Why a target cannot serve something; None where it can."""
 
 _OPTIONAL: Final = {"lite": ("ai_edge_litert", "ai-edge-litert is not installed; the extra `lite` installs it")}
 """Modes that need a package which may be missing: a plan goes on without them, and says so."""
@@ -78,19 +81,19 @@ def takes(one: Contender, scenario: Scenario, *, skip_check: bool) -> bool:
     return checked or scenario.variant is None
 
 
-def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Contender, ...]:
+def contenders(
+    plan: str, targets: str | None, urls: Sequence[str], lacks: Lacks = lambda _target: None
+) -> tuple[Contender, ...]:
     """Everything that one run measures, the first target twice. Raises ExpectedError for a name that is none.
 
-    `targets` and each of `urls` come from the command line: comma-separated ids, and NAME=BASE_URL.
+    `targets` and each of `urls` come from the command line: comma-separated ids, and NAME=BASE_URL. `lacks` says why a
+    target cannot serve what is to be measured; it is left out then, and where none is left that is an error.
     """
     foreign = [_foreign(text) for text in urls]
-    names = [name for name in (targets or "").split(",") if name.strip()]
-    if not names and not foreign:
-        names = [name for name in PLAN_TARGETS[plan] if _lacks(name) is None]
-    try:
-        own = [Target.parse(name) for name in dict.fromkeys(names)]
-    except TargetError as error:
-        raise usage(str(error), hint="see `python bench.py list targets`") from error
+    wanted = named_targets(plan, targets, urls)
+    own = [target for target in wanted if lacks(target) is None]
+    if wanted and not own and not foreign:
+        raise usage(f"no target is left to run: {wanted[0].id}: {lacks(wanted[0])}", hint="name others with --targets")
     found = {target.id: Contender(id=target.id, target=target) for target in own}
     found |= {contender.id: contender for contender in foreign}
     first = next(iter(found.values()))
@@ -98,11 +101,30 @@ def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Con
     return tuple(found.values())
 
 
-def left_out(plan: str, targets: str | None, urls: Sequence[str]) -> list[dict[str, str]]:
-    """What of the plan's own targets cannot run here, with the reason; nothing where targets are named."""
+def named_targets(plan: str, targets: str | None, urls: Sequence[str] = ()) -> list[Target]:
+    """The targets that a command line names, or else those of the plan that can run here. Raises ExpectedError."""
+    names = [name for name in (targets or "").split(",") if name.strip()]
+    if not names and not urls:
+        names = [name for name in PLAN_TARGETS[plan] if _lacks(name) is None]
+    try:
+        return list({target.id: target for target in map(Target.parse, names)}.values())
+    except TargetError as error:
+        raise usage(str(error), hint="see `python bench.py list targets`") from error
+
+
+def left_out(
+    plan: str, targets: str | None, urls: Sequence[str], lacks: Lacks = lambda _target: None
+) -> list[dict[str, str]]:
+    """What cannot run, with the reason: of the plan's own targets, where none are named, and of all by `lacks`."""
+    asked = [
+        {"what": target.id, "reason": reason}
+        for target in named_targets(plan, targets, urls)
+        if (reason := lacks(target)) is not None
+    ]
     if targets or urls:
-        return []
-    return [{"what": name, "reason": reason} for name in PLAN_TARGETS[plan] if (reason := _lacks(name)) is not None]
+        return asked
+    missing = [{"what": name, "reason": reason} for name in PLAN_TARGETS[plan] if (reason := _lacks(name)) is not None]
+    return [*missing, *asked]
 
 
 def _lacks(name: str) -> str | None:
