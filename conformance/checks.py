@@ -16,7 +16,7 @@ from conformance import canonical, tensors
 from conformance.answer import Answer
 from conformance.case import Expectation, Figure, Severity
 from conformance.parity import answer_detail
-from conformance.shapes import FLOAT32_SHAPES, PREDICTION_KEYS, SHAPES
+from conformance.shapes import FLOAT32_SHAPES, PREDICTION_KEYS, SHAPES, TENSOR_SHAPES
 from conformance.wire import Exchange
 
 _INPUT_ERROR: Final = re.compile(r"Input validation error: ((?:/[^:]*)?): .+\Z", re.DOTALL)
@@ -103,7 +103,8 @@ def _body(expects: Expectation, answer: Answer, figure: Figure | None) -> Iterat
     if expects.body is not None and answer.body != expects.body:
         yield _mismatch("body", ascii(expects.body), answer.describe(), Severity.BYTES_ONLY)
     try:
-        value = tensors.read(answer.body) if _is_tensor(expects, answer) else canonical.read(answer.body)
+        read = TENSOR_SHAPES[str(expects.shape)] if _is_tensor(expects, answer) else canonical.read
+        value = read(answer.body)
     except tensors.NotTensorError as error:
         yield _mismatch("tensor", "a TensorProto of DT_FLOAT", f"{error}: {answer.describe()}", wrong)
         return
@@ -137,7 +138,7 @@ def _prediction(expects: Expectation, shape: str, value: dict[str, Any], figure:
 
 
 def _is_tensor(expects: Expectation, answer: Answer) -> bool:
-    return expects.shape == "tensor" and answer.status == 200
+    return expects.shape in TENSOR_SHAPES and answer.status == 200
 
 
 def _error(expects: Expectation, value: dict[str, str]) -> Iterator[Mismatch]:
@@ -172,6 +173,14 @@ def _near(seen: Any, expected: Any, tolerance: float) -> bool:
     if isinstance(expected, list):
         same_length = isinstance(seen, list) and len(seen) == len(expected)
         return same_length and all(_near(a, b, tolerance) for a, b in zip(seen, expected, strict=True))
+    if isinstance(expected, dict):
+        same_names = isinstance(seen, dict) and set(seen) == set(expected)
+        return same_names and all(_near(seen[name], each, tolerance) for name, each in expected.items())
+    if isinstance(expected, bool | str):
+        return type(seen) is type(expected) and bool(seen == expected)
+    # Numbers of JSON are floats here, integers of a tensor are not.
+    if type(expected) is int and type(seen) is int:
+        return seen == expected
     return isinstance(seen, float) and abs(seen - float(expected)) <= tolerance
 
 

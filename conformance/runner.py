@@ -11,7 +11,7 @@ import shlex
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,15 +68,16 @@ def run_cases(
     *,
     judged: bool = True,
     foreign: bool = False,
+    options: Sequence[str] = (),
     timeout_s: float = 5.0,
     budget_s: float = 120.0,
 ) -> Outcome:
     """Every case against the server at `base_url`, one after the other, a fresh connection each.
 
     `judged` False makes every finding an observation; `foreign` says that `target` names a URL of the
-    user's, for the repeat command. `timeout_s` bounds one exchange, `budget_s` all of them: what is left
-    then is a harness fault, since a verdict on half of a suite is none. Raises ValueError on a URL that is
-    no plain HTTP base URL.
+    user's, and `options` are what else of the command line belongs into the repeat command. `timeout_s`
+    bounds one exchange, `budget_s` all of them: what is left then is a harness fault, since a verdict on half
+    of a suite is none. Raises ValueError on a URL that is no plain HTTP base URL.
     """
     started = time.monotonic()
     session = Session(
@@ -85,6 +86,7 @@ def run_cases(
         reference=reference,
         judged=judged,
         foreign=foreign,
+        options=options,
         timeout_s=timeout_s,
     )
     findings: list[Finding] = []
@@ -111,6 +113,7 @@ class Session:
         reference: Reference | None = None,
         judged: bool = True,
         foreign: bool = False,
+        options: Sequence[str] = (),
         timeout_s: float = 5.0,
     ) -> None:
         self.base_url = base_url
@@ -120,6 +123,7 @@ class Session:
         self._reference: Reference = reference or {}
         self._judged = judged
         self._foreign = foreign
+        self._options = options
         self._timeout_s = timeout_s
         self._models: dict[Request, Exchange] = {}
 
@@ -148,7 +152,7 @@ class Session:
             if self._foreign
             else ["--targets", self.target.partition("#")[0]]
         )
-        repeat = shlex.join(["python", "bench.py", "check", *where, "--case", case.id])
+        repeat = shlex.join(["python", "bench.py", "check", *where, *self._options, "--case", case.id])
         return Finding(
             case_id=case.id,
             target=self.target,

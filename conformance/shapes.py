@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
+from conformance import tensors
 from conformance.canonical import Number
 from conformance.contract import CODES, GET_PATHS, POST_PATHS
 
@@ -54,6 +55,21 @@ def _tensor(value: Any) -> str | None:
         return "the tensor has not one column"
     finite = all(math.isfinite(number) for row in value["tensor_content"] for number in row)
     return None if finite else "a prediction is not finite"
+
+
+def _predictions(value: Any) -> str | None:
+    fault = _members(value, "predictions")
+    if fault:
+        return fault
+    return None if isinstance(value["predictions"], list) else "predictions is not a list"
+
+
+def _outputs(value: Any) -> str | None:
+    return _members(value, "outputs")
+
+
+def _any_tensor(value: Any) -> str | None:
+    return None if "tensor_content" in value else "not a tensor"
 
 
 def _class(value: Any) -> str | None:
@@ -124,6 +140,9 @@ SHAPES: Final[dict[str, Callable[[Any], str | None]]] = {
     "numbers": _numbers,
     "rows": _rows,
     "tensor": _tensor,
+    "predictions": _predictions,
+    "outputs": _outputs,
+    "any_tensor": _any_tensor,
     "class": _class,
     "error": _error,
     "metadata": _metadata,
@@ -134,12 +153,18 @@ SHAPES: Final[dict[str, Callable[[Any], str | None]]] = {
 FLOAT32_SHAPES: Final = frozenset({"number", "matrix", "numbers", "rows"})
 """The shapes whose numbers are float32 and are written as short as float32 allows."""
 
+TENSOR_SHAPES: Final = {"tensor": tensors.read, "any_tensor": tensors.read_any}
+"""The shapes that are no JSON, and what reads them."""
+
 PREDICTION_KEYS: Final = {
     "number": "prediction",
     "matrix": "prediction",
     "numbers": "predictions",
     "rows": "predictions",
     "tensor": "tensor_content",
+    "predictions": "predictions",
+    "outputs": "outputs",
+    "any_tensor": "tensor_content",
     "class": "predicted_class",
 }
 """The member that holds the prediction in each shape that has one; it tells which figures a case stands for."""

@@ -7,12 +7,29 @@ its wire type, and then a varint (0), 8 bytes (1), a length and as many bytes (2
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 DT_FLOAT: Final = 1
 DT_DOUBLE: Final = 2
+
+_FORMATS: Final = {
+    DT_FLOAT: "f",
+    DT_DOUBLE: "d",
+    3: "i",
+    4: "B",
+    5: "h",
+    6: "b",
+    9: "q",
+    10: "?",
+    17: "H",
+    19: "e",
+    22: "I",
+    23: "Q",
+}
+"""How `struct` reads the elements of each DataType that is a number or a boolean."""
 
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 _DTYPE, _SHAPE, _CONTENT, _FLOAT_VAL, _DOUBLE_VAL = 1, 2, 4, 5, 6
@@ -64,6 +81,16 @@ def read(body: bytes) -> dict[str, Any]:
     An answer is a matrix of DT_FLOAT with its values in `tensor_content`, and has no other field. Raises
     NotTensorError.
     """
+    found = read_any(body)
+    if found["dtype"] != DT_FLOAT:
+        raise NotTensorError(f"dtype {found['dtype']} is not DT_FLOAT")
+    if len(found["tensor_shape"]) != 2:
+        raise NotTensorError(f"shape {found['tensor_shape']} is no matrix")
+    return found
+
+
+def read_any(body: bytes) -> dict[str, Any]:
+    """As `read`, of any rank and any type of number: what a user's own model may answer. Raises NotTensorError."""
     found: dict[int, Any] = {}
     for number, value in _fields(body):
         if number not in (_DTYPE, _SHAPE, _CONTENT) or number in found:
@@ -71,13 +98,23 @@ def read(body: bytes) -> dict[str, Any]:
         found[number] = value
     dtype, content = found.get(_DTYPE, 0), found.get(_CONTENT, b"")
     sizes = list(_sizes(found.get(_SHAPE, b"")))
-    if dtype != DT_FLOAT:
-        raise NotTensorError(f"dtype {dtype} is not DT_FLOAT")
-    if len(sizes) != 2 or not isinstance(content, bytes) or len(content) != 4 * sizes[0] * sizes[1]:
-        raise NotTensorError(f"shape {sizes} and the tensor_content do not make a matrix")
-    values = struct.unpack(f"<{len(content) // 4}f", content)
-    rows = [list(values[start : start + sizes[1]]) for start in range(0, len(values), sizes[1] or 1)]
-    return {"dtype": dtype, "tensor_shape": sizes, "tensor_content": rows}
+    if dtype not in _FORMATS:
+        raise NotTensorError(f"dtype {dtype} is no type of number")
+    width = struct.calcsize(_FORMATS[dtype])
+    if not isinstance(content, bytes) or len(content) != width * math.prod(sizes):
+        raise NotTensorError(f"shape {sizes} and the tensor_content do not make a tensor")
+    values = struct.unpack(f"<{len(content) // width}{_FORMATS[dtype]}", content)
+    return {"dtype": dtype, "tensor_shape": sizes, "tensor_content": _nested(list(values), sizes)}
+
+
+def _nested(values: list[Any], sizes: Sequence[int]) -> Any:
+    """The values in rows within rows, the outermost first."""
+    if not sizes:
+        return values[0]
+    if len(sizes) == 1:
+        return values
+    width = math.prod(sizes[1:])
+    return [_nested(values[at * width : (at + 1) * width], sizes[1:]) for at in range(sizes[0])]
 
 
 def _sizes(shape: Any) -> Iterator[int]:

@@ -5,7 +5,8 @@ A plan says nothing of targets: which ones are compared, and along which axis, i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from loadtests.arrival import Arrival, ClosedLoop, arrival_from_record
@@ -85,6 +86,15 @@ def encoded(users: int) -> tuple[Scenario, ...]:
     regressions = [closed(PREDICT, users, encoding=name) for name in ("instances", "protobuf")]
     pictures = [closed(CLASSIFY, users, encoding=name) for name in ("json", "multipart", "raw")]
     return tuple(scenario for each in (*regressions, *pictures) for scenario in each)
+
+
+def likewise(scenarios: Sequence[Scenario], endpoint: str, encoding: str, payloads: int) -> tuple[Scenario, ...]:
+    """Another endpoint under the loads that `scenarios` put on `/predict` in its usual encoding."""
+    return tuple(
+        replace(one, endpoint=endpoint, encoding=encoding, payloads=payloads)
+        for one in scenarios
+        if one.endpoint == PREDICT and one.variant is None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -187,6 +187,7 @@ def read_run(folder: Path) -> Run:
             scenarios=tuple(Scenario.from_json(entry) for entry in header["scenarios"]),
             comparisons=tuple(Comparison.from_json(entry) for entry in header["comparisons"]),
             not_run=tuple(header.get("not_run", ())),
+            model=header.get("model") or {},
             environment=header.get("environment", {}),
             command=tuple(header.get("command", ())),
             generator=by_kind["generator"][-1] if by_kind["generator"] else {},

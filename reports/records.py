@@ -317,6 +317,7 @@ class Run:
     parities: tuple[Parity, ...]
     refusals: tuple[Refusal, ...]
     trials: tuple[Trial, ...]
+    model: Mapping[str, Any] = field(default_factory=dict)
     end: Mapping[str, Any] | None = field(default=None)
 
     @property

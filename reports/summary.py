@@ -53,6 +53,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "partial_reason": run.partial_reason,
         "wall_s": (run.end or {}).get("wall_s"),
         "measuring_s": (run.end or {}).get("measuring_s"),
+        "model": dict(run.model) or None,
         "environment": dict(run.environment),
         "generator": {name: value for name, value in run.generator.items() if name != "kind"},
         "targets": targets,

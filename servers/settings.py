@@ -43,6 +43,7 @@ class Settings:
     `executor` runs the graphs: TensorFlow's own, with its pools, or the one that stays on the calling thread.
     `batch` is the largest batch that one model call takes, 0 where requests are answered one by one; `queue` is how
     many rows may wait for it and `deadline_ms` how long, both without meaning where `batch` is 0.
+    `model_name` is the endpoint of a user's own SavedModel, "" for none; `model_dir` is where it is described.
     `keep_alive_s` is well above the longest wait between two visits of the load generator.
     """
 
@@ -59,10 +60,12 @@ class Settings:
     deadline_ms: int = 0
     python: str = ""
     models_dir: Path = Path()
+    model_name: str = ""
+    model_dir: Path = Path()
 
     def environment(self, target_id: str) -> dict[str, str]:
         """The variables that a serving process needs, TensorFlow's own set before its import."""
-        values = asdict(self) | {"models_dir": str(self.models_dir)}
+        values = asdict(self) | {"models_dir": str(self.models_dir), "model_dir": str(self.model_dir)}
         return {
             **{name: os.environ.get(name, value) for name, value in MEMORY.items()},
             _TARGET_VARIABLE: target_id,
@@ -80,12 +83,13 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> tuple[str, Settings]:
         """The target id and the settings that the launcher left. Raises KeyError outside a launched process."""
         values = json.loads(environ[_VARIABLE])
-        return environ[_TARGET_VARIABLE], cls(**values | {"models_dir": Path(values["models_dir"])})
+        folders = {name: Path(values[name]) for name in ("models_dir", "model_dir")}
+        return environ[_TARGET_VARIABLE], cls(**values | folders)
 
     def record(self) -> dict[str, Any]:
         """What a run's journal keeps of it: all but the address."""
         return {
             name: str(value) if isinstance(value, Path) else value
             for name, value in asdict(self).items()
-            if name not in ("host", "port", "models_dir")
+            if name not in ("host", "port", "models_dir", "model_dir")
         }

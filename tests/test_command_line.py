@@ -69,6 +69,16 @@ def test_nothing_imports_the_composition_root() -> None:
         (("check", "--case", "no-such-case"), "there is no case 'no-such-case'"),
         (("check", "--figures", "/does/not/exist", "--url", "a=http://127.0.0.1:1"), "holds no figures"),
         (("report", "/does/not/exist"), "this is not a run folder"),
+        (("run", "--model", "mine=/does/not/exist"), "/does/not/exist does not exist"),
+        (("check", "--model", "mine=tests"), "tests is not a SavedModel"),
+        (("serve", "flask", "--model", "tests"), "'tests' is not NAME=SAVED_MODEL"),
+        (("serve", "flask", "--model", "predict=tests"), "/predict is an endpoint already"),
+        (("run", "--model", "a/b=tests"), "'a/b' is no name for an endpoint"),
+        (("run", "--payload", "x.json"), "--payload is a request to --model"),
+        (("serve", "flask+gunicorn+eager", "--model", "mine=tests"), "cannot serve --model: a SavedModel holds no"),
+        (("run", "--targets", "flask-native", "--model", "mine=tests"), "the article's three models only"),
+        (("run", "--url", "a=http://127.0.0.1:1", "--model", "mine=tests"), "not for --url"),
+        (("run", "--resume", "x", "--model", "mine=tests"), "--resume goes on with the model of its run"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_a_hint(arguments: tuple[str, ...], says: str) -> None:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from broken_apps import FAULTS, Fault
 from contract_app import REFERENCE, serving
+from given_models import given_models
 
 from conformance.cases import CASES
 from loadtests.scenarios import PLANS
@@ -134,3 +135,33 @@ def test_a_foreign_server_is_measured(tmp_path: Path) -> None:
     assert done.returncode in _TOLD, done.stderr
     compared = json.loads((tmp_path / "run" / "summary.json").read_text())["comparisons"]
     assert {row["axis"] for row in compared} == {"noise", "url"}
+
+
+def test_a_users_own_model_is_measured_and_resumed(tmp_path: Path) -> None:
+    """A SavedModel of strings is measured with its payload; a mode that cannot run it is told; a resume keeps it."""
+    folder, payload = tmp_path / "run", tmp_path / "words.json"
+    payload.write_text('{"instances": ["cat", "horse"]}')
+    done = _bench(
+        *("run", "--plan", "smoke", "--targets", "flask,flask+gunicorn+xla", "--out", str(folder)),
+        *("--model", f"words={given_models() / 'strings'}", "--payload", str(payload)),
+    )
+    assert done.returncode in _TOLD, done.stderr
+    assert "not run: flask+gunicorn+xla+cpu: mode xla cannot run it" in done.stdout
+    summary = _summary(folder)
+    assert summary["model"]["name"] == "words"  # type: ignore[index]
+    assert {row["scenario"] for row in summary["results"]} == {"words@8"}  # type: ignore[attr-defined]
+    assert all(row["errors"] == 0 < row["requests"] for row in summary["results"])  # type: ignore[attr-defined]
+
+    # As if it had been killed in its last block.
+    journal = folder / "journal.jsonl"
+    records = [line for line in journal.read_text().splitlines() if '"kind":"end"' not in line]
+    trials = [line for line in records if '"kind":"trial"' in line]
+    journal.write_text("".join(f"{line}\n" for line in records if line not in trials[-2:]))
+    resumed = _bench("run", "--resume", str(folder))
+    assert resumed.returncode in _TOLD, resumed.stderr
+    assert journal.read_text().count('"kind":"trial"') == len(trials)
+
+    payload.write_text('{"instances": ["dog"]}')
+    changed = _bench("run", "--resume", str(folder))
+    assert changed.returncode == 2
+    assert "has changed since the run began" in changed.stderr

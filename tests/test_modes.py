@@ -190,11 +190,13 @@ def test_buckets_are_the_only_sizes() -> None:
     """Whatever number of rows comes, the model sees a size of the fixed set, and each row gets its own answer."""
     seen = set()
 
-    def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
+    def run(batch: NDArray[Any]) -> tuple[NDArray[np.float32], ...]:
         seen.add(len(batch))
-        return batch * np.float32(2)
+        return batch * np.float32(2), batch + 1
 
     for rows in range(1, 3 * BUCKETS[-1]):
         batch = np.arange(rows * 2, dtype=np.float32).reshape(rows, 2)
-        np.testing.assert_array_equal(in_buckets(predict)(batch), batch * 2)
+        doubled, next_ones = in_buckets(run)(batch)
+        np.testing.assert_array_equal(doubled, batch * 2)
+        np.testing.assert_array_equal(next_ones, batch + 1)
     assert seen == set(BUCKETS)

@@ -70,10 +70,11 @@ class Block:
     def _prime(self, present: Sequence[Contender], fleet: Fleet) -> dict[str, dict[str, tuple[PreparedRequest, ...]]]:
         run = self.experiment
         requests = {}
+        given = {run.guest.name: run.guest.model.payloads} if run.guest else {}
         for one in present:
             taken = [each for each in run.plan.scenarios if takes(one, each, skip_check=run.skip_check)]
             try:
-                requests[one.id] = prime(fleet.urls[one.id], taken, foreign=one.target is None)
+                requests[one.id] = prime(fleet.urls[one.id], taken, foreign=one.target is None, given=given)
             except WrongAnswerError as error:
                 self.experiment.refused.add(one.id)
                 self._journal("refused", target=one.id, reason=str(error), cases=[])

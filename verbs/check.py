@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from verbs.exits import FINDING, HARNESS, OK, usage
-from verbs.options import add_server_options
+from verbs.options import add_model_options, add_server_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from conformance.case import Case, Finding, Reference
     from conformance.parity import Difference
     from conformance.runner import Outcome
+    from verbs.given import GuestModel
     from verbs.line_up import Contender
 
 EPILOG: Final = """\
@@ -22,6 +23,7 @@ examples:
   python bench.py check                                      flask, bottle and wsgi on every server
   python bench.py check --targets flask,bottle+granian
   python bench.py check --targets flask --case json-nan      one case
+  python bench.py check --model mine=path/to/my_model        the endpoint of your SavedModel too
   python bench.py check --url mine=http://127.0.0.1:9000     a server of yours, in any language
   python bench.py check --junit conformance.xml
 
@@ -43,18 +45,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", metavar="ID", action="append", default=[], help="only this case; may be repeated")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the findings as JUnit XML too")
     add_server_options(parser)
+    add_model_options(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Judge, compare, print."""
     from conformance.junit import write_junit  # noqa: PLC0415 - kept out of --help
     from verbs.gating import foreign_figures  # noqa: PLC0415
-    from verbs.line_up import contenders, left_out  # noqa: PLC0415
+    from verbs.given import guest_model, refuse_in_vain  # noqa: PLC0415
+    from verbs.line_up import contenders, left_out, named_targets  # noqa: PLC0415
+    from verbs.terminal import Terminal  # noqa: PLC0415
 
-    cases = _chosen_cases(arguments.case)
+    if arguments.model and arguments.url:
+        raise usage("--model is for servers that are launched here, not for --url", hint="leave one of them out")
     named = arguments.targets or (None if arguments.url else _DEFAULT_TARGETS)
-    present = [one for one in contenders("smoke", named, arguments.url) if one.twin_of is None]
-    judged, differing = _judge(present, cases, arguments.server_python, foreign_figures(arguments.figures))
+    wanted = named_targets("smoke", named, arguments.url)
+    modes = dict.fromkeys(target.mode for target in wanted)
+    refuse_in_vain(arguments.model, wanted)
+    guest = guest_model(Terminal(), arguments.model, arguments.payload, modes)
+    cases = _chosen_cases(arguments.case, guest)
+    lacks = guest.lacks if guest else lambda _target: None
+    present = [one for one in contenders("smoke", named, arguments.url, lacks) if one.twin_of is None]
+    judged, differing = _judge(present, cases, arguments.server_python, foreign_figures(arguments.figures), guest)
+    for entry in left_out("smoke", named, arguments.url, lacks):
+        print(f"not run: {entry['what']}: {entry['reason']}")
     findings = [finding for outcome in judged.values() for finding in outcome.findings]
     if arguments.junit:
         write_junit(findings, arguments.junit)
@@ -66,19 +80,24 @@ def main(arguments: argparse.Namespace) -> int:
     return FINDING if differing or any(finding.breaks_a_must for finding in findings) else OK
 
 
-def _chosen_cases(ids: Sequence[str]) -> tuple[Case, ...]:
+def _chosen_cases(ids: Sequence[str], guest: GuestModel | None) -> tuple[Case, ...]:
     from conformance.cases import CASES  # noqa: PLC0415 - kept out of --help
 
+    known = (*CASES, *(guest.cases if guest else ()))
     if not ids:
-        return CASES
-    by_id = {case.id: case for case in CASES}
+        return known
+    by_id = {case.id: case for case in known}
     if unknown := [name for name in ids if name not in by_id]:
         raise usage(f"there is no case {unknown[0]!r}", hint="see `python bench.py list cases`")
     return tuple(by_id[name] for name in ids)
 
 
 def _judge(
-    present: Sequence[Contender], cases: Sequence[Case], python: Path | None, figures: Reference | None
+    present: Sequence[Contender],
+    cases: Sequence[Case],
+    python: Path | None,
+    figures: Reference | None,
+    guest: GuestModel | None,
 ) -> tuple[dict[str, Outcome], list[Difference]]:
     """Findings by target, and differences within each server and mode. Servers of one kind are up together."""
     import sys  # noqa: PLC0415 - kept out of --help
@@ -89,7 +108,7 @@ def _judge(
     from servers.settings import Settings  # noqa: PLC0415
     from verbs.built_models import built_models  # noqa: PLC0415
     from verbs.fleet import Fleet  # noqa: PLC0415
-    from verbs.gating import reference_figures  # noqa: PLC0415
+    from verbs.gating import reference_figures, with_guest  # noqa: PLC0415
     from verbs.terminal import Terminal  # noqa: PLC0415
 
     terminal = Terminal()
@@ -102,6 +121,8 @@ def _judge(
         python=str(python.absolute()) if python else sys.executable,
         models_dir=built_models(terminal) if own else Path(),
     )
+    settings = guest.placed(settings) if guest else settings
+    _, reference, options = with_guest((), reference_figures(), guest)
     judged: dict[str, Outcome] = {}
     differing: list[Difference] = []
     with terminal.bar("Checking") as bar, tempfile.TemporaryDirectory(prefix="titrate-") as logs:
@@ -116,9 +137,10 @@ def _judge(
                         cases,
                         fleet.urls[one.id],
                         one.id,
-                        reference_figures() if one.target else figures,
+                        reference if one.target else figures,
                         judged=one.judged,
                         foreign=one.target is None,
+                        options=options,
                     )
             if group[0].judged and len(group) > 1:
                 differing += differences({one.id: judged[one.id].answers for one in group})

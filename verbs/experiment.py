@@ -16,6 +16,7 @@ from verbs.ceiling import measure_ceiling
 from verbs.cores import share_out
 from verbs.exits import ExpectedError
 from verbs.gating import Gatekeeper
+from verbs.given import GuestModel
 from verbs.line_up import Contender
 from verbs.meter import Meter
 from verbs.terminal import Terminal
@@ -34,6 +35,7 @@ class Experiment:
     figures: Reference | None
     terminal: Terminal
     journal: Journal
+    guest: GuestModel | None = None
     done: frozenset[tuple[int, str]] = frozenset()
     refused: set[str] = field(default_factory=set)
     measuring_s: float = 0.0
@@ -92,6 +94,7 @@ class Experiment:
                 logs=self.folder / "logs",
                 junit=self.folder / "conformance.xml",
                 figures=self.figures,
+                guest=self.guest,
             )
             for number in sorted({block for block, _ in waiting}):
                 block = Block(

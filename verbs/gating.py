@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from conformance.case import Figure, Finding, Reference, Verdict
+from conformance.case import Case, Figure, Finding, Reference, Verdict
 from conformance.cases import CASES
 from conformance.figures import FiguresError, read_figures
 from conformance.junit import write_junit
@@ -21,6 +21,7 @@ from servers.models.reference import ATOL, RTOL
 from servers.settings import Settings
 from verbs.exits import ExpectedError, usage
 from verbs.fleet import Fleet
+from verbs.given import GuestModel
 from verbs.line_up import Contender
 
 _FIGURES_PER_ENCODING: Final = 3
@@ -58,6 +59,15 @@ def foreign_figures(path: Path | None) -> Reference | None:
         raise usage(str(error), hint="README.md shows one under Your own server") from error
 
 
+def with_guest(
+    cases: Sequence[Case], reference: Reference | None, guest: GuestModel | None
+) -> tuple[tuple[Case, ...], Reference | None, Sequence[str]]:
+    """Cases, figures and the options of a repeat command, with those of a user's own model where there is one."""
+    if guest is None:
+        return tuple(cases), reference, ()
+    return (*cases, *guest.cases), {**(reference or {}), guest.name: guest.figures}, guest.options
+
+
 @dataclass(slots=True, kw_only=True)
 class Gatekeeper:
     """Judges every contender once in a run, in its first block, and writes what it found into the journal.
@@ -70,6 +80,7 @@ class Gatekeeper:
     logs: Path
     junit: Path
     figures: Reference | None = None
+    guest: GuestModel | None = None
     done: bool = False
     findings: list[Finding] = field(default_factory=list)
 
@@ -86,7 +97,8 @@ class Gatekeeper:
             if one.judged:
                 foreign = one.target is None
                 reference = self.figures if foreign else reference_figures()
-                outcome = run_cases(CASES, urls[one.id], one.id, reference, foreign=foreign)
+                cases, reference, options = with_guest(CASES, reference, None if foreign else self.guest)
+                outcome = run_cases(cases, urls[one.id], one.id, reference, foreign=foreign, options=options)
             elif one.id in observed:
                 outcome = observed[one.id]
             else:
@@ -154,7 +166,7 @@ class Gatekeeper:
                 "kind": "parity",
                 "block": block,
                 "targets": list(ordered),
-                "cases": len(CASES),
+                "cases": len(CASES) + (len(self.guest.cases) if self.guest else 0),
                 "differences": [difference.to_json() for difference in found],
             }
         )

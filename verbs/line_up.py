@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import combinations
@@ -39,6 +39,9 @@ PLAN_TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "full": _EVERYTHING,
 }
 """What each plan measures when no targets are named. Whatever is first runs twice."""
+
+Lacks = Callable[[Target], str | None]
+"""Why a target cannot serve something; None where it can."""
 
 _OPTIONAL: Final = {"lite": ("ai_edge_litert", "ai-edge-litert is not installed; the extra `lite` installs it")}
 """Modes that need a package which may be missing: a plan goes on without them, and says so."""
@@ -84,27 +87,21 @@ def takes(one: Contender, scenario: Scenario, *, skip_check: bool) -> bool:
     return checked or scenario.variant is None
 
 
-def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Contender, ...]:
+def contenders(
+    plan: str, targets: str | None, urls: Sequence[str], lacks: Lacks = lambda _target: None
+) -> tuple[Contender, ...]:
     """Everything that one run measures, the first target twice.
 
-    `targets` and each of `urls` come from the command line: comma-separated ids, and NAME=BASE_URL. Where there is no
-    GPU, targets that need one are left out, named or not. Raises ExpectedError for a name that is none, and where
-    nothing remains.
+    `targets` and each of `urls` come from the command line: comma-separated ids, and NAME=BASE_URL. `lacks` says why a
+    target cannot serve what is to be measured. Such targets are left out, and so are those that need a GPU where there
+    is none. Raises ExpectedError for a name that is none, and where nothing remains.
     """
     foreign = [_foreign(text) for text in urls]
-    names = [name for name in (targets or "").split(",") if name.strip()]
-    if not names and not foreign:
-        names = [name for name in PLAN_TARGETS[plan] if _lacks(name) is None]
-    try:
-        own = [Target.parse(name) for name in dict.fromkeys(names)]
-    except TargetError as error:
-        raise usage(str(error), hint="see `python bench.py list targets`") from error
-    asked, own = own, [target for target in own if target.device == "cpu" or has_gpu()]
-    if not own and not foreign:
-        raise ExpectedError(
-            f"not run: {NO_GPU} on this machine, and {', '.join(target.id for target in asked)} needs one",
-            hint="name a target on device cpu too, or run it where an NVIDIA driver is loaded",
-        )
+    wanted = named_targets(plan, targets, urls)
+    own = [target for target in wanted if _in_the_way(target, lacks) is None]
+    if wanted and not own and not foreign:
+        lost, reason = wanted[0].id, _in_the_way(wanted[0], lacks)
+        raise ExpectedError(f"not run: {lost}: {reason}", hint="no target is left to run; name others with --targets")
     found = {target.id: Contender(id=target.id, target=target) for target in own}
     found |= {contender.id: contender for contender in foreign}
     first = next(iter(found.values()))
@@ -112,12 +109,34 @@ def contenders(plan: str, targets: str | None, urls: Sequence[str]) -> tuple[Con
     return tuple(found.values())
 
 
-def left_out(plan: str, targets: str | None, urls: Sequence[str]) -> list[dict[str, str]]:
-    """What of the plan's own targets cannot run here, with the reason; of named ones, those that lack a GPU."""
+def named_targets(plan: str, targets: str | None, urls: Sequence[str] = ()) -> list[Target]:
+    """The targets that a command line names, or else those of the plan that can run here. Raises ExpectedError."""
+    names = [name for name in (targets or "").split(",") if name.strip()]
+    if not names and not urls:
+        names = [name for name in PLAN_TARGETS[plan] if _lacks(name) is None]
+    try:
+        return list({target.id: target for target in map(Target.parse, names)}.values())
+    except TargetError as error:
+        raise usage(str(error), hint="see `python bench.py list targets`") from error
+
+
+def left_out(
+    plan: str, targets: str | None, urls: Sequence[str], lacks: Lacks = lambda _target: None
+) -> list[dict[str, str]]:
+    """What cannot run, with the reason: of the plan's own targets, where none are named, and of all by `lacks`."""
+    asked = [
+        {"what": target.id, "reason": reason}
+        for target in named_targets(plan, targets, urls)
+        if (reason := _in_the_way(target, lacks)) is not None
+    ]
     if targets or urls:
-        named = [Target.parse(name) for name in dict.fromkeys((targets or "").split(",")) if name.strip()]
-        return [{"what": one.id, "reason": NO_GPU} for one in named if one.device == "gpu" and not has_gpu()]
-    return [{"what": name, "reason": reason} for name in PLAN_TARGETS[plan] if (reason := _lacks(name)) is not None]
+        return asked
+    missing = [{"what": name, "reason": reason} for name in PLAN_TARGETS[plan] if (reason := _lacks(name)) is not None]
+    return [*missing, *asked]
+
+
+def _in_the_way(target: Target, lacks: Lacks) -> str | None:
+    return NO_GPU if target.device == "gpu" and not has_gpu() else lacks(target)
 
 
 def has_gpu() -> bool:

@@ -35,6 +35,34 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """A SavedModel of the user's own, and a request to it."""
+    parser.add_argument(
+        "--model", metavar="NAME=SAVED_MODEL", action=_Once, help="serve a SavedModel of yours as POST /NAME"
+    )
+    parser.add_argument(
+        "--payload",
+        type=Path,
+        metavar="FILE",
+        help="a request to it: .json, .jpg, .png, or .pb for a TensorProto (default: made up from its signature)",
+    )
+
+
+class _Once(argparse.Action):
+    """An option that is an error when it is given again, where the last one would win in silence."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string} is given twice; one model at a time")
+        setattr(namespace, self.dest, values)
+
+
 def add_batch_options(parser: argparse.ArgumentParser) -> None:
     """Dynamic batching of the classifier, and the bounds of its queue."""
     parser.add_argument(

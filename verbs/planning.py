@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from conformance.case import Reference
-from loadtests.scenarios import PLANS, Scenario
+from loadtests.scenarios import PLANS, Scenario, likewise
 from reports.environment import describe
 from reports.journal import SCHEMA_VERSION, Journal, JournalError, read_run
 from reports.records import Target
@@ -22,7 +22,8 @@ from verbs.built_models import built_models
 from verbs.cores import share_out
 from verbs.exits import usage
 from verbs.experiment import Experiment
-from verbs.line_up import NO_GPU, Contender, comparisons, contenders, has_gpu, left_out, takes
+from verbs.given import GuestModel, guest_model, recorded_guest, refuse_in_vain
+from verbs.line_up import NO_GPU, Contender, comparisons, contenders, has_gpu, left_out, named_targets, takes
 from verbs.meter import LAUNCH_S
 from verbs.terminal import Terminal
 
@@ -42,11 +43,19 @@ def plan_experiment(
     seed: int | None,
     out: Path | None,
     batching: Callable[[Settings], Settings],
+    model: str | None = None,
+    payload: Path | None = None,
 ) -> Experiment:
     """A new run, its folder and the journal's header written. Raises ExpectedError on what cannot be run."""
-    present = contenders(plan, targets, urls)
+    if model is not None and urls:
+        raise usage("--model is for servers that are launched here, not for --url", hint="leave one of them out")
+    wanted = named_targets(plan, targets, urls)
+    refuse_in_vain(model, wanted if targets else ())
+    guest = guest_model(terminal, model, payload, dict.fromkeys(target.mode for target in wanted))
+    lacks = guest.lacks if guest else _lacks_nothing
+    present = contenders(plan, targets, urls, lacks)
     chosen = PLANS[plan]
-    chosen = replace(chosen, scenarios=tuple(one for one in chosen.scenarios if one.endpoint in endpoints))
+    chosen = replace(chosen, scenarios=_scenarios(chosen.scenarios, endpoints, guest))
     if server_python is not None and not server_python.exists():
         raise usage(f"--server-python {server_python} does not exist", hint="name an interpreter, not its folder")
     seed = secrets.randbelow(2**32) if seed is None else seed
@@ -55,7 +64,7 @@ def plan_experiment(
     folder = (out or RUNS / run_id).resolve()
     # Resolving a virtual environment's interpreter would follow its link out of the environment.
     python = str(server_python.absolute()) if server_python else sys.executable
-    settings = batching(Settings(python=python, models_dir=built_models(terminal)))
+    settings = _with_model(batching(Settings(python=python, models_dir=built_models(terminal))), guest)
     header = {
         "kind": "run",
         "schema_version": SCHEMA_VERSION,
@@ -69,10 +78,11 @@ def plan_experiment(
         "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
         "comparisons": comparisons(present),
         "not_run": [
-            *(missing := left_out(plan, targets, urls)),
+            *(missing := left_out(plan, targets, urls, lacks)),
             *([] if any(one["reason"] == NO_GPU for one in missing) else _no_gpu(present)),
             *_unasked(present, chosen.scenarios, skip_check=skip_check),
         ],
+        "model": guest.record() if guest else None,
         "environment": describe(REPOSITORY),
         "command": ["python", "bench.py", *sys.argv[1:]],
     }
@@ -95,6 +105,7 @@ def plan_experiment(
         figures=figures,
         terminal=terminal,
         journal=journal,
+        guest=guest,
     )
 
 
@@ -108,10 +119,12 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
     urls = [f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings]
     own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
     present = contenders(run.plan, ",".join(target.id for target in own), urls)
+    guest = recorded_guest(terminal, run.model, dict.fromkeys(str(target.mode) for target in own))
     wanted = {scenario.id for scenario in run.scenarios}
+    endpoints = {scenario.endpoint for scenario in run.scenarios}
     plan = replace(
         PLANS[run.plan],
-        scenarios=tuple(one for one in PLANS[run.plan].scenarios if one.id in wanted),
+        scenarios=tuple(one for one in _scenarios(PLANS[run.plan].scenarios, endpoints, guest) if one.id in wanted),
         blocks=run.blocks,
     )
     refused = {refusal.target for refusal in run.refusals}
@@ -127,11 +140,12 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
         plan=plan,
         seed=run.seed,
         contenders=present,
-        settings=settings_of(own, built_models(terminal)),
+        settings=_with_model(settings_of(own, built_models(terminal)), guest),
         skip_check=skip_check,
         figures=figures,
         terminal=terminal,
         journal=journal,
+        guest=guest,
         done=frozenset(place for place, targets in measured.items() if expected.get(place[1], set()) <= targets),
         refused=refused,
     )
@@ -167,6 +181,24 @@ def _no_gpu(present: Sequence[Contender]) -> list[dict[str, str]]:
     if any(one.target is not None and one.target.device == "gpu" for one in present):
         return []
     return [{"what": "device gpu", "reason": "not in this plan" if has_gpu() else NO_GPU}]
+
+
+def _scenarios(
+    scenarios: tuple[Scenario, ...], endpoints: Collection[str], guest: GuestModel | None
+) -> tuple[Scenario, ...]:
+    """Those of the chosen endpoints; a user's own model is loaded as /predict is."""
+    chosen = tuple(one for one in scenarios if one.endpoint in endpoints)
+    if guest is None or guest.name not in endpoints:
+        return chosen
+    return chosen + likewise(scenarios, guest.name, guest.encoding, len(guest.model.payloads))
+
+
+def _with_model(settings: Settings, guest: GuestModel | None) -> Settings:
+    return guest.placed(settings) if guest else settings
+
+
+def _lacks_nothing(_target: object) -> None:
+    return None
 
 
 def _unasked(present: Sequence[Contender], scenarios: Sequence[Scenario], *, skip_check: bool) -> list[dict[str, str]]:

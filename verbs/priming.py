@@ -8,25 +8,36 @@ from __future__ import annotations
 import http.client
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from conformance import tensors
 from loadtests.orders import PreparedRequest
 from loadtests.scenarios import Scenario
+from servers.models.given import GivenPayload
 from servers.models.payloads import PROTOBUF, Payload, payloads
 from servers.models.reference import ATOL, RTOL
 
 _TIMEOUT_S: Final = 20.0
+_SHOWN: Final = 80
 
 
 class WrongAnswerError(Exception):
     """A target answers a good request otherwise than the reference; the message says which and how."""
 
 
-def prime(base_url: str, scenarios: Iterable[Scenario], *, foreign: bool) -> dict[str, tuple[PreparedRequest, ...]]:
+def prime(
+    base_url: str,
+    scenarios: Iterable[Scenario],
+    *,
+    foreign: bool,
+    given: Mapping[str, Sequence[GivenPayload]] = MappingProxyType({}),
+) -> dict[str, tuple[PreparedRequest, ...]]:
     """The prepared requests of each scenario, by its id, for the target at `base_url`. Raises WrongAnswerError.
+
+    `given` holds the payloads of endpoints that are not ours, by name, with what their models answer by themselves.
 
     A `foreign` server has a model of its own, which the reference knows nothing of: its first answers are what later
     ones must equal, unless it answers the same request in two ways.
@@ -37,37 +48,47 @@ def prime(base_url: str, scenarios: Iterable[Scenario], *, foreign: bool) -> dic
         load = (scenario.endpoint, scenario.encoding, scenario.payloads)
         if load not in prepared:
             one = _prime_foreign if foreign else _prime_own
-            prepared[load] = tuple(one(base_url, scenario.endpoint, payload) for payload in payloads(*load))
+            asked = given.get(scenario.endpoint) or payloads(*load)
+            prepared[load] = tuple(one(base_url, scenario.endpoint, payload) for payload in asked)
         found[scenario.id] = prepared[load]
     return found
 
 
-def predicted(payload: Payload, body: bytes) -> Any:
+def predicted(payload: Payload | GivenPayload, body: bytes) -> Any:
     """The prediction in the body of an answer, nested as the answer nests it; None where there is none."""
     try:
-        answer = tensors.read(body) if payload.content_type == PROTOBUF else json.loads(body)
+        answer = tensors.read_any(body) if payload.content_type == PROTOBUF else json.loads(body)
         return answer[payload.expected_key]
     except (ValueError, KeyError, TypeError):  # tensors.NotTensorError is a ValueError
         return None
 
 
-def agrees(answer: Any, expected: Any) -> bool:
-    """Whether a prediction is the reference's: classes exactly, numbers within the tolerance of float32."""
+def agrees(answer: Any, expected: Any, tolerance: float = ATOL) -> bool:
+    """Whether a prediction is the reference's: classes, text and truth exactly, numbers as float32 can tell them.
+
+    `tolerance` is absolute.
+    """
     if isinstance(expected, list):
-        return isinstance(answer, list) and len(answer) == len(expected) and all(map(agrees, answer, expected))
-    if isinstance(expected, int):
-        return type(answer) is int and answer == expected
-    return type(answer) in (int, float) and math.isclose(answer, expected, rel_tol=RTOL, abs_tol=ATOL)
+        same_length = isinstance(answer, list) and len(answer) == len(expected)
+        return same_length and all(agrees(a, b, tolerance) for a, b in zip(answer, expected, strict=True))
+    if isinstance(expected, dict):
+        same_names = isinstance(answer, dict) and answer.keys() == expected.keys()
+        return same_names and all(agrees(answer[name], each, tolerance) for name, each in expected.items())
+    if isinstance(expected, int | str):  # a bool is an int
+        return type(answer) is type(expected) and bool(answer == expected)
+    return type(answer) in (int, float) and math.isclose(answer, expected, rel_tol=RTOL, abs_tol=tolerance)
 
 
-def _prime_own(base_url: str, endpoint: str, payload: Payload) -> PreparedRequest:
+def _prime_own(base_url: str, endpoint: str, payload: Payload | GivenPayload) -> PreparedRequest:
     status, body = _ask(base_url, endpoint, payload)
-    if status != 200 or not agrees(predicted(payload, body), payload.expected):
-        raise WrongAnswerError(f"{payload.name}: {status} {body[:80]!r}, the reference says {payload.expected}")
+    tolerance = payload.tolerance if isinstance(payload, GivenPayload) else ATOL
+    if status != 200 or not agrees(predicted(payload, body), payload.expected, tolerance):
+        wanted = str(payload.expected)[:_SHOWN]
+        raise WrongAnswerError(f"{payload.name}: {status} {body[:_SHOWN]!r}, the reference says {wanted}")
     return _prepared(endpoint, payload, body)
 
 
-def _prime_foreign(base_url: str, endpoint: str, payload: Payload) -> PreparedRequest:
+def _prime_foreign(base_url: str, endpoint: str, payload: Payload | GivenPayload) -> PreparedRequest:
     status, body = _ask(base_url, endpoint, payload)
     if status != 200:
         raise WrongAnswerError(f"{payload.name}: {status} {body[:80]!r}")
@@ -75,12 +96,12 @@ def _prime_foreign(base_url: str, endpoint: str, payload: Payload) -> PreparedRe
     return _prepared(endpoint, payload, body if again == body else None)
 
 
-def _prepared(endpoint: str, payload: Payload, answer: bytes | None) -> PreparedRequest:
+def _prepared(endpoint: str, payload: Payload | GivenPayload, answer: bytes | None) -> PreparedRequest:
     headers = {"Content-Type": payload.content_type}
     return PreparedRequest(method="POST", path=f"/{endpoint}", headers=headers, body=payload.body, expect_body=answer)
 
 
-def _ask(base_url: str, endpoint: str, payload: Payload) -> tuple[int, bytes]:
+def _ask(base_url: str, endpoint: str, payload: Payload | GivenPayload) -> tuple[int, bytes]:
     url = urlsplit(base_url)
     # A connection a request: a development server keeps none, and this is not timed.
     connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=_TIMEOUT_S)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from verbs.exits import ExpectedError, usage
-from verbs.options import add_batch_options, add_server_options, with_batching
+from verbs.options import add_batch_options, add_model_options, add_server_options, with_batching
 
 if TYPE_CHECKING:
     from verbs.experiment import Experiment
@@ -21,6 +21,7 @@ examples:
   python bench.py run --targets flask,bottle+granian --endpoints predict
   python bench.py run --targets bottle --endpoints classify --batch 8
   python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
+  python bench.py run --model mine=my_model --payload request.json --targets flask,bottle+granian+lite
   python bench.py run --resume reports/runs/RUN               go on where a run was stopped
 """
 
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in DIR")
     add_server_options(parser)
     add_batch_options(parser)
+    add_model_options(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -56,13 +58,15 @@ def main(arguments: argparse.Namespace) -> int:
     terminal = Terminal()
     figures = foreign_figures(arguments.figures)
     if arguments.resume:
+        if arguments.model or arguments.payload:
+            raise usage("--resume goes on with the model of its run", hint="leave --model and --payload out")
         experiment = resume_experiment(arguments.resume, terminal, skip_check=arguments.skip_check, figures=figures)
     else:
         experiment = plan_experiment(
             terminal,
             plan=arguments.plan,
             targets=arguments.targets,
-            endpoints=_chosen_endpoints(arguments.endpoints),
+            endpoints=_chosen_endpoints(arguments.endpoints, arguments.model),
             urls=arguments.url,
             skip_check=arguments.skip_check,
             figures=figures,
@@ -70,6 +74,8 @@ def main(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             out=arguments.out,
             batching=lambda settings: with_batching(settings, arguments),
+            model=arguments.model,
+            payload=arguments.payload,
         )
     try:
         experiment.run()
@@ -78,12 +84,14 @@ def main(arguments: argparse.Namespace) -> int:
     return exit_code(draw_and_print(experiment.folder))
 
 
-def _chosen_endpoints(text: str | None) -> tuple[str, ...]:
+def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
+    """Those that `--endpoints` names, else the user's own model, else all of ours."""
+    own = (model.partition("=")[0],) if model else ()
     if text is None:
-        return _ENDPOINTS
+        return own or _ENDPOINTS
     chosen = tuple(text.split(","))
-    if unknown := [name for name in chosen if name not in _ENDPOINTS]:
-        raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join(_ENDPOINTS)}")
+    if unknown := [name for name in chosen if name not in (*_ENDPOINTS, *own)]:
+        raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join((*_ENDPOINTS, *own))}")
     return chosen
 
 

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from verbs.exits import usage
-from verbs.options import add_batch_options, with_batching
+from verbs.options import add_batch_options, add_model_options, with_batching
 
 if TYPE_CHECKING:
     from servers.settings import Settings
@@ -18,6 +18,7 @@ examples:
   python bench.py serve flask
   python bench.py serve bottle+granian+eager --port 8080
   python bench.py serve bottle+waitress --batch 8 --queue 32 --deadline-ms 500
+  python bench.py serve flask --model mine=path/to/my_model
   curl -d '{"feature": 24.5}' -H 'Content-Type: application/json' http://127.0.0.1:8000/predict
 """
 
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=None, help="request threads a process (default: as measured)")
     add_batch_options(parser)
+    add_model_options(parser)
 
 
 def main(arguments: argparse.Namespace) -> NoReturn:
@@ -41,10 +43,15 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     from servers.target import Target, TargetError  # noqa: PLC0415
     from servers.wsgi import ServerError, command_line  # noqa: PLC0415
     from verbs.built_models import built_models  # noqa: PLC0415
+    from verbs.given import guest_model, refuse_in_vain  # noqa: PLC0415
     from verbs.terminal import Terminal  # noqa: PLC0415
 
     try:
         target = Target.parse(arguments.target)
+        refuse_in_vain(arguments.model, (target,))
+        guest = guest_model(Terminal(), arguments.model, arguments.payload, (target.mode,))
+        if guest and (reason := guest.lacks(target)):
+            raise usage(f"{target.id} cannot serve {guest.name}: {reason}", hint="another mode may")
         settings = Settings(
             host=arguments.host,
             port=arguments.port or free_port(arguments.host),
@@ -53,6 +60,7 @@ def main(arguments: argparse.Namespace) -> NoReturn:
             models_dir=built_models(Terminal()),
         )
         settings = with_batching(settings, arguments, arguments.threads)
+        settings = guest.placed(settings) if guest else settings
         _say_what_cannot_fill(settings)
         command = command_line(target.server, settings)
     except (TargetError, ServerError) as error:

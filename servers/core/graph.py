@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 
 from servers.core.mode import Built
@@ -13,12 +12,21 @@ from servers.core.mode import Built
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from servers.core.source import Source
-    from servers.settings import Executor
+    from servers.core.mode import Called, Executable, Run
 
 
-def frozen_forward(source: Source) -> Callable[[Any], Any]:
-    """The endpoint's tensor to predictions, weights as constants; for use inside a `tf.function`, never by itself.
+def traced(source: Executable[Any], forward: Callable[..., Any], **options: Any) -> Any:
+    """A `tf.function` of the model's one input signature, all arguments positional."""
+
+    @tf.function(input_signature=source.tensor_specs(), autograph=False, **options)  # type: ignore[untyped-decorator]
+    def whole(*inputs: Any) -> Any:
+        return forward(*inputs)
+
+    return whole
+
+
+def frozen_forward(source: Executable[Any]) -> Callable[..., Any]:
+    """The model's inputs to a list of its outputs, weights as constants; for use inside a `tf.function`, never alone.
 
     Called eagerly, what `convert_variables_to_constants_v2` returns never binds its argument: each call raises a
     TypeError whose text holds the whole input, swallows it, and tries again (TensorFlow 2.21,
@@ -28,17 +36,21 @@ def frozen_forward(source: Source) -> Callable[[Any], Any]:
         convert_variables_to_constants_v2,
     )
 
-    constant = convert_variables_to_constants_v2(source.signature())
+    whole = traced(source, source.forward())
+    constant = convert_variables_to_constants_v2(whole.get_concrete_function())
 
-    def forward(batch: Any) -> Any:
-        (answer,) = tf.nest.flatten(constant(source.prepare(batch)))
-        return answer
+    def forward(*inputs: Any) -> Any:
+        return tf.nest.flatten(constant(*inputs))
 
+    # Tables are no variables: they stay where they are, and live as long as what was loaded with them.
+    forward.keep_alive = whole  # type: ignore[attr-defined]
     return forward
 
 
-def built_from(function: Any, executor: Executor) -> Built:
-    """A `tf.function` of one input signature as a mode, called as its ConcreteFunction.
+def built_from(
+    function: Any, source: Executable[Called], around: Callable[[Run], Run] = lambda run: run
+) -> Built[Called]:
+    """A `tf.function` of one input signature as a mode, called as its ConcreteFunction; `around` is put around calls.
 
     Never as a polymorphic `tf.function` or through the loaded object: there one bad argument leaves a lock held and
     every other thread waits for ever (TensorFlow 2.21, `polymorphic_function.Function._call`). A ConcreteFunction takes
@@ -53,15 +65,18 @@ def built_from(function: Any, executor: Executor) -> Built:
     concrete = function.get_concrete_function()
     captured = tuple(concrete.captured_inputs)
     dtypes = [output.dtype for output in concrete.outputs]
-    run = tf.raw_ops.StatefulPartitionedCall
-    executor_type = "SINGLE_THREADED_EXECUTOR" if executor == "single" else ""
+    call = tf.raw_ops.StatefulPartitionedCall
+    executor_type = "SINGLE_THREADED_EXECUTOR" if source.executor == "single" else ""
     devices: list[str] = []
 
-    def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
-        (result,) = run(args=(tf.constant(batch), *captured), Tout=dtypes, f=concrete, executor_type=executor_type)
+    def run(*inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        results = call(
+            args=(*map(tf.constant, inputs), *captured), Tout=dtypes, f=concrete, executor_type=executor_type
+        )
         if not devices:
-            devices.append(result.backing_device)
-        answer: NDArray[np.float32] = result.numpy()
-        return answer
+            devices.append(results[0].backing_device)
+        return tuple([result.numpy() for result in results])
 
-    return Built(predict=predict, device=lambda: devices[0], traces=function.experimental_get_tracing_count)
+    return Built(
+        predict=source.called(around(run)), device=lambda: devices[0], traces=function.experimental_get_tracing_count
+    )

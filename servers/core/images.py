@@ -36,11 +36,12 @@ _DAMAGED: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, struc
 Image.MAX_IMAGE_PIXELS = None
 
 
-def decode_image(data: bytes) -> NDArray[np.uint8]:
-    """The pixels of one image as the model takes them.
+def decode_image(data: bytes, width: int = SIDE, height: int = SIDE, mode: str = "RGB") -> NDArray[np.uint8]:
+    """The pixels of one image as a model takes them; the sizes are the classifier's where none are given.
 
-    Returns uint8 [224, 224, 3], RGB, resized with Pillow's bicubic filter (the article's `convert("RGB").resize(...)`).
-    Orientation tags are ignored, alpha is dropped, and of an animation the first frame counts.
+    Returns uint8 [height, width, 3] where the Pillow mode is RGB, [height, width] where it is L, resized with Pillow's
+    bicubic filter (the article's `convert("RGB").resize(...)`). Orientation tags are ignored, alpha is dropped, and of
+    an animation the first frame counts.
 
     Pillow's draft mode, which lets the JPEG decoder scale down by itself, is left out, fast as it is: it is another
     filter. It begins at twice the side, and there it changes pixels by up to 30 levels of 255 and logits by up to 0.12,
@@ -52,10 +53,10 @@ def decode_image(data: bytes) -> NDArray[np.uint8]:
         raise _refusal("not a JPEG or PNG image")
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
-            width, height = image.size
-            if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+            sides = image.size
+            if max(sides) > MAX_SIDE or sides[0] * sides[1] > MAX_PIXELS:
                 raise _refusal(f"over {MAX_SIDE} pixels a side or {MAX_PIXELS} pixels in all")
-            pixels = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+            pixels = image.convert(mode).resize((width, height), Image.Resampling.BICUBIC)
     except _DAMAGED as damage:
         raise _refusal("damaged or truncated image") from damage
     return np.asarray(pixels, dtype=np.uint8)

@@ -16,6 +16,9 @@ from servers.core.reply import ApiError
 MAX_DEPTH: Final = 64
 """Most arrays and objects that may stand inside one another."""
 
+_INTEGER_CHARACTERS: Final = 20
+"""As many as -2**63 and 2**64 - 1 have."""
+
 _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
@@ -23,18 +26,18 @@ class _RefusedError(ValueError):
     """A text that the standard parser would let through."""
 
 
-def parse(body: bytes) -> Any:
+def parse(body: bytes, *, integers: bool = False) -> Any:
     """The value of a JSON text.
 
-    Numbers become floats: the contract knows no other kind, and `int` refuses more than 4300 digits. Raises ApiError
-    `malformed_json`.
+    Numbers become floats: most endpoints know no other kind, and `int` refuses more than 4300 digits. `integers` keeps
+    those of up to 20 characters, which hold every 64-bit one, as integers. Raises ApiError `malformed_json`.
     """
     try:
         text = body.decode("utf-8")
         # One bracket a level at least, so few brackets cannot be deep; most bodies stop here.
         if text.count("[") + text.count("{") > MAX_DEPTH:
             _refuse_depth(text)
-        value = _DECODER.decode(text)
+        value = (_WITH_INTEGERS if integers else _DECODER).decode(text)
         # One character first: looking for two takes as long as parsing, and a picture in base64 has neither.
         if "\\" in text and "\\u" in text:
             _refuse_lone_surrogates(value)
@@ -54,7 +57,12 @@ def _constant(_name: str) -> NoReturn:
     raise _RefusedError("not a JSON number")
 
 
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _INTEGER_CHARACTERS else float(digits)
+
+
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=float)
+_WITH_INTEGERS: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
 
 
 def _refuse_depth(text: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,12 +18,15 @@ from servers.core.batching import BATCHED
 from servers.core.refusal import RefusedError
 from servers.core.row_counts import PADDED_ROWS
 from servers.models.catalog import MODELS
+from servers.models.given import digest_of
 from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference
 
 if TYPE_CHECKING:
-    from servers.core.mode import Built, Predictor
+    from servers.core.given_source import GivenSource
+    from servers.core.mode import Built, Predictor, Run
     from servers.core.source import Source
+    from servers.models.given import GivenModel
     from servers.settings import Executor
 
 _WARM_RUNS: Final = 20
@@ -34,7 +37,7 @@ _ODD_SIZE: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What requests are answered from."""
+    """What requests are answered from: the catalog's models, and in `runs` a user's own."""
 
     predictors: dict[str, Predictor]
     models: dict[str, dict[str, Any]]
@@ -42,6 +45,7 @@ class Loaded:
     startup_s: dict[str, float]
     threads: dict[str, Any]
     retraces: Callable[[], int]
+    runs: dict[str, Run] = field(default_factory=dict)
 
 
 def load(
@@ -54,14 +58,16 @@ def load(
     batch_sizes: tuple[int, ...] = (1,),
     callers: int = 1,
     executor: Executor = "default",
+    given: dict[str, GivenModel] | None = None,
 ) -> Loaded:
-    """Every model of the catalog in `mode`; raises RefusedError where one is wrong or cannot run.
+    """Every model of the catalog in `mode`, and those `given`; raises RefusedError where one is wrong or cannot run.
 
     `batch_sizes` are those that batched models may be served; each is compared and run before the first request.
     `callers` are the threads that may call at once; a model that is batched has only one, the executor.
     """
     started = time.perf_counter()
     from servers.core import mode as modes  # noqa: PLC0415 - TensorFlow's import is a measured part of start-up
+    from servers.core.given_source import GivenSource  # noqa: PLC0415
     from servers.core.runtime import configure  # noqa: PLC0415
     from servers.core.source import Source  # noqa: PLC0415
 
@@ -69,6 +75,10 @@ def load(
     imported = time.perf_counter()
     sources = {name: Source(model=model, folder=folder, executor=executor) for name, model in MODELS.items()}
     built = {name: modes.build(mode, source) for name, source in sources.items()}
+    guests = [GivenSource(name=name, model=model, executor=executor) for name, model in (given or {}).items()]
+    for guest in guests:
+        _refuse_changed(guest)
+    runs = {guest.name: modes.build_given(mode, guest) for guest in guests}
     loaded = time.perf_counter()
     errors: dict[str, float] = {}
     for name, source in sources.items():
@@ -78,14 +88,20 @@ def load(
         errors[name] = compare(source, built[name], sizes)
         _warm(source, built[name])
         built[name].reserve(1 if name in BATCHED and len(batch_sizes) > 1 else callers)
+    for guest in guests:
+        errors[guest.name] = guest.compare(runs[guest.name])
+        guest.warm(runs[guest.name], _WARM_RUNS)
+        runs[guest.name].reserve(callers)
     warmed = time.perf_counter()
     devices = {name: one.device() for name, one in built.items()}
+    devices |= {name: one.device() for name, one in runs.items()}
     require_device(device, devices)
     # What is alive now lives as long as the process; without this a full collection walks all of TensorFlow's objects
     # and stalls a request for a quarter of a second.
     gc.collect()
     gc.freeze()
-    traces_when_ready = sum(one.traces() for one in built.values())
+    counters = [*(one.traces for one in built.values()), *(one.traces for one in runs.values())]
+    traces_when_ready = sum(count() for count in counters)
     return Loaded(
         predictors={name: one.predict for name, one in built.items()},
         models={
@@ -97,6 +113,18 @@ def load(
                 "settings": dict(built[name].settings),
             }
             for name, model in MODELS.items()
+        }
+        | {
+            guest.name: {
+                "digest": guest.model.digest,
+                "signature": guest.model.signature.to_json(),
+                "largest_error": errors[guest.name],
+                "compared_with": f"its own signature {guest.model.signature.name}, mode function",
+                "rtol": RTOL,
+                "atol": ATOL,
+                "settings": dict(runs[guest.name].settings),
+            }
+            for guest in guests
         },
         device=devices["digits_cnn"],
         startup_s={
@@ -105,7 +133,8 @@ def load(
             "warm_s": round(warmed - loaded, 4),
         },
         threads=threads | {"executor": executor},
-        retraces=lambda: sum(one.traces() for one in built.values()) - traces_when_ready,
+        retraces=lambda: sum(count() for count in counters) - traces_when_ready,
+        runs={name: one.predict for name, one in runs.items()},
     )
 
 
@@ -119,7 +148,12 @@ def require_device(device: str, devices: Mapping[str, str]) -> None:
         raise RefusedError(f"device {device}: {', '.join(misplaced)} ran on {devices[misplaced[0]]}")
 
 
-def compare(source: Source, built: Built, sizes: Iterable[int] = (1,)) -> float:
+def _refuse_changed(guest: GivenSource) -> None:
+    if digest_of(guest.saved_model) != guest.model.digest:
+        raise RefusedError(f"{guest.saved_model} has changed since it was described; start again")
+
+
+def compare(source: Source, built: Built[Predictor], sizes: Iterable[int] = (1,)) -> float:
     """The largest absolute error against the float64 reference; raises RefusedError beyond the tolerance.
 
     Row by row, as requests come, and in every batch size that may be served: a kernel for one row is not the kernel for
@@ -142,7 +176,7 @@ def compare(source: Source, built: Built, sizes: Iterable[int] = (1,)) -> float:
     return worst
 
 
-def _warm(source: Source, built: Built) -> None:
+def _warm(source: Source, built: Built[Predictor]) -> None:
     """Run what most requests are. Larger sizes were run by the comparison, which is all that a compiler needs."""
     row = probes(source.model.name, 1)
     for _ in range(_WARM_RUNS):

@@ -5,28 +5,75 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from servers.core.given_source import GivenSource
     from servers.core.source import Source
+    from servers.settings import Executor
 
 Predictor = Callable[[NDArray[Any]], NDArray[np.float32]]
 """A batch of rows to their predictions; safe to call from several threads."""
 
+Run = Callable[..., tuple[NDArray[Any], ...]]
+"""A model's inputs, in the order of its signature, to its outputs in theirs; safe to call from several threads."""
+
+Called = TypeVar("Called", bound=Callable[..., Any])
+Called_co = TypeVar("Called_co", bound=Callable[..., Any], covariant=True)
+
+
+class Executable(Protocol[Called_co]):
+    """What a mode makes a model from. `Called` is how the model is called once it is made ready."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, for refusals."""
+
+    @property
+    def batched(self) -> bool:
+        """Whether every tensor begins with a dimension of rows, any number of them, each independent of the others."""
+
+    @property
+    def executor(self) -> Executor:
+        """What runs the operations of a graph."""
+
+    @property
+    def kept(self) -> Path:
+        """Where what is derived from the SavedModel may be kept: a path whose name other endings are put to."""
+
+    @property
+    def saved_model(self) -> Path:
+        """The SavedModel."""
+
+    def tensor_specs(self) -> tuple[Any, ...]:
+        """What a graph takes, one `tf.TensorSpec` an input."""
+
+    def forward(self) -> Callable[..., Any]:
+        """The saved graph: as many tensors to a list of its outputs, for use inside a `tf.function`."""
+
+    def eager(self) -> Callable[..., Any]:
+        """The same by Python code, operation by operation; raises RefusedError where there is none."""
+
+    def called(self, run: Run) -> Called_co:
+        """`run` as the model is called."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class Built(Generic[Called]):
     """A model made ready in one mode.
 
-    `device` is where the runtime says a result was computed. `traces` counts Python tracings so far; one more while
-    serving is a fault. `warm_sizes` are the batch sizes to run before the first request. `settings` are the mode's own
-    choices, for the record. `reserve` makes ready for so many calls at once, so that the first ones need not.
+    `predict` is how it is called. `device` is where the runtime says a result was computed. `traces` counts Python
+    tracings so far; one more while serving is a fault. `warm_sizes` are the batch sizes to run before the first
+    request. `settings` are the mode's own choices, for the record. `reserve` makes ready for so many calls at once, so
+    that the first ones need not.
     """
 
-    predict: Predictor
+    predict: Called
     device: Callable[[], str]
     traces: Callable[[], int]
     warm_sizes: tuple[int, ...] = (1,)
@@ -34,10 +81,20 @@ class Built:
     reserve: Callable[[int], None] = lambda _calls: None
 
 
-def build(mode: str, source: Source) -> Built:
+def build(mode: str, source: Source) -> Built[Predictor]:
     """`source` in `mode`, behind the check of its input; raises ModuleNotFoundError for a mode that has no file."""
-    built: Built = import_module(f"servers.core.modes.{mode}").build(source)
+    built: Built[Predictor] = import_module(f"servers.core.modes.{mode}").build(source)
     return replace(built, predict=_checked(built.predict, source))
+
+
+def build_given(mode: str, source: GivenSource) -> Built[Run]:
+    """A user's model in `mode`. Its endpoint holds every input against the signature, so nothing is checked again.
+
+    Raises RefusedError where the mode cannot run it, or whatever the mode's compiler or converter raises.
+    """
+    source.refuse_open_shapes(mode)
+    built: Built[Run] = import_module(f"servers.core.modes.{mode}").build(source)
+    return built
 
 
 def _checked(predict: Predictor, source: Source) -> Predictor:

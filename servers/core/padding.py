@@ -11,7 +11,7 @@ from servers.core.buckets import LARGEST
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from servers.core.mode import Predictor
+    from servers.core.mode import Run
 
 
 def padded(batch: NDArray[Any]) -> NDArray[Any]:
@@ -25,16 +25,18 @@ def padded(batch: NDArray[Any]) -> NDArray[Any]:
     return whole
 
 
-def in_buckets(predict: Predictor) -> Predictor:
-    """`predict` for any number of rows, called with the sizes of `BUCKETS` only: those are the powers of two.
+def in_buckets(run: Run) -> Run:
+    """`run` for any number of rows, called with the sizes of `BUCKETS` only: those are the powers of two.
 
     A batch is padded up to the next size, and one above the largest goes in parts.
     """
 
-    def whole(batch: NDArray[Any]) -> NDArray[np.float32]:
-        rows = len(batch)
+    def whole(*inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        rows = len(inputs[0])
         if rows > LARGEST:
-            return np.concatenate([whole(batch[first : first + LARGEST]) for first in range(0, rows, LARGEST)])
-        return predict(padded(batch))[:rows]
+            starts = range(0, rows, LARGEST)
+            parts = [whole(*(each[first : first + LARGEST] for each in inputs)) for first in starts]
+            return tuple(map(np.concatenate, zip(*parts, strict=True)))
+        return tuple([answer[:rows] for answer in run(*map(padded, inputs))])
 
     return whole

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from servers.core.endpoints import BY_PATH, ENDPOINTS
+from servers.core.endpoints import ENDPOINTS
 from servers.core.reply import ApiError, Reply, internal, method_not_allowed, not_found, overloaded
 
 if TYPE_CHECKING:
@@ -56,11 +56,16 @@ class Service:
 
     def no_such_method(self, path: str) -> Reply:
         """What the adapter answers where its router finds the path but not the method."""
-        return method_not_allowed(BY_PATH[path].allow).reply()
+        found = next(endpoint for endpoint in self.endpoints if endpoint.path == path)
+        return method_not_allowed(found.allow).reply()
 
     def predict(self, model: str, batch: NDArray[Any]) -> NDArray[np.float32]:
         """One model on a batch whose dtype and trailing shape the endpoint has made right; 503 until warm."""
         return self.require_ready().predictors[model](batch)
+
+    def run(self, model: str, inputs: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+        """A user's model on inputs that the endpoint has held against its signature; 503 until warm."""
+        return self.require_ready().runs[model](*inputs)
 
     def require_room(self, model: str) -> None:
         """Raise ApiError 503 where the queue of `model` is full; for before costly work on a request's input."""

@@ -15,6 +15,7 @@ from servers.models.catalog import Model
 from servers.models.definitions import load
 
 if TYPE_CHECKING:
+    from servers.core.mode import Predictor, Run
     from servers.settings import Executor
 
 _IMAGE_RANK: Final = 4
@@ -34,6 +35,26 @@ class Source:
     executor: Executor = "default"
 
     @property
+    def name(self) -> str:
+        """The catalog's name."""
+        return self.model.name
+
+    @property
+    def batched(self) -> bool:
+        """Every model of the catalog takes any number of independent rows."""
+        return True
+
+    @property
+    def saved_model(self) -> Path:
+        """Where the SavedModel lies."""
+        return self.folder / self.model.saved_model
+
+    @property
+    def kept(self) -> Path:
+        """Beside the SavedModel."""
+        return self.saved_model
+
+    @property
     def is_image(self) -> bool:
         """Whether the endpoint hands over uint8 pixels."""
         return len(self.model.input_shape) == _IMAGE_RANK
@@ -43,9 +64,9 @@ class Source:
         """What the endpoint's batch holds."""
         return np.dtype(np.uint8 if self.is_image else np.float32)
 
-    def tensor_spec(self) -> Any:
+    def tensor_specs(self) -> tuple[Any, ...]:
         """What a graph takes: the endpoint's batch, any number of rows."""
-        return tf.TensorSpec(self.model.input_shape, self.dtype, name="batch")
+        return (tf.TensorSpec(self.model.input_shape, self.dtype, name="batch"),)
 
     def prepare(self, batch: Any) -> Any:
         """The endpoint's tensor as the model's input."""
@@ -54,14 +75,28 @@ class Source:
     def eager(self) -> Callable[[Any], Any]:
         """The model's Python code, uncompiled."""
         module = load(self.model.name)
-        return lambda batch: module.forward(self.prepare(batch))
+        return lambda batch: [module.forward(self.prepare(batch))]
+
+    def forward(self) -> Callable[[Any], Any]:
+        """The serving signature, so that its one argument is positional and images may come as bytes."""
+        signature = self.signature()
+        return lambda batch: [signature(x=self.prepare(batch))["y"]]
+
+    def called(self, run: Run) -> Predictor:
+        """The one batch to the one array of predictions."""
+
+        def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
+            (answer,) = run(batch)
+            return np.asarray(answer, dtype=np.float32)
+
+        return predict
 
     def signature(self) -> Callable[..., Any]:
         """The serving signature of the SavedModel, a ConcreteFunction of keyword `x`.
 
         It holds the loaded object too: signatures stop working when that is collected (tensorflow#46708).
         """
-        loaded = tf.saved_model.load(str(self.folder / self.model.saved_model))
+        loaded = tf.saved_model.load(str(self.saved_model))
         signature: Callable[..., Any] = loaded.signatures["serving_default"]
         signature.keep_alive = loaded  # type: ignore[attr-defined]
         return signature

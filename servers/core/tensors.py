@@ -30,6 +30,17 @@ MAX_BYTES: Final = 64 * 1024
 in memory (measured: up to 15), which at the body limit would be a weapon."""
 
 
+def parsed(body: bytes) -> Any:
+    """The message; raises ApiError `malformed_protobuf`."""
+    message_class, decode_error = _message()
+    try:
+        return message_class.FromString(body)
+    except decode_error as error:
+        raise ApiError(
+            status=400, code="malformed_protobuf", text="The body is not a serialized tensorflow.TensorProto"
+        ) from error
+
+
 def tensor_rows(body: bytes, width: int) -> NDArray[np.float32]:
     """The rows of a serialized TensorProto, float32 [N, width] with N from 1 to 1024.
 
@@ -40,13 +51,7 @@ def tensor_rows(body: bytes, width: int) -> NDArray[np.float32]:
     """
     if len(body) > MAX_BYTES:
         raise invalid_input("", f"must be at most {MAX_BYTES} bytes")
-    message_class, decode_error = _message()
-    try:
-        message = message_class.FromString(body)
-    except decode_error as error:
-        raise ApiError(
-            status=400, code="malformed_protobuf", text="The body is not a serialized tensorflow.TensorProto"
-        ) from error
+    message = parsed(body)
     dtype = message.dtype
     if dtype not in _DTYPES:
         raise invalid_input("/dtype", "must be DT_FLOAT or DT_DOUBLE")

@@ -11,5 +11,3 @@ from servers.core.endpoint import Endpoint
 ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(
     import_module(f"{__name__}.{found.name}").ENDPOINT for found in sorted(iter_modules(__path__), key=lambda m: m.name)
 )
-
-BY_PATH: Final = {endpoint.path: endpoint for endpoint in ENDPOINTS}

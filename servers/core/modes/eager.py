@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 
 from servers.core.mode import Built
@@ -12,18 +11,18 @@ from servers.core.mode import Built
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from servers.core.source import Source
+    from servers.core.mode import Called, Executable
 
 
-def build(source: Source) -> Built:
-    """The model's own Python code on eager tensors."""
+def build(source: Executable[Called]) -> Built[Called]:
+    """The model's own Python code on eager tensors. Raises RefusedError for a model that has none."""
     forward = source.eager()
     devices: list[str] = []
 
-    def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
-        result = forward(tf.constant(batch))
+    def run(*inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        results = forward(*map(tf.constant, inputs))
         if not devices:
-            devices.append(result.backing_device)
-        return np.asarray(result.numpy(), dtype=np.float32)
+            devices.append(results[0].backing_device)
+        return tuple([result.numpy() for result in results])
 
-    return Built(predict=predict, device=lambda: devices[0], traces=lambda: 0)
+    return Built(predict=source.called(run), device=lambda: devices[0], traces=lambda: 0)

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from servers.core.graph import built_from, frozen_forward
+from servers.core.graph import built_from, frozen_forward, traced
 
 if TYPE_CHECKING:
-    from servers.core.mode import Built
-    from servers.core.source import Source
+    from servers.core.mode import Built, Called, Executable
 
 
-def build(source: Source) -> Built:
-    """The frozen graph, wrapped again so that a call binds its argument at once."""
-    forward = frozen_forward(source)
-
-    @tf.function(input_signature=[source.tensor_spec()], autograph=False)  # type: ignore[untyped-decorator]
-    def whole(batch: Any) -> Any:
-        return forward(batch)
-
-    return built_from(whole, source.executor)
+def build(source: Executable[Called]) -> Built[Called]:
+    """The frozen graph, wrapped again so that a call binds its arguments at once."""
+    return built_from(traced(source, frozen_forward(source)), source)

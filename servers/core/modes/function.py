@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from servers.core.graph import built_from
+from servers.core.graph import built_from, traced
 
 if TYPE_CHECKING:
-    from servers.core.mode import Built
-    from servers.core.source import Source
+    from servers.core.mode import Built, Called, Executable
 
 
-def build(source: Source) -> Built:
-    """The serving signature, wrapped once so that its one argument is positional and images may come as bytes."""
-    signature = source.signature()
-
-    @tf.function(input_signature=[source.tensor_spec()], autograph=False)  # type: ignore[untyped-decorator]
-    def whole(batch: Any) -> Any:
-        return signature(x=source.prepare(batch))["y"]
-
-    return built_from(whole, source.executor)
+def build(source: Executable[Called]) -> Built[Called]:
+    """The serving signature, wrapped once so that its arguments are positional and images may come as bytes."""
+    return built_from(traced(source, source.forward()), source)

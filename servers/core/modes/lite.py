@@ -19,22 +19,26 @@ from servers.core.mode import Built
 from servers.core.refusal import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from servers.core.source import Source
+    from servers.core.mode import Called, Executable
 
 _PACKAGE: Final = "ai-edge-litert"
 
-_Ready = tuple[Any, int, int]
-"""An interpreter with its memory planned, and the numbers of its input and its output."""
+_Ready = tuple[Any, list[tuple[int, int]], list[int]]
+"""An interpreter with its memory planned; its inputs by place and number; the numbers of its outputs."""
 
 _HERE: Final = Path(__file__)
 _MADE_BY: Final = (_HERE, *(_HERE.parents[1] / name for name in ("graph.py", "source.py")))
 """The code that turns a SavedModel into a graph for LiteRT."""
 
 
-def build(source: Source) -> Built:
+def build(source: Executable[Called]) -> Built[Called]:
     """An interpreter for each call that is under way, for one row; a larger batch goes row by row.
+
+    A model of fixed shapes is taken whole.
 
     An interpreter is not safe to share between threads at a time, and its shape is fixed until it is resized and
     planned anew; row by row there is nothing to plan while serving. Idle interpreters are kept and the one used last
@@ -45,37 +49,43 @@ def build(source: Source) -> Built:
     model = _cached_model(source)
     # 0 stands for TensorFlow's own choice, which LiteRT cannot take over.
     threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
-    shape = source.model.input_shape
+    by_row = source.batched
     # Its `pop` and `append` are atomic, so it needs no lock.
     idle: deque[_Ready] = deque()
 
     def make() -> _Ready:
         interpreter = interpreter_type(model_content=model, num_threads=threads)
         interpreter.allocate_tensors()
-        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-        return interpreter, taken["index"], given["index"]
+        runner = interpreter.get_signature_runner()
+        # The converter keeps names, not the order, and drops what no output depends on.
+        ins, outs = runner.get_input_details(), runner.get_output_details()
+        specs = source.tensor_specs()
+        taken = [(at, ins[_input(at)]["index"]) for at in range(len(specs)) if _input(at) in ins]
+        return interpreter, taken, [outs[_output(at)]["index"] for at in range(len(outs))]
 
     def reserve(calls: int) -> None:
+        blank = [_blank(spec) for spec in source.tensor_specs()]
         while len(idle) < calls:
             ready = make()
-            interpreter, taken, _ = ready
             # Weights are packed in the first run.
-            interpreter.set_tensor(taken, np.zeros([1 if side is None else side for side in shape], source.dtype))
-            interpreter.invoke()
+            _once(ready, blank)
             idle.append(ready)
 
-    def predict(batch: NDArray[Any]) -> NDArray[np.float32]:
+    def run(*inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         try:
             ready = idle.pop()
         except IndexError:
             ready = make()
         try:
-            return _answers(ready, batch)
+            if not by_row or len(inputs[0]) == 1:
+                return _once(ready, inputs)
+            rows = [_once(ready, [each[row : row + 1] for each in inputs]) for row in range(len(inputs[0]))]
+            return tuple(map(np.concatenate, zip(*rows, strict=True)))
         finally:
             idle.append(ready)
 
     return Built(
-        predict=predict,
+        predict=source.called(run),
         # LiteRT computes on the CPU unless it is given a delegate for something else.
         device=lambda: "/device:CPU:0 (LiteRT)",
         traces=lambda: 0,
@@ -84,19 +94,18 @@ def build(source: Source) -> Built:
     )
 
 
-def _answers(ready: _Ready, batch: NDArray[Any]) -> NDArray[np.float32]:
+def _once(ready: _Ready, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
     interpreter, taken, given = ready
-    if len(batch) == 1:
-        interpreter.set_tensor(taken, batch)
-        interpreter.invoke()
-        answer: NDArray[np.float32] = interpreter.get_tensor(given)
-        return answer
-    answers = []
-    for row in range(len(batch)):
-        interpreter.set_tensor(taken, batch[row : row + 1])
-        interpreter.invoke()
-        answers.append(interpreter.get_tensor(given))
-    return np.concatenate(answers)
+    for at, index in taken:
+        interpreter.set_tensor(index, inputs[at])
+    interpreter.invoke()
+    return tuple([interpreter.get_tensor(index) for index in given])
+
+
+def _blank(spec: Any) -> NDArray[Any]:
+    """One row of zeros, or of empty strings."""
+    shape = [1 if side is None else side for side in spec.shape]
+    return np.full(shape, b"", object) if spec.dtype == tf.string else np.zeros(shape, spec.dtype.as_numpy_dtype)
 
 
 def _interpreter_type() -> Any:
@@ -108,38 +117,48 @@ def _interpreter_type() -> Any:
         ) from error
 
 
-def _cached_model(source: Source) -> bytes:
+def _input(at: int) -> str:
+    return f"input_{at}"
+
+
+def _output(at: int) -> str:
+    return f"output_{at}"
+
+
+def _cached_model(source: Executable[Any]) -> bytes:
     """The converted model, from beside its SavedModel where it has been converted before.
 
     The file's name holds what it was made from, so that a changed SavedModel or another TensorFlow converts anew.
     """
-    saved = source.folder / source.model.saved_model
-    files = sorted(path for path in saved.rglob("*") if path.is_file())
+    files = sorted(path for path in source.saved_model.rglob("*") if path.is_file())
     made_from = hashlib.sha256(tf.__version__.encode())
     for file in (*files, *_MADE_BY):
         made_from.update(file.read_bytes())
-    kept = source.folder / f"{source.model.saved_model}-{made_from.hexdigest()[:12]}.tflite"
+    kept = source.kept.with_name(f"{source.kept.name}-{made_from.hexdigest()[:12]}.tflite")
     if kept.exists():
         return kept.read_bytes()
     model = _converted(source)
     # Where the folder is not ours to write, each start converts again, and nothing else differs.
-    if os.access(source.folder, os.W_OK):
+    if os.access(kept.parent, os.W_OK):
         # Beside it and then renamed: another process may read or write it at the same time.
-        with tempfile.TemporaryDirectory(prefix=".lite.", dir=source.folder) as scratch:
+        with tempfile.TemporaryDirectory(prefix=".lite.", dir=kept.parent) as scratch:
             fresh = Path(scratch) / kept.name
             fresh.write_bytes(model)
             fresh.replace(kept)
     return model
 
 
-def _converted(source: Source) -> bytes:
+def _converted(source: Executable[Any]) -> bytes:
     """A flatbuffer for one row. It is made from constants: from variables, the file would hold no weights at all."""
     forward = frozen_forward(source)
-    row = tf.TensorSpec((1, *source.model.input_shape[1:]), source.tensor_spec().dtype, name="batch")
+    specs = [
+        tf.TensorSpec((1, *spec.shape[1:]) if source.batched else spec.shape, spec.dtype, name=_input(at))
+        for at, spec in enumerate(source.tensor_specs())
+    ]
 
-    @tf.function(input_signature=[row], autograph=False)  # type: ignore[untyped-decorator]
-    def whole(batch: Any) -> Any:
-        return forward(batch)
+    @tf.function(input_signature=specs, autograph=False)  # type: ignore[untyped-decorator]
+    def whole(*inputs: Any) -> Any:
+        return {_output(at): answer for at, answer in enumerate(forward(*inputs))}
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([whole.get_concrete_function()], tf.Module())
     model: bytes = converter.convert()

@@ -7,35 +7,23 @@ each of them is compiled before the first request.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from servers.core.buckets import BUCKETS
-from servers.core.graph import built_from, frozen_forward
+from servers.core.graph import built_from, frozen_forward, traced
 from servers.core.padding import in_buckets
 
 if TYPE_CHECKING:
-    from servers.core.mode import Built
-    from servers.core.source import Source
+    from servers.core.mode import Built, Called, Executable
 
 
-def build(source: Source) -> Built:
-    """The compiled graph; it is compiled while `warm_sizes` are run."""
-    forward = frozen_forward(source)
-
-    @tf.function(autograph=False, jit_compile=True)  # type: ignore[untyped-decorator]
-    def compiled(batch: Any) -> Any:
-        return forward(batch)
-
-    @tf.function(input_signature=[source.tensor_spec()], autograph=False)  # type: ignore[untyped-decorator]
-    def whole(batch: Any) -> Any:
-        return compiled(batch)
-
-    built = built_from(whole, source.executor)
-    return replace(
-        built,
-        predict=in_buckets(built.predict),
-        warm_sizes=BUCKETS,
-        settings={"batch_sizes": list(BUCKETS)},
-    )
+def build(source: Executable[Called]) -> Built[Called]:
+    """The compiled graph; it is compiled while `warm_sizes` are run. A model whose shapes are fixed has one size."""
+    compiled = tf.function(frozen_forward(source), autograph=False, jit_compile=True)
+    function = traced(source, compiled)
+    if not source.batched:
+        return built_from(function, source)
+    built = built_from(function, source, in_buckets)
+    return replace(built, warm_sizes=BUCKETS, settings={"batch_sizes": list(BUCKETS)})

@@ -1,0 +1,188 @@
+"""Requests to a user's model taken apart, and its outputs put together: three encodings, one signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from servers.core import any_tensor, nested
+from servers.core.images import decode_image
+from servers.core.json_text import parse
+from servers.core.reply import JSON, ApiError, Reply, encode, invalid_input
+from servers.core.tensors import PROTOBUF
+from servers.models.signature import rows_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from servers.core.request import Request
+    from servers.models.signature import Signature, Tensor
+
+INSTANCES, INPUTS = "instances", "inputs"
+PREDICTIONS, OUTPUTS = "predictions", "outputs"
+IMAGES: Final = ("image/jpeg", "image/png")
+
+_IMAGE_RANK: Final = 4
+_MODES: Final = {1: "L", 3: "RGB"}
+_PIXEL_MAX: Final = 255
+
+Arrays = tuple["NDArray[Any]", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """How one signature is asked over HTTP."""
+
+    signature: Signature
+
+    @property
+    def accepts(self) -> tuple[str, ...]:
+        """Media types: JSON always, one tensor where one goes in and numbers come out, a picture where that is one."""
+        one = len(self.signature.inputs) == 1
+        tensors = (PROTOBUF,) if one and [each.kind != "string" for each in self.signature.outputs] == [True] else ()
+        return (JSON, *tensors, *(IMAGES if one and image_size(self.signature.inputs[0]) else ()))
+
+    def inputs(self, request: Request) -> tuple[Arrays, str]:
+        """The model's inputs, checked, and the name under which they are answered. Raises ApiError."""
+        media, body = request.open(self.accepts)
+        if media.essence == PROTOBUF:
+            (tensor,) = self.signature.inputs
+            found = any_tensor.array_of(body, tensor.sizes, tensor)
+            self._check_rows((found,), "/tensor_shape")
+            return (found,), PROTOBUF
+        if media.essence in IMAGES:
+            (tensor,) = self.signature.inputs
+            return (_picture(body, tensor),), PREDICTIONS if self.signature.rows else OUTPUTS
+        whole = any(tensor.kind == "integer" for tensor in self.signature.inputs)
+        document = parse(body, integers=whole)
+        if not isinstance(document, dict):
+            raise invalid_input("", "must be an object")
+        if (INSTANCES in document) == (INPUTS in document):
+            raise invalid_input("", f"must have either {INSTANCES} or {INPUTS}")
+        if INSTANCES in document:
+            return self._rows(document[INSTANCES]), PREDICTIONS
+        return self._columns(document[INPUTS]), OUTPUTS
+
+    def reply(self, outputs: Arrays, form: str) -> Reply:
+        """The answer under `form`, as `inputs` gave it. Raises ApiError where an output cannot be told."""
+        tensors = self.signature.outputs
+        if form == PROTOBUF:
+            body = any_tensor.bytes_of(outputs[0], tensors[0])
+            return Reply(status=200, body=body, headers=(("Content-Type", PROTOBUF),))
+        pointer = f"/{INSTANCES if form == PREDICTIONS else INPUTS}"
+        if len(tensors) == 1:
+            return _reply(form, nested.text_of(outputs[0], tensors[0], pointer))
+        names = [encode(tensor.name).decode() for tensor in tensors]
+        if form == OUTPUTS:
+            texts = [nested.text_of(array, tensor, pointer) for array, tensor in zip(outputs, tensors, strict=True)]
+            return _reply(form, _object(names, texts))
+        rows = []
+        for at in range(len(outputs[0])):
+            where = f"{pointer}/{at}"
+            # A slice stays an array, where one string alone would be bytes.
+            own = [array[at : at + 1].reshape(array.shape[1:]) for array in outputs]
+            row = [nested.text_of(array, tensor, where) for array, tensor in zip(own, tensors, strict=True)]
+            rows.append(_object(names, row))
+        return _reply(form, f"[{','.join(rows)}]")
+
+    def _rows(self, instances: Any) -> Arrays:
+        """Row format: a list of instances, each the value of the one input, or an object with every input."""
+        pointer = f"/{INSTANCES}"
+        if self.signature.rows is None:
+            raise invalid_input(pointer, f"this model does not answer row by row; send {INPUTS}")
+        least, most = self.signature.rows
+        if type(instances) is not list or not least <= len(instances) <= most:
+            count = str(most) if least == most else f"{least} to {most}"
+            raise invalid_input(pointer, f"must be an array of {count} instances")
+        tensors = self.signature.inputs
+        if self._bare(instances[0], tensors[0]):
+            tensor = tensors[0]
+            # One pass over all rows where they are good; row by row only to say which one is not.
+            try:
+                return (nested.array_of(instances, (len(instances), *tensor.sizes[1:]), tensor, pointer),)
+            except ApiError:
+                for at, one in enumerate(instances):
+                    nested.array_of(one, tensor.sizes[1:], tensor, f"{pointer}/{at}")
+                raise
+        columns: list[list[NDArray[Any]]] = [[] for _ in tensors]
+        for at, one in enumerate(instances):
+            for column, tensor in zip(columns, tensors, strict=True):
+                where = f"{pointer}/{at}"
+                value = _member(one, tensor, where)
+                column.append(nested.array_of(value, tensor.sizes[1:], tensor, nested.pointer_to(where, tensor.name)))
+        for column in columns:
+            if len({row.shape for row in column}) > 1:
+                raise invalid_input(pointer, "must be instances of one shape")
+        return tuple(np.stack(column) for column in columns)
+
+    def _columns(self, inputs: Any) -> Arrays:
+        """Column format: the value of the one input, or an object with every input."""
+        pointer = f"/{INPUTS}"
+        tensors = self.signature.inputs
+        if self._bare(inputs, tensors[0]):
+            found: Arrays = (nested.array_of(inputs, tensors[0].sizes, tensors[0], pointer),)
+        else:
+            found = tuple(
+                nested.array_of(
+                    _member(inputs, tensor, pointer), tensor.sizes, tensor, nested.pointer_to(pointer, tensor.name)
+                )
+                for tensor in tensors
+            )
+        self._check_rows(found, pointer)
+        return found
+
+    def _bare(self, value: Any, tensor: Tensor) -> bool:
+        """Whether the value of the only input stands without its name."""
+        if len(self.signature.inputs) > 1:
+            return False
+        text = tensor.kind == "string" and tensor.name != nested.B64
+        return not isinstance(value, dict) or (text and set(value) == {nested.B64})
+
+    def _check_rows(self, found: Arrays, pointer: str) -> None:
+        limits = rows_of(self.signature.inputs)
+        if limits is None:
+            return
+        counts = {len(array) for array in found}
+        if len(counts) > 1 or max(counts) > limits[1]:
+            raise invalid_input(pointer, f"must have one number of rows in every input, at most {limits[1]}")
+
+
+def image_size(tensor: Tensor) -> tuple[int, int, int] | None:
+    """Height, width and channels of the pictures that an input takes; None where it takes no pictures.
+
+    A picture is [rows, height, width, 1 or 3] of uint8 levels, or of floating-point numbers from 0 to 1.
+    """
+    sizes = tensor.sizes
+    if len(sizes) != _IMAGE_RANK or (tensor.kind != "number" and tensor.dtype != "uint8"):
+        return None
+    rows, height, width, channels = sizes
+    if rows not in (None, 1) or height is None or width is None or channels not in _MODES:
+        return None
+    return height, width, channels
+
+
+def _picture(body: bytes, tensor: Tensor) -> NDArray[Any]:
+    size = image_size(tensor)
+    assert size is not None  # noqa: S101 - the media type is accepted for pictures only
+    height, width, channels = size
+    levels = decode_image(body, width, height, _MODES[channels]).reshape(1, height, width, channels)
+    return levels if tensor.dtype == "uint8" else (levels / np.float32(_PIXEL_MAX)).astype(tensor.dtype)
+
+
+def _member(value: Any, tensor: Tensor, pointer: str) -> Any:
+    if not isinstance(value, dict):
+        raise invalid_input(pointer, "must be an object with every input by its name")
+    if tensor.name not in value:
+        raise invalid_input(nested.pointer_to(pointer, tensor.name), "is required")
+    return value[tensor.name]
+
+
+def _object(names: list[str], texts: list[str]) -> str:
+    # The signature's outputs are in the order of their names, as the contract writes members.
+    return f"{{{','.join(f'{name}:{text}' for name, text in zip(names, texts, strict=True))}}}"
+
+
+def _reply(form: str, text: str) -> Reply:
+    return Reply(status=200, body=f'{{"{form}":{text}}}'.encode())

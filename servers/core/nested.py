@@ -1,0 +1,158 @@
+"""Tensors as nested JSON: checked against their signature on the way in, shortest decimals on the way out.
+
+The form is that of TensorFlow Serving's REST API (https://www.tensorflow.org/tfx/serving/api_rest): arrays within
+arrays; text as a string, and bytes that are no text as `{"b64": "..."}`.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from servers.core.reply import invalid_input
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from servers.models.signature import Kind, Tensor
+
+B64: Final = "b64"
+_TYPES: Final[dict[Kind, frozenset[type]]] = {
+    "number": frozenset({float, int}),
+    "integer": frozenset({float, int}),
+    "boolean": frozenset({bool}),
+    "string": frozenset({str, dict}),
+}
+_RULES: Final[dict[Kind, str]] = {
+    "number": "must be a number",
+    "integer": "must be an integer",
+    "boolean": "must be true or false",
+    "string": 'must be a string, or {"b64": "..."} with base64 in the standard alphabet',
+}
+_SAFE_INTEGER: Final = 2.0**53
+"""Above it a double no longer tells every integer apart (RFC 8259 section 6)."""
+
+
+def array_of(value: Any, sizes: tuple[int | None, ...], tensor: Tensor, pointer: str) -> NDArray[Any]:
+    """`value` as an array of `sizes`, None standing for any size from 1, with the element type of `tensor`.
+
+    Raises ApiError `invalid_input` at `pointer`, or below it where one element is at fault.
+    """
+    flat: list[Any] = [value]
+    shape: list[int] = []
+    for size in sizes:
+        # Level by level, so that every check is one loop in C over the whole level.
+        if set(map(type, flat)) != {list}:
+            raise invalid_input(pointer, _shape_rule(sizes))
+        lengths = set(map(len, flat))
+        if len(lengths) != 1 or lengths == {0} or (size is not None and lengths != {size}):
+            raise invalid_input(pointer, _shape_rule(sizes))
+        shape.append(len(flat[0]))
+        flat = list(chain.from_iterable(flat))
+    if not set(map(type, flat)) <= _TYPES[tensor.kind]:
+        allowed = _TYPES[tensor.kind]
+        at = next(at for at, each in enumerate(flat) if type(each) not in allowed)
+        raise invalid_input(pointer + _below(at, shape), _RULES[tensor.kind])
+    return _elements(flat, shape, tensor, pointer).reshape(shape)
+
+
+def text_of(array: NDArray[Any], tensor: Tensor, pointer: str) -> str:
+    """An output as JSON text. Raises ApiError `invalid_input` where a number is not finite: JSON has none such.
+
+    `pointer` is what of the request it answers.
+    """
+    if tensor.kind == "number" and not np.isfinite(array).all():
+        raise invalid_input(pointer, "the prediction for these values is not finite")
+    if array.size == 0:
+        return json.dumps(array.tolist(), separators=(",", ":"))
+    texts = _texts(array.ravel(), tensor)
+    for size in reversed(array.shape):
+        texts = [f"[{','.join(texts[start : start + size])}]" for start in range(0, len(texts), size)]
+    return texts[0]
+
+
+def nested_of(array: NDArray[Any], tensor: Tensor) -> Any:
+    """The value that `text_of` writes, as Python has it: what an answer is compared with."""
+    return json.loads(text_of(array, tensor, ""))
+
+
+def pointer_to(pointer: str, member: str) -> str:
+    """The JSON Pointer (RFC 6901 section 3) of a member."""
+    return f"{pointer}/{member.replace('~', '~0').replace('/', '~1')}"
+
+
+def _elements(flat: list[Any], shape: list[int], tensor: Tensor, pointer: str) -> NDArray[Any]:
+    if tensor.kind == "string":
+        return _strings(flat, shape, pointer)
+    if tensor.kind == "boolean":
+        return np.array(flat, dtype=np.bool_)
+    if tensor.kind == "integer":
+        return _integers(flat, shape, tensor, pointer)
+    wide = np.array(flat, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(tensor.dtype)
+    finite = np.isfinite(narrow)
+    if not finite.all():
+        raise invalid_input(pointer + _below(int(finite.argmin()), shape), f"must be finite and fit {tensor.dtype}")
+    return narrow
+
+
+def _integers(flat: list[Any], shape: list[int], tensor: Tensor, pointer: str) -> NDArray[Any]:
+    """1.0 is the integer 1, as JSON Schema has it; beyond 2**53 only digits without a point say which is meant."""
+    if float in set(map(type, flat)):
+        for at, each in enumerate(flat):
+            if type(each) is float and (not each.is_integer() or abs(each) > _SAFE_INTEGER):
+                raise invalid_input(pointer + _below(at, shape), _RULES["integer"])
+        flat = list(map(int, flat))
+    bounds = np.iinfo(tensor.dtype)
+    if min(flat) < bounds.min or max(flat) > bounds.max:
+        at = next(at for at, each in enumerate(flat) if not bounds.min <= each <= bounds.max)
+        raise invalid_input(pointer + _below(at, shape), f"must fit {tensor.dtype}")
+    return np.array(flat, dtype=tensor.dtype)
+
+
+def _strings(flat: list[Any], shape: list[int], pointer: str) -> NDArray[Any]:
+    found = np.empty(len(flat), dtype=np.object_)
+    for at, each in enumerate(flat):
+        try:
+            found[at] = each.encode() if type(each) is str else _from_base64(each)
+        except (binascii.Error, TypeError, ValueError):
+            raise invalid_input(pointer + _below(at, shape), _RULES["string"]) from None
+    return found
+
+
+def _from_base64(document: dict[str, Any]) -> bytes:
+    if set(document) != {B64}:
+        raise ValueError
+    return binascii.a2b_base64(document[B64], strict_mode=True)
+
+
+def _texts(flat: NDArray[Any], tensor: Tensor) -> list[str]:
+    if tensor.kind == "boolean":
+        return ["true" if each else "false" for each in flat]
+    if tensor.kind == "string":
+        return list(map(_string_text, flat))
+    # NumPy writes the shortest decimal that reads back to the same number of the same type.
+    return list(map(str, flat))
+
+
+def _string_text(each: bytes) -> str:
+    try:
+        return json.dumps(each.decode(), ensure_ascii=False)
+    except UnicodeDecodeError:
+        return f'{{"{B64}":"{binascii.b2a_base64(each, newline=False).decode("ascii")}"}}'
+
+
+def _shape_rule(sizes: tuple[int | None, ...]) -> str:
+    if not sizes:
+        return "must not be an array"
+    return f"must be nested arrays of shape [{', '.join('?' if size is None else str(size) for size in sizes)}]"
+
+
+def _below(at: int, shape: list[int]) -> str:
+    """Where the element `at` of the flattened array stands, as the end of a JSON Pointer."""
+    return "".join(f"/{index}" for index in np.unravel_index(at, shape)) if shape else ""
