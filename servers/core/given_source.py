@@ -83,7 +83,9 @@ class GivenSource:
         def asked(*inputs: NDArray[Any]) -> Arrays:
             try:
                 # A string that stands alone comes out of TensorFlow as bytes, which are no array.
-                return tuple([np.asarray(each, np.object_) if type(each) is bytes else each for each in run(*inputs)])
+                return tuple(
+                    [np.asarray(each, np.object_) if isinstance(each, bytes) else each for each in run(*inputs)]
+                )
             except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
                 raise invalid_input("", "the model refuses these values") from error
 
