@@ -81,7 +81,6 @@ def _measure(
     (record,) = conductor.run()
     if record["errors"] or not record["completed"]:
         raise CalibrationError(f"the null server failed at {users} users: {record['reason']}, {record['error_kinds']}")
-    columns = conductor.tallies[0].samples.arrays()
-    steady = columns["phase"] == STEADY
-    service_ns = columns["done_ns"][steady].astype(np.int64) - columns["sent_ns"][steady].astype(np.int64)
+    samples = conductor.tallies[0].samples
+    service_ns = (samples.column("done_ns") - samples.column("sent_ns"))[samples.column("phase") == STEADY]
     return record, float(np.median(service_ns)) / 1e3

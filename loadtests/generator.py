@@ -7,8 +7,8 @@ the harness.
 Asked of it, one at a time:
 
     {"op": "trial", ...} as loadtests.orders.TrialOrder.to_json writes it:
-        scenario {id, endpoint, users, payloads, encoding, arrival}, slices, slice_s, longest_slice_s,
-        warmup_slices, seed, timeout_s, ceiling_rps|null,
+        scenario {id, endpoint, payloads, encoding, arrival, users, rates_rps (if open)}, slices, slice_s,
+        longest_slice_s, warmup_slices, longest_warmup_slices, seed, timeout_s, ceiling_rps|null, limit_ms|null,
         out|null (folder of the samples), label (stem of their names),
         targets [{id, base_url, pids, requests [{method, path, headers, body_b64, expect_status,
                                                  expect_body_b64|null}]}]

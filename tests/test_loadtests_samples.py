@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loadtests.answers import Answer, ErrorKind
-from loadtests.audit import GeneratorShare, reason_against
+from loadtests.audit import Backlog, GeneratorShare, reason_against
 from loadtests.samples import Samples, SliceFigures, phases
 
 MS = 1_000_000
@@ -89,15 +89,26 @@ def test_slices_follow_each_other() -> None:
     samples.close_slice(number=4, opened_ns=21 * MS, deadline_ns=25 * MS, late_ns=MS)
     assert samples.arrays()["slice"].tolist() == [0, 0, 4]
     assert samples.arrays()["phase"].tolist() == [0, 1, 0]
-    columns = samples.columns
+    rows = samples.rows
     samples.clear()
     assert len(samples) == 0
-    assert samples.columns is columns
+    assert samples.rows is rows
     assert len(samples.arrays()["phase"]) == 0
 
 
+def share(**changes: float) -> GeneratorShare:
+    """A generator's part without a fault, but for the changes."""
+    fine = {"cpu_share": 0.1, "peak_cpu_share": 0.2, "queued_share": 0.0, "late_share": 0.0}
+    return GeneratorShare(**({**fine, "lag_p99_us": 50.0, "send_lag_p99_us": 20.0} | changes))
+
+
+def backlog(cap_hits: int, unsent: int = 0) -> Backlog:
+    """What an open loop of at most 64 requests in flight could not send in time."""
+    return Backlog(most_in_flight=64, cap_hits=cap_hits, unsent=unsent)
+
+
 FINE = {
-    "share": GeneratorShare(cpu_share=0.5, late_share=0.001, lag_p99_us=50.0),
+    "share": share(cpu_share=0.5, late_share=0.001),
     "requests": 1000,
     "error_kinds": {},
     "completed": 900,
@@ -116,15 +127,18 @@ FINE = {
         ({"error_kinds": {"body": 1}}, "1 of 1000 answers had a wrong body"),
         ({"completed": 0}, "no right answer fell into a steady window; longer slices are needed"),
         (
-            {"share": GeneratorShare(cpu_share=0.81, late_share=0, lag_p99_us=0)},
+            {"share": share(cpu_share=0.81)},
             "the generator used 81% of its core (limit 80%)",
         ),
         (
-            {"share": GeneratorShare(cpu_share=0.1, late_share=0.011, lag_p99_us=0)},
+            {"share": share(late_share=0.011)},
             "1.1% of the requests were sent over 1 ms late (limit 1%)",
         ),
         ({"throughput_rps": 1001.0}, "1001 requests/s is over a third of the generator's ceiling of 3000"),
         ({"throughput_rps": 1e6, "ceiling_rps": None}, None),
+        ({"backlog": backlog(0)}, None),
+        ({"backlog": backlog(1)}, "1 requests were due with 64 in flight already"),
+        ({"backlog": backlog(9, 4)}, "9 requests were due with 64 in flight already, 4 were never sent"),
         ({"lost": "it left", "error_kinds": {"body": 1}}, "it left"),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.orders import LONGEST_SLICE_S, PreparedRequest, TargetOrder, TrialOrder
 from loadtests.remote import Generator
 from loadtests.scenarios import Scenario
 from verbs.cores import harness_out_of_the_way, share_out
@@ -98,9 +98,11 @@ class Block:
         order = TrialOrder(
             scenario=scenario,
             targets=targets,
-            slices=run.plan.slices,
-            slice_s=run.plan.slice_s,
+            slices=run.plan.slices_of(scenario),
+            slice_s=run.plan.slice_s_of(scenario),
+            longest_slice_s=max(LONGEST_SLICE_S, run.plan.slice_s_of(scenario)),
             warmup_slices=run.plan.warmup_slices,
+            longest_warmup_slices=run.plan.longest_warmup_slices,
             seed=seed,
             ceiling_rps=self.ceiling_rps,
             out=str(run.folder / "samples"),
