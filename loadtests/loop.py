@@ -25,6 +25,8 @@ GIVE_UP_AFTER = 3
 """Unanswered requests in a row after which a user leaves a closed loop's slice: a dead target is no busy loop."""
 PAUSE_NS = 10_000_000
 """A user's wait after an unanswered request."""
+LEAST_GAP_NS = 200_000
+"""Waiting awake for what is due would take the whole core where gaps are shorter on average."""
 NEVER = 2**63 - 1
 
 
@@ -79,6 +81,7 @@ def _serve(visit: Visit, lines: Sequence[Connection], hands: _Hands) -> None:  #
     shot = route.shots[visit.number % len(route.shots)]
     now, look_up, lag = opened, opened + TICK_NS, 0
     due = opened + dues[0] if dues else NEVER
+    early = route.world.early_ns if len(dues) * LEAST_GAP_NS <= visit.length_ns else 0
     if closed:
         for line in lines:
             line.shot, shot = shot, shot.next
@@ -96,7 +99,7 @@ def _serve(visit: Visit, lines: Sequence[Connection], hands: _Hands) -> None:  #
             due = opened + dues[at] if at < len(dues) else NEVER
             now = clock()
         turned = 0
-        for fd, _ in wait(tick_s if closed else (min(due if idle else NEVER, look_up) - now) / 1e9, most):
+        for fd, _ in wait(tick_s if closed else (min(due - early if idle else NEVER, look_up) - now) / 1e9, most):
             line = by_fd[fd]
             try:
                 if line.fresh:

@@ -187,6 +187,7 @@ class TargetTally:
             "measured_s": self.window_ns / 1e9,
             "completed": self.completed,
             "throughput_rps": throughput_rps,
+            "p50_us": self._median_us(),
             "offered_rps": arrival.rate_rps,
             "backlog": backlog.to_json() if backlog else None,
             "over_limit": self._over_limit(order.limit_ms),
@@ -214,6 +215,12 @@ class TargetTally:
             lag_p99_us=lag_p99_us(self.lags_ns),
             send_lag_p99_us=float(np.percentile(send_lags_ns, 99)) / 1e3 if len(send_lags_ns) else 0.0,
         )
+
+    def _median_us(self) -> float | None:
+        """The median service time of the steady right answers, in us."""
+        counted = (self.samples.column("phase") == STEADY) & (self.samples.column("error") == ErrorKind.NONE)
+        service_ns = (self.samples.column("done_ns") - self.samples.column("sent_ns"))[counted]
+        return float(np.median(service_ns)) / 1e3 if len(service_ns) else None
 
     def _over_limit(self, limit_ms: float | None) -> dict[str, Any] | None:
         """Of the steady requests, how many had no right answer within the limit, by response time."""

@@ -43,6 +43,9 @@ class Readiness(Protocol):
 class World(Protocol):
     """A clock in ns, sockets, and a breath for whoever else lives in the process."""
 
+    early_ns: int
+    """Sleeps that must not end late end so much early, and the rest is waited out awake."""
+
     def clock(self) -> int:
         """Monotonic time in ns."""
 
@@ -94,6 +97,8 @@ class Poll:
 class Real:
     """The machine's own clock and network."""
 
+    early_ns = 60_000
+    """The kernel wakes sleepers up to 50 us late (timer slack, prctl(2))."""
     clock = staticmethod(monotonic_ns)
     cpu = staticmethod(process_time_ns)
     _socket = staticmethod(get_original("socket", "socket"))

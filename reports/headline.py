@@ -53,8 +53,8 @@ def leading_pairs(comparisons: Sequence[Row], targets: Sequence[Row]) -> list[li
 
 
 def usual(rows: Iterable[Row]) -> list[Row]:
-    """The rows whose scenario is in its endpoint's usual encoding: no line or column mixes two encodings."""
-    return [row for row in rows if row["variant"] is None]
+    """The closed loops in their endpoint's usual encoding: no line mixes two encodings or kinds of load."""
+    return [row for row in rows if row["variant"] is None and row["arrival"] == "closed"]
 
 
 def busiest(rows: Sequence[Row], pair: tuple[str, str]) -> list[Row]:

@@ -23,6 +23,8 @@ Answering = Callable[[int], int]
 class SimulatedWorld:
     """A clock, and sockets to a target that answers as `answering` says, all requests on their own."""
 
+    early_ns = 0
+
     def __init__(self, answering: Answering, *, refuses: bool = False) -> None:
         self.now = 1_000 * MS
         self.answering = answering

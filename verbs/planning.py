@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.case import Reference
-from loadtests.scenarios import PLANS, Scenario
+from loadtests.scenarios import PLANS, Scenario, scenario_from_id
+from loadtests.search import Slo
 from reports.environment import describe
 from reports.journal import SCHEMA_VERSION, Journal, JournalError, read_run
 from reports.records import Target
@@ -28,6 +29,9 @@ from verbs.terminal import Terminal
 
 RUNS: Final = REPOSITORY / "reports" / "runs"
 
+SEARCH_S: Final = 40.0
+"""What it takes to find one capacity, for estimates: a ladder of users and some nine looks."""
+
 _GPU_DRIVER: Final = Path("/proc/driver/nvidia")
 
 
@@ -37,6 +41,8 @@ def plan_experiment(
     plan: str,
     targets: str | None,
     endpoints: Sequence[str],
+    scenarios: Sequence[Scenario],
+    slo: Slo | None,
     urls: Sequence[str],
     skip_check: bool,
     figures: Reference | None,
@@ -48,7 +54,10 @@ def plan_experiment(
     """A new run, its folder and the journal's header written. Raises ExpectedError on what cannot be run."""
     present = contenders(plan, targets, urls)
     chosen = PLANS[plan]
-    chosen = replace(chosen, scenarios=tuple(one for one in chosen.scenarios if one.endpoint in endpoints))
+    wanted = tuple(scenarios) or chosen.scenarios
+    chosen = replace(chosen, scenarios=tuple(one for one in wanted if one.endpoint in endpoints))
+    if not chosen.scenarios:
+        raise usage("none of --scenarios is on one of --endpoints")
     if server_python is not None and not server_python.exists():
         raise usage(f"--server-python {server_python} does not exist", hint="name an interpreter, not its folder")
     seed = secrets.randbelow(2**32) if seed is None else seed
@@ -67,6 +76,7 @@ def plan_experiment(
         "started_utc": now.isoformat(timespec="seconds"),
         "blocks": chosen.blocks,
         "slice_s": chosen.slice_s,
+        "slo": str(slo) if slo else None,
         "targets": [described(one, settings) for one in present],
         "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
         "comparisons": comparisons(present),
@@ -81,7 +91,9 @@ def plan_experiment(
         journal = Journal.create(folder, header)
     except (JournalError, OSError) as error:
         raise usage(str(error), hint="name another folder with --out, or go on with --resume") from error
-    minutes = chosen.estimate_s(len(present), launch_s=LAUNCH_S) / 60
+    searches = len({one.endpoint for one in chosen.scenarios}) * sum(one.twin_of is None for one in present)
+    search_s = SEARCH_S * searches * chosen.blocks if slo else 0.0
+    minutes = (chosen.estimate_s(len(present), launch_s=LAUNCH_S) + search_s) / 60
     terminal.say(
         f"plan {plan}: {plural(len(present), 'target')}, {plural(len(chosen.scenarios), 'scenario')},"
         f" {plural(chosen.blocks, 'block')}, about {plural(max(1, round(minutes)), 'minute')} -> {folder}"
@@ -96,6 +108,7 @@ def plan_experiment(
         figures=figures,
         terminal=terminal,
         journal=journal,
+        slo=slo,
     )
 
 
@@ -109,10 +122,9 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
     urls = [f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings]
     own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
     present = contenders(run.plan, ",".join(target.id for target in own), urls)
-    wanted = {scenario.id for scenario in run.scenarios}
     plan = replace(
         PLANS[run.plan],
-        scenarios=tuple(one for one in PLANS[run.plan].scenarios if one.id in wanted),
+        scenarios=tuple(scenario_from_id(scenario.id) for scenario in run.scenarios),
         blocks=run.blocks,
     )
     refused = {refusal.target for refusal in run.refusals}
@@ -135,6 +147,8 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
         journal=journal,
         done=frozenset(place for place, targets in measured.items() if expected.get(place[1], set()) <= targets),
         refused=refused,
+        slo=Slo.parse(run.slo) if run.slo else None,
+        searched=frozenset((one.block, one.target, one.endpoint) for one in run.capacities),
     )
 
 
