@@ -81,6 +81,33 @@ def test_throughput_of_short_slices_is_unbiased() -> None:
     assert naive_completed / naive_window * 1000 > 1.1
 
 
+def scheduled(rows: list[tuple[int, int, int]], deadline_ms: int) -> tuple[Samples, SliceFigures]:
+    """An open loop's slice opened at 0 with rows of (due_ms, sent_ms, done_ms)."""
+    samples = Samples()
+    for number, (due_ms, sent_ms, done_ms) in enumerate(rows):
+        answer = Answer(done_ms * MS, done_ms * MS, 200, 10, ErrorKind.NONE, keep_alive=True)
+        samples.add(due_ns=due_ms * MS, sent_ns=sent_ms * MS, user=number, answer=answer)
+    return samples, samples.close_slice(number=0, opened_ns=0, deadline_ns=deadline_ms * MS, late_ns=MS, scheduled=True)
+
+
+def test_an_open_loop_counts_by_what_was_due() -> None:
+    """The first tenth is left out; what was due later counts, also what was answered after the deadline.
+
+    To leave that out would be to leave out what a stall has delayed most.
+    """
+    samples, figures = scheduled([(5, 5, 60), (10, 10, 20), (50, 52, 70), (95, 95, 300)], deadline_ms=100)
+    assert samples.column("phase").tolist() == [0, 1, 1, 1]
+    assert (figures.completed, figures.late) == (3, 1)
+    assert figures.window_ns == (300 - 10) * MS
+    assert figures.median_ns == 20 * MS
+
+
+def test_an_open_loop_that_keeps_up_has_its_rate() -> None:
+    """Where all is answered in time the window is nine tenths of the slice, and throughput is the rate."""
+    _, figures = scheduled([(at, at, at + 1) for at in range(0, 1000, 10)], deadline_ms=1000)
+    assert figures.completed / (figures.window_ns / 1e9) == pytest.approx(100)
+
+
 def test_slices_follow_each_other() -> None:
     """Each slice gets its number and phases of its own; clearing forgets all but keeps the columns usable."""
     samples, _ = slice_of([(0, 0, 10, 0), (0, 10, 20, 0)], deadline_ms=15)

@@ -44,6 +44,8 @@ def main(arguments: argparse.Namespace) -> int:
     from verbs.ceiling import measure_ceiling  # noqa: PLC0415
     from verbs.cores import share_out  # noqa: PLC0415
 
+    if arguments.rounds < 1:
+        raise usage(f"--rounds {arguments.rounds} measures nothing")
     cores = share_out(workers=1)
     try:
         with (
@@ -73,8 +75,6 @@ def _against(
     from verbs.parity import bars, measure_parity  # noqa: PLC0415 - as above
     from verbs.terminal import Terminal  # noqa: PLC0415
 
-    if arguments.rounds < 1:
-        raise usage(f"--rounds {arguments.rounds} measures nothing")
     figures = measure_parity(generator, settings, cores, folder, rounds=arguments.rounds, say=Terminal().say)
     found = bars(figures)
     if arguments.json:

@@ -108,7 +108,9 @@ def _chosen_scenarios(text: str | None) -> tuple[Scenario, ...]:
     try:
         return tuple(dict.fromkeys(scenario_from_id(one) for one in (text or "").split(",") if one.strip()))
     except ValueError as error:
-        raise usage(str(error), hint="see `python bench.py list scenarios`, and docs/load.md for the laws") from error
+        raise usage(
+            str(error), hint="see `python bench.py list scenarios`, and docs/methodology.md for the laws"
+        ) from error
 
 
 def _chosen_slo(text: str | None) -> Slo | None:
