@@ -10,6 +10,7 @@ import pytest
 from synthetic_run import WAIT_NS, Truth, write_run
 
 from reports.render import render
+from verbs.verdict import verdict_lines
 
 TRUTH = Truth(scenarios=("predict@16", "predict~poisson200rps"), modes=("function",), native=False, samples=1500)
 
@@ -56,3 +57,13 @@ def test_open_loops_are_compared_by_response_time_alone(summary: dict[str, Any])
     assert metrics == {("closed", "throughput"), ("poisson", "response_p50")}
     assert "16 users" in summary["headline"]
     assert "400" not in summary["headline"]
+
+
+def test_a_run_of_open_loops_alone_has_an_answer(tmp_path: Path) -> None:
+    """Where nothing was measured in a closed loop, the first sentence tells a response time."""
+    folder = write_run(tmp_path / "run", Truth(scenarios=("predict~poisson200rps",), modes=("function",), native=False))
+    render(folder)
+    found = json.loads((folder / "summary.json").read_text())
+    assert "at 200/s poisson in" in found["headline"]
+    lines = verdict_lines(found)
+    assert any("bottle/flask" in line and "predict~poisson200rps" in line for line in lines)

@@ -25,8 +25,11 @@ def draw_and_print(folder: Path) -> Summary:
 
 
 def verdict_lines(summary: Summary) -> list[str]:
-    """The answer, then a line a comparison of throughput, the noise floor first, then what was refused."""
-    rows = [row for row in summary["comparisons"] if row["metric"] == "throughput"]
+    """The answer, then a line a comparison, the noise floor first, then capacities and what was refused.
+
+    Closed loops are compared by throughput, open ones by their median response time.
+    """
+    rows = [row for row in summary["comparisons"] if row["metric"] in ("throughput", "response_p50")]
     rows.sort(key=lambda row: row["axis"] != "noise")
     width = max((len(_pair(row)) for row in rows), default=0)
     lines = [headline(summary), ""]
