@@ -101,7 +101,8 @@ def reason_against(
     if share.cpu_share > MOST_CPU_SHARE:
         return f"the generator used {share.cpu_share:.0%} of its core (limit {MOST_CPU_SHARE:.0%})"
     if share.late_share > MOST_LATE_SHARE:
-        return f"{share.late_share:.1%} of the requests were sent over 1 ms late (limit {MOST_LATE_SHARE:.0%})"
+        queued = f"; the generator waited for a core {share.queued_share:.0%} of the time" if share.queued_share else ""
+        return f"{share.late_share:.1%} of the requests were sent over 1 ms late (limit {MOST_LATE_SHARE:.0%}){queued}"
     if ceiling_rps is not None and throughput_rps * LEAST_CEILING_RATIO > ceiling_rps:
         return f"{throughput_rps:.0f} requests/s is over a third of the generator's ceiling of {ceiling_rps:.0f}"
     return None

@@ -103,6 +103,13 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.cpu is not None:
         os.sched_setaffinity(0, {arguments.cpu})
+        if hasattr(os, "SCHED_IDLE"):
+            # Ends by itself when this process does.
+            os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-m", "loadtests.awake", str(arguments.cpu), str(os.getpid())],
+                dict(os.environ),
+            )
     # Open loops keep up to 4096 connections; the usual soft limit of open files is 1024.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))

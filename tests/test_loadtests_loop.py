@@ -114,11 +114,11 @@ def test_a_dead_target_is_given_up() -> None:
 
 
 def test_others_may_run_in_a_long_slice() -> None:
-    """The loop looks up at least every 100 ms: for gevent's loop, overdue answers and the audit of its own CPU."""
+    """The loop looks up at least every 100 ms, for overdue answers and its CPU, and every second for gevent."""
     world = SimulatedWorld(lambda now: now + 3 * MS)
     made = visit(world, users=2, length_ns=2 * SECOND)
-    assert world.breaths >= 20
-    assert len(made.shares) == world.breaths
+    assert world.breaths >= 2
+    assert len(made.shares) >= 20
     assert len(made.lags_ns) >= 100
 
 

@@ -161,6 +161,10 @@ FINE = {
             {"share": share(late_share=0.011)},
             "1.1% of the requests were sent over 1 ms late (limit 1%)",
         ),
+        (
+            {"share": share(late_share=0.011, queued_share=0.25)},
+            "1.1% of the requests were sent over 1 ms late (limit 1%); the generator waited for a core 25% of the time",
+        ),
         ({"throughput_rps": 1001.0}, "1001 requests/s is over a third of the generator's ceiling of 3000"),
         ({"throughput_rps": 1e6, "ceiling_rps": None}, None),
         ({"backlog": backlog(0)}, None),

@@ -15,6 +15,7 @@ from verbs.exits import ExpectedError
 
 NULL: Final = Target.parse("null+granian")
 START_TIMEOUT_S: Final = 60.0
+_USERS: Final = 64
 REQUEST: Final = PreparedRequest(
     method="POST",
     path="/predict",
@@ -25,7 +26,9 @@ REQUEST: Final = PreparedRequest(
 
 
 def measure_ceiling(generator: Generator, settings: Settings, cpus: Sequence[int], logs: Path) -> dict[str, Any]:
-    """Requests per second at 16 users and microseconds at one, generator and null server on a core each.
+    """Requests per second at 64 users and microseconds at one, generator and null server on a core each.
+
+    With fewer users it is the null server that is the limit: it then waits for requests one by one.
 
     Raises ExpectedError where the null server does not start.
     """
@@ -35,6 +38,6 @@ def measure_ceiling(generator: Generator, settings: Settings, cpus: Sequence[int
             if cpus:
                 server.pin(cpus)
             order = TargetOrder(id=NULL.id, base_url=server.base_url, requests=(REQUEST,))
-            return generator.calibrate(order)
+            return generator.calibrate(order, users=_USERS)
     except LaunchError as error:
         raise ExpectedError(str(error), hint="the null server needs no model: granian itself does not start") from error
