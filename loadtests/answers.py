@@ -1,9 +1,8 @@
 """Requests as bytes, and whether an answer is the right one.
 
 httptools (llhttp) decides what an answer is. Parsing in Python costs several microseconds a request, so the
-bytes of the last answer that it found right are remembered: an answer equal to them, byte for byte and read
-in one piece, needs no second parse, because the same bytes parse the same. Anything else, if only a new Date,
-is parsed and compared.
+bytes of the last answer that it found right are remembered: an answer equal to them, byte for byte, needs no
+second parse, because the same bytes parse the same. Anything else, if only a new Date, is parsed and compared.
 """
 
 from __future__ import annotations
@@ -43,19 +42,25 @@ class Answer(NamedTuple):
 class Shot:
     """One request ready to send, its right answer, and the raw bytes of the last right answer.
 
-    `room` is how much one read takes: enough for the expected answer, small where the answer is small,
-    because the buffer is allocated for every read.
+    `room` is how much one read takes: a byte more than the answer that is known, so that the buffer which is
+    allocated for every read is small, and a longer answer shows. `next` is the shot that follows it on a connection.
     """
 
-    __slots__ = ("expect_body", "expect_status", "known", "room", "size", "wire")
+    __slots__ = ("expect_body", "expect_status", "known", "next", "room", "size", "wire")
 
     def __init__(self, request: PreparedRequest, url: SplitResult) -> None:
         self.wire = wire_bytes(request, url)
         self.size = len(self.wire)
         self.expect_status = request.expect_status
         self.expect_body = request.expect_body
-        self.room = min(READ_BYTES, 4096 + len(request.expect_body or b""))
+        self.room = READ_BYTES
         self.known: bytes | None = None
+        self.next = self
+
+    def remember(self, answer: bytes) -> None:
+        """Take an answer's bytes as right from now on."""
+        self.known = answer
+        self.room = len(answer) + 1
 
     def judge(self, reading: Reading) -> ErrorKind:
         """What a complete answer is worth.

@@ -1,19 +1,14 @@
-"""The generator watches itself: its CPU share, late sends, event loop's lag, and what follows from them."""
+"""The generator watches itself: its CPU share, late sends, its loop's lag, and what follows from them."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from time import monotonic_ns
-from typing import Any, Protocol, Self
+from pathlib import Path
+from typing import Any
 
-import gevent
 import numpy as np
-
-TICK_S = 0.005
-TIMER_GRAIN_NS = 1_000_000
-"""epoll_wait takes whole milliseconds, so an idle loop's timer is up to one late without any lag."""
 
 LATE_NS = 1_000_000
 MOST_CPU_SHARE = 0.80
@@ -21,51 +16,16 @@ MOST_LATE_SHARE = 0.01
 LEAST_CEILING_RATIO = 3.0
 MOST_ERROR_SHARE = 0.01
 
-
-class Watched(Protocol):
-    """A user with an exchange under way since `sent_ns`, or none where that is 0."""
-
-    sent_ns: int
-
-    def throw_overdue(self) -> None:
-        """Break the exchange off."""
+_SCHEDSTAT = Path("/proc/self/schedstat")
+"""Nanoseconds on a core, nanoseconds in a queue for one, turns (Documentation/scheduler/sched-stats.rst)."""
 
 
-class Watch:
-    """Ticks in the event loop while a slice runs: samples its lag and throws overdue exchanges out.
-
-    A lag is how late, beyond the timer's grain, a tick came, plus how long the loop then took to come round
-    again: as long may an answer have waited to be read.
-    """
-
-    def __init__(self, users: Sequence[Watched], *, timeout_s: float, lags_ns: array[int]) -> None:
-        self.lags_ns = lags_ns
-        self._users = users
-        self._timeout_ns = int(timeout_s * 1e9)
-        self._loop: Any = gevent.get_hub().loop
-        self._timer: Any = None
-        self._last_ns = 0
-
-    def __enter__(self) -> Self:
-        self._timer = self._loop.timer(TICK_S, TICK_S)
-        self._last_ns = monotonic_ns()
-        self._timer.start(self._tick)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.close()
-
-    def _tick(self) -> None:
-        now = monotonic_ns()
-        late_ns = now - self._last_ns - int(TICK_S * 1e9) - TIMER_GRAIN_NS
-        self._last_ns = now
-        self._loop.run_callback(self._came_round, now, max(0, late_ns))
-        for user in self._users:
-            if user.sent_ns and now - user.sent_ns > self._timeout_ns:
-                user.throw_overdue()
-
-    def _came_round(self, ticked_ns: int, late_ns: int) -> None:
-        self.lags_ns.append(late_ns + monotonic_ns() - ticked_ns)
+def queued_ns() -> int | None:
+    """How long this process has been ready to run and had no core; None where the system does not tell."""
+    try:
+        return int(_SCHEDSTAT.read_text(encoding="ascii").split()[1])
+    except FileNotFoundError:
+        return None
 
 
 def lag_p99_us(lags_ns: array[int]) -> float:
@@ -75,15 +35,42 @@ def lag_p99_us(lags_ns: array[int]) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorShare:
-    """The generator's part in one trial: CPU share of its visits, share of late sends, lag in us."""
+    """The generator's part in one trial.
+
+    CPU share of its visits and of the worst 50 ms in them, the share of their time for which it waited for a core (None
+    where the system does not tell), share of late sends, the 99th percentiles of lag and send lag in us.
+    """
 
     cpu_share: float
+    peak_cpu_share: float
+    queued_share: float | None
     late_share: float
     lag_p99_us: float
+    send_lag_p99_us: float
 
-    def to_json(self) -> dict[str, float]:
+    def to_json(self) -> dict[str, float | None]:
         """The `generator` member of a trial's record."""
-        return {"cpu_share": self.cpu_share, "late_share": self.late_share, "lag_p99_us": self.lag_p99_us}
+        return {
+            "cpu_share": self.cpu_share,
+            "peak_cpu_share": self.peak_cpu_share,
+            "queued_share": self.queued_share,
+            "late_share": self.late_share,
+            "lag_p99_us": self.lag_p99_us,
+            "send_lag_p99_us": self.send_lag_p99_us,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What an open loop could not send in time: requests due with the most in flight already, and never sent ones."""
+
+    most_in_flight: int
+    cap_hits: int
+    unsent: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The `backlog` member of a trial's record."""
+        return {"most_in_flight": self.most_in_flight, "cap_hits": self.cap_hits, "unsent": self.unsent}
 
 
 def reason_against(
@@ -95,6 +82,7 @@ def reason_against(
     throughput_rps: float,
     ceiling_rps: float | None,
     lost: str | None,
+    backlog: Backlog | None = None,
 ) -> str | None:
     """Why a trial is not valid, the target's faults before the generator's; None where it is."""
     errors = sum(error_kinds.values())
@@ -105,12 +93,16 @@ def reason_against(
     if errors > MOST_ERROR_SHARE * requests:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(error_kinds.items()))
         return f"{errors} of {requests} requests failed ({kinds})"
+    if backlog is not None and backlog.cap_hits:
+        never = f", {backlog.unsent} were never sent" if backlog.unsent else ""
+        return f"{backlog.cap_hits} requests were due with {backlog.most_in_flight} in flight already{never}"
     if not completed:
         return "no right answer fell into a steady window; longer slices are needed"
     if share.cpu_share > MOST_CPU_SHARE:
         return f"the generator used {share.cpu_share:.0%} of its core (limit {MOST_CPU_SHARE:.0%})"
     if share.late_share > MOST_LATE_SHARE:
-        return f"{share.late_share:.1%} of the requests were sent over 1 ms late (limit {MOST_LATE_SHARE:.0%})"
+        queued = f"; the generator waited for a core {share.queued_share:.0%} of the time" if share.queued_share else ""
+        return f"{share.late_share:.1%} of the requests were sent over 1 ms late (limit {MOST_LATE_SHARE:.0%}){queued}"
     if ceiling_rps is not None and throughput_rps * LEAST_CEILING_RATIO > ceiling_rps:
         return f"{throughput_rps:.0f} requests/s is over a third of the generator's ceiling of {ceiling_rps:.0f}"
     return None

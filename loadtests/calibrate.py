@@ -11,11 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from loadtests.arrival import ClosedLoop
 from loadtests.orders import TargetOrder, TrialOrder
-from loadtests.samples import STEADY
 from loadtests.scenarios import Scenario
 from loadtests.slices import Conductor, Report
 
@@ -49,19 +46,17 @@ def calibrate(message: Mapping[str, Any], report: Report) -> Calibration:
     Raises CalibrationError where requests failed: a ceiling of errors bounds nothing.
     """
     target = TargetOrder.from_json(message["target"])
-    busy, _ = _measure(target, message, int(message["users"]), report)
-    _, overhead_us = _measure(target, message, 1, report)
+    busy = _measure(target, message, int(message["users"]), report)
+    alone = _measure(target, message, 1, report)
     return Calibration(
         ceiling_rps=busy["throughput_rps"],
-        overhead_us=overhead_us,
+        overhead_us=alone["p50_us"],
         users=busy["users"],
         cpu_share=busy["generator"]["cpu_share"],
     )
 
 
-def _measure(
-    target: TargetOrder, message: Mapping[str, Any], users: int, report: Report
-) -> tuple[dict[str, Any], float]:
+def _measure(target: TargetOrder, message: Mapping[str, Any], users: int, report: Report) -> dict[str, Any]:
     scenario = Scenario(
         endpoint="calibration",
         encoding="raw",
@@ -77,11 +72,7 @@ def _measure(
         timeout_s=float(message["timeout_s"]),
         label=scenario.id,
     )
-    conductor = Conductor(order, report)
-    (record,) = conductor.run()
+    (record,) = Conductor(order, report).run()
     if record["errors"] or not record["completed"]:
         raise CalibrationError(f"the null server failed at {users} users: {record['reason']}, {record['error_kinds']}")
-    columns = conductor.tallies[0].samples.arrays()
-    steady = columns["phase"] == STEADY
-    service_ns = columns["done_ns"][steady].astype(np.int64) - columns["sent_ns"][steady].astype(np.int64)
-    return record, float(np.median(service_ns)) / 1e3
+    return record

@@ -1,9 +1,7 @@
-"""One user's connection to one target: a non-blocking socket driven by gevent's event loop.
+"""One user's connection to one target, and what an exchange on it goes through.
 
-gevent's own socket first tries each read and pays for the EAGAIN with an exception. A load generator has
-always just sent its request, so the answer is never there yet: here the wait comes first, then the read,
-which saves a third of the generator's CPU time per request. Sockets are the interpreter's own, not the
-patched ones.
+Most exchanges are one write and one read, and the timed loop makes those itself. What is here is all the rest:
+connecting, requests that no single write takes, answers that come in pieces, and what ends a connection.
 """
 
 from __future__ import annotations
@@ -11,91 +9,123 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from time import monotonic_ns
+from collections.abc import Sequence
 from typing import Any
 
-import gevent
 import httptools
-from gevent.monkey import get_original
 
 from loadtests.answers import READ_BYTES, Answer, ErrorKind, Reading, Shot, split_base_url
 from loadtests.orders import TargetOrder
-
-PlainSocket = get_original("socket", "socket")
-READABLE, WRITABLE = 1, 2
-"""Event masks of libev's io watchers."""
+from loadtests.world import READABLE, REAL, WRITABLE, World
 
 
 class Route:
-    """One target as the users see it: its address, its shots, and what its answers have shown so far."""
+    """One target as the users see it: its address, its shots, and what its answers have shown so far.
 
-    def __init__(self, order: TargetOrder) -> None:
+    It has a set of watched sockets of its own, so that what other targets' idle connections do disturbs no slice.
+    """
+
+    def __init__(self, order: TargetOrder, world: World = REAL) -> None:
         url = split_base_url(order.base_url)
         found = socket.getaddrinfo(url.hostname, url.port or 80, type=socket.SOCK_STREAM)
         self.id = order.id
+        self.world = world
+        self.readiness = world.readiness()
         self.family: int = found[0][0]
         self.address: Any = found[0][4]
         self.shots = [Shot(request, url) for request in order.requests]
+        for shot, following in zip(self.shots, [*self.shots[1:], self.shots[0]], strict=True):
+            shot.next = following
+        self.by_fd: dict[int, Connection] = {}
         self.closes = False
         self.connects = 0
-        self.lost: str | None = None
+        self.failure: str | None = None
 
 
 class Connection:
-    """At most one open socket.
+    """At most one open socket, and at most one exchange under way since `sent_ns` (0: none).
 
-    `send` and `recv` are the socket's own, `readable` is the watcher to wait for.
+    `fresh` means that the socket is open, whatever was to be sent is sent, and nothing of the answer has been read:
+    then the loop may use `send` and `recv`, the socket's own, itself.
     """
 
-    __slots__ = ("_reading", "_route", "_sock", "_wait", "is_open", "readable", "recv", "send")
+    __slots__ = (
+        "_bytes_in",
+        "_fed",
+        "_first_ns",
+        "_pieces",
+        "_reading",
+        "_sock",
+        "_unsent",
+        "due_ns",
+        "failures",
+        "fresh",
+        "is_open",
+        "recv",
+        "route",
+        "send",
+        "sent_ns",
+        "shot",
+        "user",
+    )
 
-    def __init__(self, route: Route) -> None:
-        self._route = route
-        self._wait = gevent.get_hub().wait
+    def __init__(self, route: Route, user: int = 0) -> None:
+        self.route = route
+        self.user = user
+        self.shot: Shot = route.shots[0]
+        self.due_ns = self.sent_ns = self.failures = 0
+        self.is_open = self.fresh = False
         self._sock: Any = None
-        self.is_open = False
-
-    def connect(self) -> None:
-        """Open the socket. Raises OSError where the target refuses."""
-        sock = PlainSocket(self._route.family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            code = sock.connect_ex(self._route.address)
-            if code == errno.EINPROGRESS:
-                self._wait_writable(sock)
-                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                raise OSError(code, os.strerror(code))  # noqa: TRY301 - the socket is closed below
-        except BaseException:
-            sock.close()
-            raise
-        self._sock, self.send, self.recv = sock, sock.send, sock.recv
-        self.readable = gevent.get_hub().loop.io(sock.fileno(), READABLE)
+        self._unsent: memoryview | None = None
+        self._pieces: list[bytes] = []
+        self._first_ns = self._bytes_in = self._fed = 0
         self._reading = Reading()
-        self._route.connects += 1
-        self.is_open = True
+
+    def connect(self) -> bool:
+        """Begin to open the socket; whether it is open already. Raises OSError where the target refuses at once."""
+        sock = self.route.world.socket(self.route.family)
+        code = sock.connect_ex(self.route.address)
+        if code not in (0, errno.EINPROGRESS):
+            sock.close()
+            raise OSError(code, os.strerror(code))
+        self._sock, self.send, self.recv = sock, sock.send, sock.recv
+        self._reading = Reading()
+        self.route.connects += 1
+        self.route.by_fd[sock.fileno()] = self
+        self.is_open = code == 0
+        self.route.readiness.register(sock.fileno(), READABLE if self.is_open else WRITABLE)
+        self.fresh = self.is_open
+        return self.is_open
+
+    def connected(self) -> None:
+        """The socket that was connecting is writable. Raises OSError where that is because it failed."""
+        code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+        self.is_open = self.fresh = True
+        self.route.readiness.modify(self._sock.fileno(), READABLE)
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether a socket is on its way to be open."""
+        return self._sock is not None and not self.is_open
 
     def close(self) -> None:
-        """Close the socket, if there is one.
-
-        The watcher goes first: libev must not watch a number used anew.
-        """
-        if self.is_open:
-            self.is_open = False
-            self.readable.close()
+        """Close the socket, if there is one."""
+        if self._sock is not None:
+            # First of all: the number may be used anew at once.
+            self.route.readiness.unregister(self._sock.fileno())
+            del self.route.by_fd[self._sock.fileno()]
             self._sock.close()
-            self._sock = None
+            self._sock = self._unsent = None
+            self.is_open = self.fresh = False
+            self._pieces.clear()
 
-    def stand_ready(self) -> None:
-        """Before a slice's clock starts: an open, silent connection, or none where the target always closes.
-
-        A socket opened in advance and left idle would block a server that takes one connection at a time.
-        """
+    def stand_ready(self) -> bool:
+        """Before a slice's clock starts: an open, silent connection; whether it is one by now. Raises OSError."""
         if self.is_open and not self._silent():
             self.close()
-        if not self.is_open and not self._route.closes:
-            self.connect()
+        return self.is_open or self.connect()
 
     def _silent(self) -> bool:
         """Neither closed by the peer nor holding bytes that nobody asked for."""
@@ -107,57 +137,114 @@ class Connection:
             return False
         return False
 
-    def send_rest(self, wire: bytes, start: int) -> None:
-        """Send what one write did not take; large bodies need several."""
-        view = memoryview(wire)
-        while start < len(wire):
-            self._wait_writable(self._sock)
-            start += self._sock.send(view[start:])
+    def begin(self) -> None:
+        """Send `shot`, connecting first if need be. Raises OSError."""
+        if self.is_open or (self._sock is None and self.connect()):
+            self.resume(0)
+        else:
+            self._unsent = memoryview(self.shot.wire)
 
-    def read_answer(self, shot: Shot, data: bytes, first_ns: int) -> Answer:
-        """Parse an answer whose first piece has been read, reading on as needed, and judge it.
+    def resume(self, taken: int) -> None:
+        """Send what of `shot` is left after `taken` bytes; what is left then, goes out as the socket takes it."""
+        self._unsent = memoryview(self.shot.wire)[taken:]
+        self.fresh = False
+        self.route.readiness.modify(self._sock.fileno(), WRITABLE)
+        self._write()
 
-        The clock is read after each read and before its parsing, so checking costs no latency. Raises OSError
-        where the connection ends inside the answer, httptools.HttpParserError where the bytes are not HTTP.
+    def _write(self) -> None:
+        while self._unsent:
+            try:
+                self._unsent = self._unsent[self._sock.send(self._unsent) :]
+            except BlockingIOError:
+                return
+        self._unsent = None
+        self.fresh = True
+        self.route.readiness.modify(self._sock.fileno(), READABLE)
+
+    def advance(self) -> Answer | None:
+        """Do what the socket is ready for; the answer, once it is complete. Raises as `take` does."""
+        if not self.is_open:
+            self.connected()
+            if self._unsent is not None:
+                self.resume(0)
+            return None
+        if self._unsent is not None:
+            self._write()
+            return None
+        data = self.recv(READ_BYTES)
+        return self.take(data, self.route.world.clock())
+
+    def take(self, data: bytes, at_ns: int) -> Answer | None:
+        """Add a piece that came at `at_ns`; the answer, if it completes one, else None.
+
+        The clock was read before any parsing, so checking costs no latency. Pieces that join to the bytes of the
+        answer that is known are not parsed. Raises OSError where the connection ends inside the answer,
+        httptools.HttpParserError where the bytes are not HTTP.
         """
-        reading = self._reading
-        reading.start()
-        done_ns, bytes_in, pieces = first_ns, 0, 0
-        while True:
-            if data:
-                bytes_in += len(data)
-                pieces += 1
-                reading.feed(data)
+        if self.fresh:
+            self.fresh = False
+            self._first_ns, self._bytes_in, self._fed = at_ns, 0, 0
+            self._reading.start()
+        self._bytes_in += len(data)
+        self._pieces.append(data)
+        known = self.shot.known
+        if known is not None and not self._fed:
+            joined = b"".join(self._pieces)
+            if joined == known:
+                return self._answered(self.shot.expect_status, at_ns, ErrorKind.NONE, keep_alive=True)
+            if data and known.startswith(joined):
+                return None
+        return self._parse(at_ns)
+
+    def _parse(self, at_ns: int) -> Answer | None:
+        reading, shot = self._reading, self.shot
+        for piece in self._pieces[self._fed :]:
+            self._fed += 1
+            if piece:
+                reading.feed(piece)
             elif not reading.end():
                 raise ConnectionResetError(errno.ECONNRESET, "closed by the peer inside an answer")
-            if reading.complete:
-                break
-            self._wait(self.readable)
-            data = self.recv(READ_BYTES)
-            done_ns = monotonic_ns()
+        if not reading.complete:
+            return None
         error = shot.judge(reading)
         keep_alive = reading.keep_alive and not reading.stray
-        if error is ErrorKind.NONE and keep_alive and pieces == 1:
-            shot.known = data
-        return Answer(first_ns, done_ns, reading.status, bytes_in, error, keep_alive)
+        if error is ErrorKind.NONE and keep_alive:
+            shot.remember(b"".join(self._pieces))
+        return self._answered(reading.status, at_ns, error, keep_alive=keep_alive)
 
-    def exchange(self, shot: Shot) -> Answer:
-        """One whole exchange outside the timed loop, connecting if need be. Raises as `read_answer` does."""
-        if not self.is_open:
-            self.connect()
-        self.send_rest(shot.wire, 0)
-        self._wait(self.readable)
-        answer = self.read_answer(shot, self.recv(READ_BYTES), monotonic_ns())
-        if not answer.keep_alive:
-            self.close()
-        return answer
+    def _answered(self, status: int, at_ns: int, error: ErrorKind, *, keep_alive: bool) -> Answer:
+        self._pieces.clear()
+        self.fresh = keep_alive
+        return Answer(self._first_ns, at_ns, status, self._bytes_in, error, keep_alive)
 
-    def _wait_writable(self, sock: Any) -> None:
-        writable = gevent.get_hub().loop.io(sock.fileno(), WRITABLE)
+
+def stand_ready(route: Route, lines: Sequence[Connection], timeout_ns: int) -> None:
+    """Check or open connections before a slice's clock starts.
+
+    None is opened where the target always closes: one opened in advance and left idle would block a server that takes
+    one connection at a time. Where opening fails, the users meet the fault inside the slice and count it.
+    """
+    until_ns = route.world.clock() + timeout_ns
+    waiting = False
+    for line in lines:
         try:
-            self._wait(writable)
-        finally:
-            writable.close()
+            if line.is_open or not route.closes:
+                waiting |= not line.stand_ready()
+        except OSError:
+            line.close()
+            return
+    while waiting and route.world.clock() < until_ns:
+        for fd, _ in route.readiness.poll(0.02, len(lines)):
+            line = route.by_fd[fd]
+            try:
+                if line.is_connecting:
+                    line.connected()
+                else:
+                    line.close()
+            except OSError:
+                line.close()
+        waiting = any(line.is_connecting for line in lines)
+        route.world.breathe()
 
 
 TRANSPORT_ERRORS = (OSError, httptools.HttpParserError, httptools.HttpParserUpgrade)

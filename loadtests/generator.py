@@ -7,8 +7,8 @@ the harness.
 Asked of it, one at a time:
 
     {"op": "trial", ...} as loadtests.orders.TrialOrder.to_json writes it:
-        scenario {id, endpoint, users, payloads, encoding, arrival}, slices, slice_s, longest_slice_s,
-        warmup_slices, seed, timeout_s, ceiling_rps|null,
+        scenario {id, endpoint, payloads, encoding, arrival, users, rates_rps (if open)}, slices, slice_s,
+        longest_slice_s, warmup_slices, longest_warmup_slices, seed, timeout_s, ceiling_rps|null, limit_ms|null,
         out|null (folder of the samples), label (stem of their names),
         targets [{id, base_url, pids, requests [{method, path, headers, body_b64, expect_status,
                                                  expect_body_b64|null}]}]
@@ -35,6 +35,7 @@ import json
 import logging
 import os
 import platform
+import resource
 import sys
 import traceback
 from importlib.metadata import version
@@ -102,6 +103,16 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.cpu is not None:
         os.sched_setaffinity(0, {arguments.cpu})
+        if hasattr(os, "SCHED_IDLE"):
+            # Ends by itself when this process does.
+            os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-m", "loadtests.awake", str(arguments.cpu), str(os.getpid())],
+                dict(os.environ),
+            )
+    # Open loops keep up to 4096 connections; the usual soft limit of open files is 1024.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
     # What the imports have left is never garbage; frozen, it costs the collections between slices nothing.
     gc.collect()

@@ -13,6 +13,8 @@ from typing import Any
 
 from loadtests.scenarios import Scenario
 
+LONGEST_SLICE_S = 10.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedRequest:
@@ -94,8 +96,10 @@ class TargetOrder:
 class TrialOrder:
     """One scenario on several targets that are up together, visited in random order, slice by slice.
 
-    `slice_s` is the shortest slice and `longest_slice_s` bounds what a slow target may lengthen it to. `out`
-    is the folder of the samples (None: keep none), `label` the stem of their file names. `ceiling_rps` is
+    `slice_s` is the shortest slice and `longest_slice_s` bounds what a slow target may lengthen it to. Where
+    `longest_warmup_slices` is more than `warmup_slices`, a target is warmed up until three of its slices
+    agree. `limit_ms` asks how many steady responses take longer. `out` is the folder of the
+    samples (None: keep none), `label` the stem of their file names. `ceiling_rps` is
     what the generator reached against a null server, if it was calibrated.
     """
 
@@ -103,11 +107,13 @@ class TrialOrder:
     targets: tuple[TargetOrder, ...]
     slices: int
     slice_s: float = 0.1
-    longest_slice_s: float = 10.0
+    longest_slice_s: float = LONGEST_SLICE_S
     warmup_slices: int = 1
+    longest_warmup_slices: int = 0
     seed: int
     timeout_s: float = 10.0
     ceiling_rps: float | None = None
+    limit_ms: float | None = None
     out: str | None = None
     label: str
 
@@ -130,9 +136,11 @@ class TrialOrder:
             "slice_s": self.slice_s,
             "longest_slice_s": self.longest_slice_s,
             "warmup_slices": self.warmup_slices,
+            "longest_warmup_slices": self.longest_warmup_slices,
             "seed": self.seed,
             "timeout_s": self.timeout_s,
             "ceiling_rps": self.ceiling_rps,
+            "limit_ms": self.limit_ms,
             "out": self.out,
             "label": self.label,
         }
@@ -147,9 +155,11 @@ class TrialOrder:
             slice_s=data["slice_s"],
             longest_slice_s=data["longest_slice_s"],
             warmup_slices=data["warmup_slices"],
+            longest_warmup_slices=data["longest_warmup_slices"],
             seed=data["seed"],
             timeout_s=data["timeout_s"],
             ceiling_rps=data["ceiling_rps"],
+            limit_ms=data["limit_ms"],
             out=data["out"],
             label=data["label"],
         )

@@ -5,11 +5,12 @@ A plan says nothing of targets: which ones are compared, and along which axis, i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from loadtests.arrival import Arrival, ClosedLoop, arrival_from_record
+from loadtests.arrival import Arrival, ClosedLoop, PoissonRate, arrival_from_id, arrival_from_record
 
 PREDICT, ADVANCED, CLASSIFY = "predict", "advanced_predict", "classify"
 
@@ -18,8 +19,19 @@ ENCODINGS = {PREDICT: "json", ADVANCED: "json", CLASSIFY: "form"}
 field, the
 one encoding that every target, the native ones too, takes."""
 
+VARIANTS = {
+    PREDICT: ("instances", "protobuf"),
+    ADVANCED: ("instances", "protobuf"),
+    CLASSIFY: ("json", "multipart", "raw"),
+}
+"""The other encodings."""
+
 PAYLOADS = {PREDICT: 16, ADVANCED: 16, CLASSIFY: 8}
 """Different payloads per endpoint, so that an answer kept in a cache is not what gets measured."""
+
+
+LEAST_LONG_SLICES = 2
+"""A target whose slices are long is still visited more than once in a block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +55,17 @@ class Scenario:
 
     @property
     def id(self) -> str:
-        """`{endpoint}@{users}` in a closed loop, with `/{encoding}` where the encoding is not the usual one."""
-        return f"{self.endpoint}@{self.users}" + (f"/{self.variant}" if self.variant else "")
+        """`{endpoint}{law}`, such as `predict@16` or `predict~poisson200rps`, and `/{encoding}` if unusual."""
+        return f"{self.endpoint}{self.arrival}" + (f"/{self.variant}" if self.variant else "")
 
     def to_json(self) -> dict[str, Any]:
         """The record of a run's journal."""
         return {
             "id": self.id,
             "endpoint": self.endpoint,
-            "users": self.users,
             "payloads": self.payloads,
             "encoding": self.encoding,
-            "arrival": self.arrival.kind,
+            **self.arrival.to_json(),
         }
 
     @classmethod
@@ -66,6 +77,27 @@ class Scenario:
             payloads=int(record["payloads"]),
             arrival=arrival_from_record(record),
         )
+
+
+def scenario_from_id(text: str) -> Scenario:
+    """The scenario of an id: `predict@16`, `classify~poisson20rps/raw`. Raises ValueError for any other text."""
+    start = min((at for sign in "@~" if (at := text.find(sign)) >= 0), default=-1)
+    endpoint, (law, slash, encoding) = text[:start], text[start:].partition("/")
+    if start < 0 or endpoint not in ENCODINGS:
+        raise ValueError(f"{text!r} does not begin with an endpoint and @ or ~; there are {', '.join(ENCODINGS)}")
+    if slash and encoding not in VARIANTS[endpoint]:
+        raise ValueError(f"{encoding!r} is no other encoding of {endpoint}; there are {', '.join(VARIANTS[endpoint])}")
+    return Scenario(
+        endpoint=endpoint,
+        encoding=encoding or ENCODINGS[endpoint],
+        payloads=PAYLOADS[endpoint],
+        arrival=arrival_from_id(law),
+    )
+
+
+def opened(endpoint: str, arrival: Arrival) -> Scenario:
+    """One endpoint in its usual encoding under a law of arrival."""
+    return Scenario(endpoint=endpoint, encoding=ENCODINGS[endpoint], payloads=PAYLOADS[endpoint], arrival=arrival)
 
 
 def closed(endpoint: str, *users: int, encoding: str | None = None) -> tuple[Scenario, ...]:
@@ -83,8 +115,8 @@ def closed(endpoint: str, *users: int, encoding: str | None = None) -> tuple[Sce
 
 def encoded(users: int) -> tuple[Scenario, ...]:
     """The encodings beside the usual ones, at one number of users."""
-    regressions = [closed(PREDICT, users, encoding=name) for name in ("instances", "protobuf")]
-    pictures = [closed(CLASSIFY, users, encoding=name) for name in ("json", "multipart", "raw")]
+    regressions = [closed(PREDICT, users, encoding=name) for name in VARIANTS[PREDICT]]
+    pictures = [closed(CLASSIFY, users, encoding=name) for name in VARIANTS[CLASSIFY]]
     return tuple(scenario for each in (*regressions, *pictures) for scenario in each)
 
 
@@ -101,8 +133,9 @@ def likewise(scenarios: Sequence[Scenario], endpoint: str, encoding: str, payloa
 class Plan:
     """How much is measured: scenarios, blocks of fresh processes, and slices of each target in every block.
 
-    `slice_s` is the shortest slice; where answers take long, the generator lengthens it. `warmup_slices` are
-    visited and thrown away before them.
+    `slice_s` is the shortest slice; where answers take long, the generator lengthens it, and an open loop needs longer
+    ones, of which there are then fewer. `warmup_slices` are visited and thrown away before them; where
+    `longest_warmup_slices` is more, the warm-up goes on until three slices of a target agree, or there were so many.
     """
 
     name: str
@@ -111,11 +144,25 @@ class Plan:
     slices: int
     slice_s: float = 0.1
     warmup_slices: int = 1
+    longest_warmup_slices: int = 0
+
+    def slice_s_of(self, scenario: Scenario) -> float:
+        """The shortest slice of one scenario."""
+        return max(self.slice_s, scenario.arrival.least_slice_s)
+
+    def slices_of(self, scenario: Scenario) -> int:
+        """How many slices a block has of one scenario: as long in all as a closed loop's, and two at least."""
+        if self.slice_s_of(scenario) == self.slice_s:
+            return self.slices
+        return max(LEAST_LONG_SLICES, math.ceil(self.slices * self.slice_s / self.slice_s_of(scenario)))
+
+    def trial_s(self, scenario: Scenario) -> float:
+        """Seconds that one target is under load in one trial, at the shortest slice."""
+        return (self.slices_of(scenario) + self.warmup_slices) * self.slice_s_of(scenario)
 
     def load_s(self, targets: int) -> float:
         """Seconds under load for so many targets, at the shortest slice; drains and start-ups not counted."""
-        visits = self.blocks * len(self.scenarios) * targets * (self.slices + self.warmup_slices)
-        return visits * self.slice_s
+        return self.blocks * targets * sum(map(self.trial_s, self.scenarios))
 
     def estimate_s(self, targets: int, *, launch_s: float) -> float:
         """Seconds in all, `launch_s` being what it takes to start, check and stop one target once."""
@@ -144,6 +191,7 @@ PLANS: dict[str, Plan] = {
             ),
             blocks=7,
             slices=12,
+            longest_warmup_slices=4,
         ),
         Plan(
             name="full",
@@ -154,9 +202,11 @@ PLANS: dict[str, Plan] = {
                 + encoded(16)
                 + closed(ADVANCED, 16, encoding="instances")
                 + closed(ADVANCED, 16, encoding="protobuf")
+                + (opened(PREDICT, PoissonRate((200,))), opened(CLASSIFY, PoissonRate((20,))))
             ),
             blocks=15,
             slices=12,
+            longest_warmup_slices=8,
         ),
     )
 }

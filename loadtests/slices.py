@@ -9,29 +9,33 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import gevent
 import numpy as np
 
-from loadtests.audit import LATE_NS, Watch
-from loadtests.connection import TRANSPORT_ERRORS
+from loadtests.audit import LATE_NS, queued_ns
+from loadtests.connection import stand_ready
+from loadtests.loop import Visit
 from loadtests.orders import TrialOrder
-from loadtests.samples import SliceFigures
+from loadtests.samples import Samples, SliceFigures
 from loadtests.tally import TargetTally, generator_seed
-from loadtests.user import Crew, Overdue, Visit, spawn
+from loadtests.user import Crew, spawn
 
 Report = Callable[[dict[str, Any]], None]
+
+OPENED_AHEAD = 16
+"""An open loop opens the other connections only when so many requests are in flight: some servers take few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """The clocks at one edge of a slice: wall and generator CPU time, and every target's CPU time, in ns."""
+    """The clocks at one edge of a slice: wall, generator CPU and queue time, and every target's CPU time, in ns."""
 
     wall_ns: int
     generator_cpu_ns: int
+    generator_queued_ns: int | None
     target_cpu_ns: list[int | None]
     switches: int | None
 
@@ -42,25 +46,23 @@ class Conductor:
     def __init__(self, order: TrialOrder, report: Report) -> None:
         self._order = order
         self._report = report
-        self._crew = Crew(order.scenario.arrival)
+        self._arrival = order.scenario.arrival
+        self._crew = Crew()
         self._chance = np.random.default_rng(order.seed)
         self.tallies = [TargetTally(target) for target in order.targets]
 
     def run(self) -> list[dict[str, Any]]:
         """The records of all targets, in the order's order."""
-        runner = spawn(self._crew)
+        runner = spawn(self._crew, self._arrival.users)
         # Collections would land inside slices; between them there is time for it, and little garbage.
         gc.disable()
         try:
             for tally in self.tallies:
                 tally.slice_s = self._order.slice_s
                 self._probe(tally)
-            for number in range(self._order.warmup_slices):
-                self._round(number, "warmup")
-            for tally in self.tallies:
-                tally.end_warmup()
+            self._warm_up()
             for number in range(self._order.slices):
-                self._round(number, "measure")
+                self._round(number, "measure", self.tallies)
         finally:
             gc.enable()
             runner.quit()
@@ -74,30 +76,42 @@ class Conductor:
         """One exchange: does the target close its connections? Known before any is opened in advance."""
         if tally.lost is not None:
             return
-        connection = self._crew.users[0].connection(tally.route)
-        try:
-            with gevent.Timeout(self._order.timeout_s, Overdue):
-                answer = connection.exchange(tally.route.shots[0])
-        except (Overdue, *TRANSPORT_ERRORS) as error:
-            connection.close()
-            tally.lost = f"no answer to the first request ({type(error).__name__}: {error})"
-        else:
-            tally.route.closes = not answer.keep_alive
+        samples = Samples()
+        line = self._crew.lines(tally.route)[0]
+        visit = Visit(
+            route=tally.route, samples=samples, number=0, length_ns=1, timeout_ns=int(self._order.timeout_s * 1e9)
+        )
+        visit.run([line])
+        if samples.close_slice(number=0, opened_ns=0, deadline_ns=0, late_ns=0).unanswered:
+            tally.lost = f"no answer to the first request ({tally.route.failure})"
+        tally.route.closes = not line.is_open
 
-    def _round(self, number: int, stage: str) -> None:
-        for position, index in enumerate(self._chance.permutation(len(self.tallies))):
-            tally = self.tallies[index]
+    def _warm_up(self) -> None:
+        """As many rounds as were ordered, and more of those targets that are not steady yet, where that was ordered."""
+        for number in range(self._order.warmup_slices):
+            self._round(number, "warmup", self.tallies)
+        if self._order.longest_warmup_slices > self._order.warmup_slices:
+            for number in range(self._order.warmup_slices, self._order.longest_warmup_slices):
+                self._round(number, "warmup", [tally for tally in self.tallies if not tally.steady_yet()])
+        for tally in self.tallies:
+            tally.end_warmup(judged=self._order.longest_warmup_slices > self._order.warmup_slices)
+
+    def _round(self, number: int, stage: str, tallies: Sequence[TargetTally]) -> None:
+        for position, index in enumerate(self._chance.permutation(len(tallies))):
+            tally = tallies[index]
             if tally.lost is not None:
                 continue
             figures = self._visit(tally, number, position)
-            if stage == "warmup" or not figures.window_ns:
+            if self._arrival.rate_rps is None and (stage == "warmup" or not figures.window_ns):
                 tally.slice_s = min(max(tally.slice_s, tally.needed_s(figures)), self._order.longest_slice_s)
             self._report(
                 {
                     "event": "slice",
                     "stage": stage,
                     "round": number,
-                    "rounds": self._order.warmup_slices if stage == "warmup" else self._order.slices,
+                    "rounds": max(self._order.warmup_slices, self._order.longest_warmup_slices)
+                    if stage == "warmup"
+                    else self._order.slices,
                     "target": tally.order.id,
                     "rps": figures.completed / (figures.window_ns / 1e9) if figures.window_ns else None,
                     "errors": figures.errors,
@@ -106,48 +120,42 @@ class Conductor:
             )
 
     def _visit(self, tally: TargetTally, number: int, position: int) -> SliceFigures:
+        length_ns = int(tally.slice_s * 1e9)
+        # The same schedule for every target of a round: what chance does to one, it does to all.
+        schedule = self._arrival.schedule(length_ns=length_ns, seed=generator_seed(self._order.seed, number))
         visit = Visit(
             route=tally.route,
             samples=tally.samples,
             number=number,
-            length_ns=int(tally.slice_s * 1e9),
-            users=len(self._crew.users),
-            seed=generator_seed(self._order.seed, number),
+            length_ns=length_ns,
+            timeout_ns=int(self._order.timeout_s * 1e9),
+            schedule=schedule,
+            lags_ns=tally.lags_ns,
         )
-        self._stand_ready(tally)
+        lines = self._crew.lines(tally.route)
+        ahead = lines if schedule is None else lines[:OPENED_AHEAD]
+        stand_ready(tally.route, ahead, visit.timeout_ns)
         gc.collect()
         opening = self._edge(tally)
-        with Watch(self._crew.users, timeout_s=self._order.timeout_s, lags_ns=tally.lags_ns):
-            visit.open()
-            for user in self._crew.users:
-                user.inbox.put(visit)
-            visit.done.wait()
+        visit.run(lines)
         closing = self._edge(tally)
-        if visit.failure is not None:
-            raise visit.failure
         figures = tally.samples.close_slice(
-            number=number, opened_ns=visit.opened_ns, deadline_ns=visit.deadline_ns, late_ns=LATE_NS
+            number=number,
+            opened_ns=visit.opened_ns,
+            deadline_ns=visit.deadline_ns,
+            late_ns=LATE_NS,
+            scheduled=schedule is not None,
         )
         tally.add(
             figures,
+            visit,
             position=position,
             wall_ns=closing.wall_ns - opening.wall_ns,
             generator_cpu_ns=closing.generator_cpu_ns - opening.generator_cpu_ns,
+            generator_queued_ns=(closing.generator_queued_ns or 0) - (opening.generator_queued_ns or 0),
         )
         self._add_resources(tally, opening, closing)
         return figures
-
-    def _stand_ready(self, tally: TargetTally) -> None:
-        """Check or open the users' connections.
-
-        Where that fails, the users meet the fault inside the slice and count it.
-        """
-        for user in self._crew.users:
-            try:
-                with gevent.Timeout(self._order.timeout_s, Overdue):
-                    user.connection(tally.route).stand_ready()
-            except (Overdue, OSError):
-                return
 
     def _edge(self, visited: TargetTally) -> Edge:
         switches = visited.switches_now()
@@ -155,6 +163,7 @@ class Conductor:
         return Edge(
             wall_ns=time.monotonic_ns(),
             generator_cpu_ns=time.process_time_ns(),
+            generator_queued_ns=queued_ns(),
             target_cpu_ns=targets,
             switches=switches,
         )

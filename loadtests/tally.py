@@ -11,16 +11,21 @@ from typing import Any
 import numpy as np
 
 from loadtests.answers import ErrorKind
-from loadtests.audit import GeneratorShare, lag_p99_us, reason_against
+from loadtests.audit import Backlog, GeneratorShare, lag_p99_us, queued_ns, reason_against
 from loadtests.connection import Route
+from loadtests.loop import Visit
 from loadtests.orders import TargetOrder, TrialOrder
 from loadtests.resources import ProcessGoneError, ProcessSet
-from loadtests.samples import Samples, SliceFigures
+from loadtests.samples import STEADY, Samples, SliceFigures
 
 TURNS_IN_SLICE, ROUNDS_IN_SLICE = 20, 4
 """A slice holds at least so many answers one after the other, and so many rounds of all users: with many
 users
 one round fills the first phase, and only what comes after it counts."""
+
+WINDOWS, WINDOWS_AGREE = 3, 1.10
+"""So many slices in a row must agree so far, largest over smallest, before a target counts as warm (Triton's
+perf_analyzer asks the same of its windows)."""
 
 RESTLESS_SHARE = 0.05
 """CPU share of the waiting targets above which they did not wait."""
@@ -43,17 +48,29 @@ class TargetTally:
                 self.processes = ProcessSet(order.pids)
             except ProcessGoneError as error:
                 self.lost = str(error)
-        self.warmup_requests = 0
+        self.warmup_requests = self.warmup_slices = 0
+        self.steady: bool | None = None
+        self._windows: list[float] = []
         self._clear()
 
     def _clear(self) -> None:
-        self.slices = self.completed = self.steady = self.late = self.window_ns = 0
+        self.cap_hits = self.unsent = self.generator_queued_ns = 0
+        self.peak_cpu_share = 0.0
+        self.slices = self.completed = self.steady_requests = self.late = self.window_ns = 0
         self.requests = self.wall_ns = self.generator_cpu_ns = 0
         self.cpu_ns = self.context_switches = self.others_cpu_ns = self.disturbed = 0
         self.waited_ns = self.waiting_cpu_ns = 0
 
-    def end_warmup(self) -> None:
-        """Forget all figures so far, but not the connections and what they showed."""
+    def steady_yet(self) -> bool:
+        """Whether the last three slices agree within 10 %: in what was answered, or, on a schedule, in how soon."""
+        last = self._windows[-WINDOWS:]
+        return len(last) == WINDOWS and 0 < max(last) <= WINDOWS_AGREE * min(last)
+
+    def end_warmup(self, *, judged: bool) -> None:
+        """Forget all figures so far, but not the connections and what they showed; `judged`: and whether it settled."""
+        if judged:
+            self.steady = self.steady_yet()
+        self.warmup_slices = self.slices
         self.warmup_requests = len(self.samples)
         self.samples.clear()
         self.positions.clear()
@@ -87,13 +104,29 @@ class TargetTally:
         """How long a slice has to be for this target, judged by one of its slices."""
         return max(TURNS_IN_SLICE * figures.turn_ns, ROUNDS_IN_SLICE * figures.round_ns) / 1e9
 
-    def add(self, figures: SliceFigures, *, position: int, wall_ns: int, generator_cpu_ns: int) -> None:
+    def add(
+        self,
+        figures: SliceFigures,
+        visit: Visit,
+        *,
+        position: int,
+        wall_ns: int,
+        generator_cpu_ns: int,
+        generator_queued_ns: int,
+    ) -> None:
         """One visit to this target."""
+        window_s = figures.window_ns / 1e9
+        rate_rps = figures.completed / window_s if figures.window_ns else 0.0
+        self._windows.append(rate_rps if visit.schedule is None else figures.median_ns / 1e9)
+        self.cap_hits += visit.cap_hits
+        self.unsent += visit.unsent
+        self.peak_cpu_share = max([self.peak_cpu_share, *visit.shares])
+        self.generator_queued_ns += generator_queued_ns
         self.slices += 1
         self.positions.append(position)
         self.requests += figures.requests
         self.completed += figures.completed
-        self.steady += figures.steady
+        self.steady_requests += figures.steady
         self.late += figures.late
         self.window_ns += figures.window_ns
         self.wall_ns += wall_ns
@@ -117,11 +150,11 @@ class TargetTally:
         """The trial's record; writes the samples file on the way. Shares are of wall time on one core."""
         kinds = self._error_kinds()
         throughput_rps = self.completed / (self.window_ns / 1e9) if self.window_ns else 0.0
-        share = GeneratorShare(
-            cpu_share=self.generator_cpu_ns / self.wall_ns if self.wall_ns else 0.0,
-            late_share=self.late / self.steady if self.steady else 0.0,
-            lag_p99_us=lag_p99_us(self.lags_ns),
-        )
+        arrival = order.scenario.arrival
+        backlog = None
+        if arrival.rate_rps is not None:
+            backlog = Backlog(most_in_flight=arrival.users, cap_hits=self.cap_hits, unsent=self.unsent)
+        share = self._share()
         rss_mib = self._rss_mib()
         reason = reason_against(
             share=share,
@@ -131,6 +164,7 @@ class TargetTally:
             throughput_rps=throughput_rps,
             ceiling_rps=order.ceiling_rps,
             lost=self.lost,
+            backlog=backlog,
         )
         own = self.processes is not None
         return {
@@ -145,13 +179,18 @@ class TargetTally:
             "error_kinds": kinds,
             "slices": self.slices,
             "slice_s": self.slice_s,
-            "warmup_slices": order.warmup_slices,
+            "warmup_slices": self.warmup_slices,
             "warmup_requests": self.warmup_requests,
+            "steady": self.steady,
             "seed": order.seed,
             "positions": self.positions,
             "measured_s": self.window_ns / 1e9,
             "completed": self.completed,
             "throughput_rps": throughput_rps,
+            "p50_us": self._median_us(),
+            "offered_rps": arrival.rate_rps,
+            "backlog": backlog.to_json() if backlog else None,
+            "over_limit": self._over_limit(order.limit_ms),
             "cpu_ms_per_request": self.cpu_ns / 1e6 / self.requests if own and self.requests else None,
             "rss_mib": rss_mib,
             "context_switches": self.context_switches if own else None,
@@ -165,8 +204,37 @@ class TargetTally:
             "samples": self._save(order, index),
         }
 
+    def _share(self) -> GeneratorShare:
+        send_lags_ns = self.samples.column("sent_ns") - self.samples.column("due_ns")
+        queued = self.generator_queued_ns / self.wall_ns if self.wall_ns else 0.0
+        return GeneratorShare(
+            cpu_share=self.generator_cpu_ns / self.wall_ns if self.wall_ns else 0.0,
+            peak_cpu_share=self.peak_cpu_share,
+            queued_share=None if queued_ns() is None else queued,
+            late_share=self.late / self.steady_requests if self.steady_requests else 0.0,
+            lag_p99_us=lag_p99_us(self.lags_ns),
+            send_lag_p99_us=float(np.percentile(send_lags_ns, 99)) / 1e3 if len(send_lags_ns) else 0.0,
+        )
+
+    def _median_us(self) -> float | None:
+        """The median service time of the steady right answers, in us."""
+        counted = (self.samples.column("phase") == STEADY) & (self.samples.column("error") == ErrorKind.NONE)
+        service_ns = (self.samples.column("done_ns") - self.samples.column("sent_ns"))[counted]
+        return float(np.median(service_ns)) / 1e3 if len(service_ns) else None
+
+    def _over_limit(self, limit_ms: float | None) -> dict[str, Any] | None:
+        """Of the steady requests, how many had no right answer within the limit, by response time."""
+        if limit_ms is None:
+            return None
+        steady = self.samples.column("phase") == STEADY
+        took_ns = (self.samples.column("done_ns") - self.samples.column("due_ns"))[steady]
+        wrong = self.samples.column("error")[steady] != ErrorKind.NONE
+        # What was due and never sent has no sample; it took longer than any limit.
+        over = int(((took_ns > limit_ms * 1e6) | wrong).sum()) + self.unsent
+        return {"limit_ms": limit_ms, "requests": len(took_ns) + self.unsent, "over": over}
+
     def _error_kinds(self) -> dict[str, int]:
-        errors = Counter(self.samples.columns[Samples.NAMES.index("error")])
+        errors = Counter(self.samples.column("error").tolist())
         return {kind.name.lower(): errors[kind] for kind in ErrorKind if kind and errors[kind]}
 
     def _rss_mib(self) -> float | None:

@@ -11,7 +11,7 @@ import statistics as plain
 from collections.abc import Sequence
 from typing import Any
 
-from reports import samples, statistics
+from reports import samples, statistics, wording
 from reports.records import Run, Scenario, Target, Trial
 from reports.samples import Latencies, Nanoseconds
 
@@ -53,15 +53,20 @@ def measure(run: Run, target: Target, scenario: Scenario, trials: Sequence[Trial
         "scenario": scenario.id,
         "users": scenario.users,
         "variant": scenario.variant,
+        "arrival": scenario.arrival,
+        "law": scenario.law,
+        "load": wording.load(scenario.arrival, scenario.users, scenario.rates_rps),
         "trials": len(used),
         "requests": sum(trial.requests for trial in used),
         "errors": sum(trial.errors for trial in trials),
         "valid": bool(used),
         "reason": _told(notes),
+        "offered_rps": _median(trial.offered_rps for trial in used),
         "throughput_rps": throughput([trial.throughput_rps or 0.0 for trial in used], run.seed),
         "latency_ms": service,
         "response_ms": response,
         "steady_samples": steady,
+        "unstable_trials": sum(trial.steady is False for trial in used),
         "missing_samples": {
             name: missing
             for name in COLUMNS
@@ -115,14 +120,16 @@ def _told(notes: Sequence[tuple[int, str]]) -> str | None:
 
 
 def _block(trial: Trial, latencies: Latencies | None) -> dict[str, Any]:
-    """The figures of one block; p50 is null below the 11 samples that it needs."""
-    p50 = None
+    """The figures of one block; medians are null below the 11 samples that they need."""
+    p50 = response = None
     if latencies and not statistics.samples_missing(latencies.service_ns.size, 0.5):
         p50 = samples.quantile_ns(latencies.service_ns, 0.5) / NS_PER_MS
+        response = samples.quantile_ns(latencies.response_ns, 0.5) / NS_PER_MS
     return {
         "block": trial.block,
         "throughput_rps": trial.throughput_rps,
         "p50_ms": p50,
+        "response_p50_ms": response,
         "cpu_ms_per_request": trial.cpu_ms_per_request,
         "samples": 0 if latencies is None else int(latencies.service_ns.size),
     }

@@ -11,15 +11,17 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports import statistics, treatment, verdicts
+from reports import statistics, treatment, verdicts, wording
 from reports.records import Comparison, Run, Scenario
 from reports.statistics import PairedRatio
 from reports.verdicts import Judgement, NoiseFloor, Verdict
 
 THROUGHPUT = "throughput"
 LATENCY_P50 = "latency_p50"
+RESPONSE_P50 = "response_p50"
+LATENCIES = (LATENCY_P50, RESPONSE_P50)
 NOISE_AXIS = "noise"
-BLOCK_FIGURE = {THROUGHPUT: "throughput_rps", LATENCY_P50: "p50_ms"}
+BLOCK_FIGURE = {THROUGHPUT: "throughput_rps", LATENCY_P50: "p50_ms", RESPONSE_P50: "response_p50_ms"}
 
 Row = dict[str, Any]
 Place = tuple[str, str]
@@ -30,7 +32,12 @@ class UnfairError(ValueError):
 
 
 def metrics_of(scenario: Scenario) -> tuple[str, ...]:
-    """Throughput everywhere; the median latency where one user waits for it alone."""
+    """Throughput, and the median latency where one user waits for it alone.
+
+    On a schedule every target that keeps up has the same throughput; there it is how soon it answers.
+    """
+    if scenario.is_open:
+        return (RESPONSE_P50,)
     return (THROUGHPUT, LATENCY_P50) if scenario.users == 1 else (THROUGHPUT,)
 
 
@@ -109,6 +116,8 @@ def _row(comparison: Comparison, scenario: Scenario, metric: str) -> Row:
         "scenario": scenario.id,
         "users": scenario.users,
         "variant": scenario.variant,
+        "arrival": scenario.arrival,
+        "load": wording.load(scenario.arrival, scenario.users, scenario.rates_rps),
         "metric": metric,
         "ratio": None,
         "ci95": None,
@@ -176,7 +185,7 @@ def _ratio(
         return statistics.paired_ratio(
             [sides[0][block] for block in paired],
             [sides[1][block] for block in paired],
-            lower_is_better=metric == LATENCY_P50,
+            lower_is_better=metric in LATENCIES,
             seed=run.seed,
         )
     except statistics.NoVariationError as error:

@@ -15,14 +15,14 @@ Row = Mapping[str, Any]
 
 
 def compared(results: Sequence[Row], seed: int) -> list[dict[str, Any]]:
-    """One row for every result in another encoding whose target was measured in the usual one with as many users.
+    """One row for every result in another encoding whose target was measured in the usual one under the same load.
 
     `ratio` and `ci95` are over the blocks that have both; null with fewer than two, or where blocks do not vary.
     """
-    usual = {(row["target"], row["endpoint"], row["users"]): row for row in results if row["variant"] is None}
+    usual = {(row["target"], row["endpoint"], row["law"]): row for row in results if row["variant"] is None}
     rows = []
     for row in results:
-        ground = usual.get((row["target"], row["endpoint"], row["users"]))
+        ground = usual.get((row["target"], row["endpoint"], row["law"]))
         if row["variant"] is None or ground is None or not (row["throughput_rps"] and ground["throughput_rps"]):
             continue
         rows.append(
@@ -30,6 +30,7 @@ def compared(results: Sequence[Row], seed: int) -> list[dict[str, Any]]:
                 "target": row["target"],
                 "endpoint": row["endpoint"],
                 "users": row["users"],
+                "load": row["load"],
                 "encoding": row["variant"],
                 "usual_rps": ground["throughput_rps"]["median"],
                 "rps": row["throughput_rps"]["median"],

@@ -53,8 +53,8 @@ def leading_pairs(comparisons: Sequence[Row], targets: Sequence[Row]) -> list[li
 
 
 def usual(rows: Iterable[Row]) -> list[Row]:
-    """The rows whose scenario is in its endpoint's usual encoding: no line or column mixes two encodings."""
-    return [row for row in rows if row["variant"] is None]
+    """The closed loops in their endpoint's usual encoding: no line mixes two encodings or kinds of load."""
+    return [row for row in rows if row["variant"] is None and row["arrival"] == "closed"]
 
 
 def busiest(rows: Sequence[Row], pair: tuple[str, str]) -> list[Row]:
@@ -82,9 +82,9 @@ def _opening(summary: Mapping[str, Any]) -> str:
 
 def _without_comparison(summary: Mapping[str, Any]) -> str:
     measured = [row for row in usual(summary["results"]) if row["valid"]]
-    if not measured:
-        return "Nothing was measured, so there is no answer."
     targets = {target["id"]: target for target in summary["targets"]}
+    if not measured:
+        return _on_schedule(summary, targets)
     best = max(measured, key=lambda row: row["users"])
     name = wording.part_name("framework", targets[best["target"]])
     interval = best["throughput_rps"]["ci95"]
@@ -93,6 +93,19 @@ def _without_comparison(summary: Mapping[str, Any]) -> str:
         f"Nothing was compared: on this machine {name} serves /{best['endpoint']} at "
         f"{wording.number(best['throughput_rps']['median'])} requests/s{spread} "
         f"with {wording.plural(best['users'], 'user')}."
+    )
+
+
+def _on_schedule(summary: Mapping[str, Any], targets: Mapping[str, Row]) -> str:
+    """What there is to say where nothing was measured in a closed loop."""
+    told = [row for row in summary["results"] if row["valid"] and row["response_ms"]["p50"]]
+    if not told:
+        return "Nothing was measured, so there is no answer."
+    first = told[0]
+    return (
+        f"Nothing was compared in a closed loop: on this machine {targets[first['target']]['label']} answers "
+        f"/{first['endpoint']} at {first['load']} in {wording.number(first['response_ms']['p50']['median'])} ms, "
+        f"the median from when a request is due."
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from reports.records import (
+    Capacity,
     Comparison,
     Gate,
     Launch,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 FILE_NAME = "journal.jsonl"
 SCHEMA_VERSION = 1
 
-KINDS = frozenset({"run", "generator", "launch", "gate", "parity", "refused", "trial", "end"})
+KINDS = frozenset({"run", "generator", "launch", "gate", "parity", "refused", "trial", "capacity", "end"})
 
 
 class JournalError(ValueError):
@@ -174,6 +175,7 @@ def read_run(folder: Path) -> Run:
         launches = [Launch.from_json(record) for record in by_kind["launch"]]
         gates = [Gate.from_json(record) for record in by_kind["gate"]]
         parities = [Parity.from_json(record) for record in by_kind["parity"]]
+        capacities = [Capacity.from_json(record) for record in by_kind["capacity"]]
         refusals = [Refusal.from_json(record) for record in by_kind["refused"]]
         return Run(
             folder=folder,
@@ -196,6 +198,8 @@ def read_run(folder: Path) -> Run:
             parities=tuple({(one.block, one.targets): one for one in parities}.values()),
             refusals=tuple({(one.block, one.target): one for one in refusals}.values()),
             trials=tuple({(one.block, one.target, one.scenario): one for one in trials}.values()),
+            capacities=tuple({(one.block, one.target, one.endpoint): one for one in capacities}.values()),
+            slo=header.get("slo"),
             # Records after an end mean that a resumed run is not over.
             end=last if last["kind"] == "end" else None,
         )

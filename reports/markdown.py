@@ -23,6 +23,7 @@ def markdown(summary: Row) -> str:
         _verdicts(summary),
         "## Figures",
         _figures(summary),
+        *_capacity(summary),
         "## Repeat it",
         f"```\n{tables.command_line(summary)}\n```",
     ]
@@ -78,6 +79,25 @@ def _figures(summary: Row) -> str:
         return "Nothing was measured."
     heads = ["target", "scenario", "requests/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "CPU ms", "errors"]
     return _table(heads, rows)
+
+
+def _capacity(summary: Row) -> list[str]:
+    """What each target can take, where it was searched."""
+    if not summary["capacity"]:
+        return []
+    rows = [
+        [
+            f"`{row['target']}`",
+            f"/{row['endpoint']}",
+            row["slo"],
+            wording.number(row["rate_rps"]["median"] if row["rate_rps"] else None),
+            wording.number(row["saturated_rps"]["median"] if row["saturated_rps"] else None),
+            row["reason"] or "",
+        ]
+        for row in summary["capacity"]
+    ]
+    heads = ["target", "endpoint", "promise", "requests/s that keep it", "saturated at", "notes"]
+    return ["## Capacity", _table(heads, rows)]
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -92,7 +92,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One workload: an endpoint under so many users."""
+    """One workload: an endpoint under so many users, or, in an open loop, with at most so many requests in flight."""
 
     id: str
     endpoint: str
@@ -100,6 +100,17 @@ class Scenario:
     payloads: int
     encoding: str
     arrival: str
+    rates_rps: tuple[float, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a schedule decides when requests are sent, and not the answers."""
+        return self.arrival != "closed"
+
+    @property
+    def law(self) -> str:
+        """The law of arrival as the id has it: `@16`, `~poisson200rps`."""
+        return self.id.removeprefix(self.endpoint).partition("/")[0]
 
     @property
     def variant(self) -> str | None:
@@ -116,6 +127,7 @@ class Scenario:
             payloads=_integer(record, "payloads", 1),
             encoding=str(record.get("encoding", "")),
             arrival=str(record.get("arrival", "closed")),
+            rates_rps=tuple(float(rate) for rate in _sequence(record, "rates_rps")),
         )
 
 
@@ -162,6 +174,9 @@ class Trial:
     retraces: int | None
     connects: int
     idle_cpu_share: float | None
+    offered_rps: float | None
+    backlog: Mapping[str, Any]
+    steady: bool | None
     generator: Mapping[str, Any]
     samples: str | None
 
@@ -189,6 +204,9 @@ class Trial:
             retraces=retraces if isinstance(retraces, int) else None,
             connects=_integer(record, "connects", 0),
             idle_cpu_share=_number(record, "idle_cpu_share"),
+            offered_rps=_number(record, "offered_rps"),
+            backlog=_mapping(record, "backlog"),
+            steady=record.get("steady") if isinstance(record.get("steady"), bool) else None,
             generator=_mapping(record, "generator"),
             samples=samples if isinstance(samples, str) else None,
         )
@@ -295,6 +313,45 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """One search for the highest rate that keeps a promise: of one target on one endpoint in one block."""
+
+    block: int
+    target: str
+    endpoint: str
+    slo: Mapping[str, Any]
+    rate_rps: float | None
+    failed_rps: float | None
+    saturated_rps: float | None
+    saturated_users: int | None
+    unstable: bool
+    ladder: tuple[Mapping[str, Any], ...]
+    probes: tuple[Mapping[str, Any], ...]
+    valid: bool
+    reason: str | None
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Capacity:
+        """The search of one `capacity` record."""
+        users = record.get("saturated_users")
+        return cls(
+            block=_integer(record, "block"),
+            target=_text(record, "target"),
+            endpoint=_text(record, "endpoint"),
+            slo=_mapping(record, "slo"),
+            rate_rps=_number(record, "rate_rps"),
+            failed_rps=_number(record, "failed_rps"),
+            saturated_rps=_number(record, "saturated_rps"),
+            saturated_users=users if isinstance(users, int) else None,
+            unstable=record.get("unstable") is True,
+            ladder=tuple(_sequence(record, "ladder")),
+            probes=tuple(_sequence(record, "probes")),
+            valid=record.get("valid") is True,
+            reason=record.get("reason"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run folder, read. Each place (block, target, scenario) has one record; if resumed, its last."""
 
@@ -317,6 +374,8 @@ class Run:
     parities: tuple[Parity, ...]
     refusals: tuple[Refusal, ...]
     trials: tuple[Trial, ...]
+    capacities: tuple[Capacity, ...]
+    slo: str | None
     model: Mapping[str, Any] = field(default_factory=dict)
     end: Mapping[str, Any] | None = field(default=None)
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import cells, comparisons, costs, encodings, treatment, wording
+from reports import capacity, cells, comparisons, costs, encodings, treatment, wording
 from reports.headline import headline
 from reports.records import Gate, Run
 
@@ -62,6 +62,9 @@ def summarise(run: Run) -> dict[str, Any]:
                 "id": one.id,
                 "endpoint": one.endpoint,
                 "users": one.users,
+                "arrival": one.arrival,
+                "law": one.law,
+                "rates_rps": list(one.rates_rps),
                 "encoding": one.encoding,
                 "variant": one.variant,
             }
@@ -74,6 +77,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "comparisons": compared,
         "parity_table": treatment.table(run, [one for one in run.targets if not one.twin_of]),
         "framework_costs": framework_costs,
+        "capacity": capacity.rows(run),
         "encodings": encodings.compared(results, run.seed),
         "break_evens": costs.break_evens(framework_costs, targets),
         "conformance": [_conformance(run, target) for target in targets if _gates(run, target["id"])],
@@ -168,6 +172,9 @@ def _audit(run: Run) -> dict[str, Any]:
         "worst_cpu_share": worst("cpu_share"),
         "worst_late_share": worst("late_share"),
         "worst_lag_p99_us": worst("lag_p99_us"),
+        "worst_send_lag_p99_us": worst("send_lag_p99_us"),
+        "worst_queued_share": worst("queued_share"),
+        "unstable": sum(trial.steady is False for trial in run.trials),
         "worst_idle_cpu_share": max(
             (trial.idle_cpu_share for trial in run.trials if trial.idle_cpu_share is not None), default=None
         ),

@@ -18,7 +18,11 @@ SYMBOLS: Mapping[str, str] = {
     "inconclusive": "?",
     "invalid": "\u2715",
 }
-METRICS: Mapping[str, str] = {"throughput": "throughput", "latency_p50": "median latency"}
+METRICS: Mapping[str, str] = {
+    "throughput": "throughput",
+    "latency_p50": "median latency",
+    "response_p50": "median response time",
+}
 
 
 def endpoints(summary: Row) -> list[str]:

@@ -80,6 +80,14 @@ def labels(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return found
 
 
+def load(arrival: str, users: int, rates_rps: Sequence[float]) -> str:
+    """A scenario's load, for a table: the users of a closed loop, or the rates and law of an open one."""
+    if arrival == "closed":
+        return str(users)
+    rates = "\u2013".join(f"{rate:g}" for rate in rates_rps)
+    return f"{rates}/s {arrival}"
+
+
 def number(value: float | None) -> str:
     """Three significant digits at least, thin spaces between thousands, and a dash where there is none."""
     if value is None:

@@ -35,6 +35,10 @@ SCENARIOS = (
     "classify@4",
     "classify@16",
 )
+OPEN_USERS = "400"
+"""Connections of the open loops, as their rate of 200 a second makes it."""
+WAIT_NS = 3_000_000
+"""What the last twentieth of an open loop's requests waits to be sent."""
 ONE_USER_SHARE = 0.62
 FOUR_USERS_SHARE = 0.93
 TWIN = "flask+gunicorn+function+cpu"
@@ -113,9 +117,18 @@ def comparisons_of(truth: Truth) -> list[dict[str, str]]:
 
 def parts(scenario: str) -> tuple[str, str, str]:
     """Endpoint, users and the encoding beside the usual one, or nothing, of a scenario id."""
+    endpoint, open_loop, _rate = scenario.partition("~")
+    if open_loop:
+        return endpoint, OPEN_USERS, ""
     endpoint, _, rest = scenario.partition("@")
     users, _, variant = rest.partition("/")
     return endpoint, users, variant
+
+
+def law_of(scenario: str) -> dict[str, Any]:
+    """What a scenario's record says of its law, by its id."""
+    rate = scenario.partition("~poisson")[2].removesuffix("rps")
+    return {"arrival": "poisson", "rates_rps": [float(rate)]} if rate else {"arrival": "closed"}
 
 
 def true_rate(target: Mapping[str, Any], scenario: str, truth: Truth) -> float:
@@ -178,7 +191,7 @@ def _header(truth: Truth, targets: list[dict[str, Any]]) -> dict[str, Any]:
                 "users": int(parts(scenario)[1]),
                 "payloads": 16,
                 "encoding": parts(scenario)[2] or ("form" if scenario.startswith("classify") else "json"),
-                "arrival": "closed",
+                **law_of(scenario),
             }
             for scenario in truth.scenarios
         ],
@@ -302,8 +315,10 @@ def _trial(
     endpoint, users, _ = parts(scenario)
     stem = f"b{block}-{scenario}-{target['id']}".replace("+", "_").replace("#", "-").replace("/", "_")
     name = f"samples/{stem}.npz"
-    service = rng.gamma(25.0, int(users) / rate_rps / 25.0, size=truth.samples)
-    write_samples(folder / name, (service * 1e9).astype(np.int64), users=int(users))
+    waited = "~" in scenario
+    in_flight = 4 if waited else int(users)
+    service = rng.gamma(25.0, in_flight / rate_rps / 25.0, size=truth.samples)
+    write_samples(folder / name, (service * 1e9).astype(np.int64), users=in_flight, waited=waited)
     reason = truth.invalid.get(target["id"])
     return {
         "kind": "trial",
@@ -321,6 +336,8 @@ def _trial(
         "measured_s": truth.samples / rate_rps,
         "completed": truth.samples,
         "throughput_rps": rate_rps,
+        "offered_rps": law_of(scenario).get("rates_rps", [None])[0],
+        "steady": None,
         "cpu_ms_per_request": 960.0 / rate_rps,
         "rss_mib": float(440 + rng.normal(0, 3)),
         "context_switches": 2 * truth.samples,
@@ -332,13 +349,15 @@ def _trial(
     }
 
 
-def write_samples(path: Path, service_ns: np.ndarray[Any, Any], *, users: int) -> None:
+def write_samples(path: Path, service_ns: np.ndarray[Any, Any], *, users: int, waited: bool = False) -> None:
     """A samples file of those steady service times, with one first-round sample a user and an error that is not one."""
     steady, first = service_ns.size, users
     size = steady + first + 1
     service = np.concatenate([np.full(first, 50 * service_ns.max()), service_ns, [1]])
     due = np.arange(size, dtype=np.int64) * 1000
     sent = due + 200
+    if waited:
+        sent[-size // 20 :] += WAIT_NS
     np.savez(
         path,
         due_ns=due,

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-import gevent
+import time
+
+import numpy as np
 import pytest
 from loadtests_servers import GOOD, KnownServer, Piece, ok
 
 from loadtests.answers import ErrorKind
-from loadtests.connection import Connection, Route
+from loadtests.connection import Connection, Route, stand_ready
+from loadtests.loop import Visit
+from loadtests.samples import ROW, Samples
+
+PATIENCE_NS = 5_000_000_000
+
+
+def exchange(connection: Connection) -> ErrorKind:
+    """One request and its answer."""
+    samples = Samples()
+    Visit(route=connection.route, samples=samples, number=0, length_ns=1, timeout_ns=PATIENCE_NS).run([connection])
+    (error,) = np.frombuffer(bytes(samples.rows), dtype=ROW)["error"]
+    return ErrorKind(error)
 
 
 def test_nothing_is_opened_in_advance_where_the_target_closes() -> None:
@@ -16,12 +30,12 @@ def test_nothing_is_opened_in_advance_where_the_target_closes() -> None:
         route = Route(server.target("a"))
         connection = Connection(route)
         route.closes = True
-        connection.stand_ready()
+        stand_ready(route, [connection], PATIENCE_NS)
         assert not connection.is_open
         route.closes = False
-        connection.stand_ready()
+        stand_ready(route, [connection], PATIENCE_NS)
         assert connection.is_open
-        connection.stand_ready()
+        stand_ready(route, [connection], PATIENCE_NS)
         assert route.connects == 1
         connection.close()
 
@@ -31,11 +45,11 @@ def test_stray_bytes_found_before_a_slice_cost_the_connection() -> None:
     with KnownServer(lambda _n, _b: [ok(), 0.05, b"HTTP/1.1 408 Request Timeout\r\n\r\n"]) as server:
         route = Route(server.target("a"))
         connection = Connection(route)
-        assert connection.exchange(route.shots[0]).error is ErrorKind.NONE
-        gevent.sleep(0.2)
-        connection.stand_ready()
+        assert exchange(connection) is ErrorKind.NONE
+        time.sleep(0.2)
+        stand_ready(route, [connection], PATIENCE_NS)
         assert route.connects == 2
-        assert connection.exchange(route.shots[0]).error is ErrorKind.NONE
+        assert exchange(connection) is ErrorKind.NONE
         connection.close()
 
 
@@ -43,7 +57,7 @@ def test_stray_bytes_found_before_a_slice_cost_the_connection() -> None:
     ("pieces", "remembered"),
     [
         ([ok()], ok()),
-        ([ok()[:20], 0.05, ok()[20:]], None),
+        ([ok()[:20], 0.05, ok()[20:]], ok()),
         ([ok(b"wrong")], None),
         ([ok(status=b"500 No")], None),
         ([ok(extra=b"Connection: close\r\n")], None),
@@ -52,11 +66,31 @@ def test_stray_bytes_found_before_a_slice_cost_the_connection() -> None:
     ids=["right", "split", "wrong-body", "wrong-status", "closing", "stray"],
 )
 def test_only_whole_right_answers_are_remembered(pieces: list[Piece], remembered: bytes | None) -> None:
-    """The bytes that let the parser be skipped are those of a right answer, read in one piece, kept alive."""
+    """The bytes that let the parser be skipped are those of a whole right answer, kept alive, in however many reads."""
     with KnownServer(lambda _n, _b: pieces) as server:
         route = Route(server.target("a"))
         connection = Connection(route)
-        connection.exchange(route.shots[0])
+        exchange(connection)
         assert route.shots[0].known == remembered
         assert route.shots[0].expect_body == GOOD
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("second", "kind"),
+    [
+        (ok()[:-1] + b"!", ErrorKind.BODY),
+        (ok(status=b"200 OK, no: 500"), ErrorKind.NONE),
+        (ok(status=b"20000"), ErrorKind.TRANSPORT),
+        (ok()[:-3], ErrorKind.TRANSPORT),
+    ],
+    ids=["last-byte", "reason", "status", "cut-short"],
+)
+def test_an_answer_that_only_begins_like_the_known_one(second: bytes, kind: ErrorKind) -> None:
+    """Pieces that begin as the known answer does and then differ are parsed whole, and judged by what they are."""
+    answers = iter([[ok()], [second[:12], 0.05, second[12:], None]])
+    with KnownServer(lambda _n, _b: next(answers)) as server:
+        connection = Connection(Route(server.target("a")))
+        assert exchange(connection) is ErrorKind.NONE
+        assert exchange(connection) is kind
         connection.close()

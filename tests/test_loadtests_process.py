@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
@@ -125,55 +124,3 @@ def test_a_process_that_is_no_generator(tmp_path: Path, code: str, message: str)
     python.chmod(0o755)
     with pytest.raises(GeneratorError, match=message), Generator(python=str(python)):
         pytest.fail("it should not have started")
-
-
-PACED = """
-import json
-import locust
-from dataclasses import dataclass
-from loadtests.connection import Route
-from loadtests.orders import TrialOrder
-from loadtests.samples import Samples
-from loadtests.user import Crew, Visit, spawn
-import sys
-
-@dataclass(frozen=True)
-class EveryTwentyMs:
-    kind: str = "paced"
-    users: int = 1
-    def pacer(self, *, user, seed):
-        return lambda due_ns, done_ns: due_ns + 20_000_000
-
-order = TrialOrder.from_json(json.loads(sys.argv[1]))
-crew = Crew(EveryTwentyMs())
-runner = spawn(crew)
-route, samples = Route(order.targets[0]), Samples()
-visit = Visit(route=route, samples=samples, number=0, length_ns=400_000_000, users=1, seed=0)
-visit.open()
-crew.users[0].inbox.put(visit)
-visit.done.wait()
-runner.quit()
-print(json.dumps([list(column) for column in samples.columns[:4]]))
-"""
-
-
-def test_an_arrival_law_with_a_schedule_needs_only_a_pacer() -> None:
-    """A late start is charged to latency: a law's due times stay on schedule through a stall.
-
-    The server stalls the fifth answer for 100 ms; the requests due meanwhile are sent late and wait, by the
-    due time, longer than by the send time.
-    """
-    with KnownServer(lambda n, _b: [0.1 if n == 4 else 0.001, ok()]) as server:
-        words = json.dumps(order(server.target("a")).to_json())
-        done = subprocess.run(
-            [sys.executable, "-c", PACED, words], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
-        )
-    due, sent, _first, finished = json.loads(done.stdout)
-    assert {later - earlier for earlier, later in itertools.pairwise(due)} == {20_000_000}
-    assert all(start >= planned for planned, start in zip(due, sent, strict=True))
-    response_ns = [end - planned for planned, end in zip(due, finished, strict=True)]
-    service_ns = [end - start for start, end in zip(sent, finished, strict=True)]
-    assert service_ns[4] >= 100_000_000
-    # Request 5 was due 20 ms into the stall, so it waited for the other 80.
-    assert response_ns[5] - service_ns[5] > 60_000_000
-    assert response_ns[-1] - service_ns[-1] < 20_000_000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loadtests.answers import Answer, ErrorKind
-from loadtests.audit import GeneratorShare, reason_against
+from loadtests.audit import Backlog, GeneratorShare, reason_against
 from loadtests.samples import Samples, SliceFigures, phases
 
 MS = 1_000_000
@@ -81,6 +81,33 @@ def test_throughput_of_short_slices_is_unbiased() -> None:
     assert naive_completed / naive_window * 1000 > 1.1
 
 
+def scheduled(rows: list[tuple[int, int, int]], deadline_ms: int) -> tuple[Samples, SliceFigures]:
+    """An open loop's slice opened at 0 with rows of (due_ms, sent_ms, done_ms)."""
+    samples = Samples()
+    for number, (due_ms, sent_ms, done_ms) in enumerate(rows):
+        answer = Answer(done_ms * MS, done_ms * MS, 200, 10, ErrorKind.NONE, keep_alive=True)
+        samples.add(due_ns=due_ms * MS, sent_ns=sent_ms * MS, user=number, answer=answer)
+    return samples, samples.close_slice(number=0, opened_ns=0, deadline_ns=deadline_ms * MS, late_ns=MS, scheduled=True)
+
+
+def test_an_open_loop_counts_by_what_was_due() -> None:
+    """The first tenth is left out; what was due later counts, also what was answered after the deadline.
+
+    To leave that out would be to leave out what a stall has delayed most.
+    """
+    samples, figures = scheduled([(5, 5, 60), (10, 10, 20), (50, 52, 70), (95, 95, 300)], deadline_ms=100)
+    assert samples.column("phase").tolist() == [0, 1, 1, 1]
+    assert (figures.completed, figures.late) == (3, 1)
+    assert figures.window_ns == (300 - 10) * MS
+    assert figures.median_ns == 20 * MS
+
+
+def test_an_open_loop_that_keeps_up_has_its_rate() -> None:
+    """Where all is answered in time the window is nine tenths of the slice, and throughput is the rate."""
+    _, figures = scheduled([(at, at, at + 1) for at in range(0, 1000, 10)], deadline_ms=1000)
+    assert figures.completed / (figures.window_ns / 1e9) == pytest.approx(100)
+
+
 def test_slices_follow_each_other() -> None:
     """Each slice gets its number and phases of its own; clearing forgets all but keeps the columns usable."""
     samples, _ = slice_of([(0, 0, 10, 0), (0, 10, 20, 0)], deadline_ms=15)
@@ -89,15 +116,26 @@ def test_slices_follow_each_other() -> None:
     samples.close_slice(number=4, opened_ns=21 * MS, deadline_ns=25 * MS, late_ns=MS)
     assert samples.arrays()["slice"].tolist() == [0, 0, 4]
     assert samples.arrays()["phase"].tolist() == [0, 1, 0]
-    columns = samples.columns
+    rows = samples.rows
     samples.clear()
     assert len(samples) == 0
-    assert samples.columns is columns
+    assert samples.rows is rows
     assert len(samples.arrays()["phase"]) == 0
 
 
+def share(**changes: float) -> GeneratorShare:
+    """A generator's part without a fault, but for the changes."""
+    fine = {"cpu_share": 0.1, "peak_cpu_share": 0.2, "queued_share": 0.0, "late_share": 0.0}
+    return GeneratorShare(**({**fine, "lag_p99_us": 50.0, "send_lag_p99_us": 20.0} | changes))
+
+
+def backlog(cap_hits: int, unsent: int = 0) -> Backlog:
+    """What an open loop of at most 64 requests in flight could not send in time."""
+    return Backlog(most_in_flight=64, cap_hits=cap_hits, unsent=unsent)
+
+
 FINE = {
-    "share": GeneratorShare(cpu_share=0.5, late_share=0.001, lag_p99_us=50.0),
+    "share": share(cpu_share=0.5, late_share=0.001),
     "requests": 1000,
     "error_kinds": {},
     "completed": 900,
@@ -116,15 +154,22 @@ FINE = {
         ({"error_kinds": {"body": 1}}, "1 of 1000 answers had a wrong body"),
         ({"completed": 0}, "no right answer fell into a steady window; longer slices are needed"),
         (
-            {"share": GeneratorShare(cpu_share=0.81, late_share=0, lag_p99_us=0)},
+            {"share": share(cpu_share=0.81)},
             "the generator used 81% of its core (limit 80%)",
         ),
         (
-            {"share": GeneratorShare(cpu_share=0.1, late_share=0.011, lag_p99_us=0)},
+            {"share": share(late_share=0.011)},
             "1.1% of the requests were sent over 1 ms late (limit 1%)",
+        ),
+        (
+            {"share": share(late_share=0.011, queued_share=0.25)},
+            "1.1% of the requests were sent over 1 ms late (limit 1%); the generator waited for a core 25% of the time",
         ),
         ({"throughput_rps": 1001.0}, "1001 requests/s is over a third of the generator's ceiling of 3000"),
         ({"throughput_rps": 1e6, "ceiling_rps": None}, None),
+        ({"backlog": backlog(0)}, None),
+        ({"backlog": backlog(1)}, "1 requests were due with 64 in flight already"),
+        ({"backlog": backlog(9, 4)}, "9 requests were due with 64 in flight already, 4 were never sent"),
         ({"lost": "it left", "error_kinds": {"body": 1}}, "it left"),
     ],
 )

@@ -14,9 +14,13 @@ import numpy as np
 import pytest
 from loadtests_servers import GOOD, KnownServer, ok
 
+from loadtests.arrival import ConstantRate, PoissonRate
 from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
 from loadtests.remote import Generator
-from loadtests.scenarios import closed
+from loadtests.scenarios import closed, opened
+from loadtests.tally import TargetTally, generator_seed
+
+REQUEST = PreparedRequest(method="GET", path="/", expect_body=None)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def generator() -> Iterator[Generator]:
 def order(*targets: TargetOrder, users: int = 4, **changes: Any) -> TrialOrder:
     """A short trial of predict."""
     values: dict[str, Any] = {"slices": 3, "slice_s": 0.05, "seed": 7, "label": "t", "timeout_s": 5.0}
-    return TrialOrder(scenario=closed("predict", users)[0], targets=targets, **(values | changes))
+    return TrialOrder(targets=targets, **({"scenario": closed("predict", users)[0]} | values | changes))
 
 
 def samples(record: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -262,6 +266,74 @@ def test_slow_answers_lengthen_slices(generator: Generator) -> None:
     assert record["valid"], record["reason"]
     assert record["slice_s"] > 0.1
     assert record["completed"] >= 2 * 4
+
+
+def test_a_target_that_never_settles_is_called_so(generator: Generator) -> None:
+    """Where every slice is slower than the last, the warm-up ends at its limit, and the trial says it is not steady."""
+    with KnownServer(lambda n, _b: [0.001 + n * 0.0002, ok()]) as server:
+        (record,) = generator.trial(order(server.target("a"), users=1, warmup_slices=1, longest_warmup_slices=4))
+        (unasked,) = generator.trial(order(server.target("a"), users=1, slices=1))
+    assert record["steady"] is False
+    assert record["warmup_slices"] == 4
+    assert unasked["steady"] is None
+
+
+def test_a_warm_up_ends_when_three_windows_agree() -> None:
+    """Three in a row within 10 % of each other are steady: not two, not an outlier among them, not three of nothing."""
+    tally = TargetTally(TargetOrder(id="a", base_url="http://127.0.0.1:1", requests=(REQUEST,)))
+    for windows, steady in (
+        ([100, 100], False),
+        ([50, 100, 105, 109], True),
+        ([100, 100, 111], False),
+        ([100, 100, 100, 50], False),
+        ([0, 0, 0], False),
+    ):
+        tally._windows = [float(window) for window in windows]
+        assert tally.steady_yet() is steady
+
+
+def test_an_open_loop_is_a_trial_like_any_other(generator: Generator, tmp_path: Path) -> None:
+    """Against a real server: every due request is in the file, the rate is the law's, and both latencies are there."""
+    law = PoissonRate((200,))
+    with KnownServer(lambda _n, _b: [0.002, ok()]) as server:
+        (record,) = generator.trial(
+            order(
+                server.target("a", bodies=4),
+                scenario=opened("predict", law),
+                slice_s=1.0,
+                slices=2,
+                limit_ms=1000.0,
+                out=str(tmp_path / "samples"),
+            )
+        )
+    assert record["scenario"] == "predict~poisson200rps"
+    assert record["offered_rps"] == 200
+    assert record["backlog"] == {"most_in_flight": law.users, "cap_hits": 0, "unsent": 0}
+    columns = samples(record, tmp_path / "samples")
+    for number in range(2):
+        due = np.sort(columns["due_ns"][columns["slice"] == number])
+        planned = law.schedule(length_ns=10**9, seed=generator_seed(7, number))
+        assert np.diff(due).tolist() == np.diff(planned).tolist()
+    assert (columns["sent_ns"] >= columns["due_ns"]).all()
+    assert record["over_limit"]["requests"] == int((columns["phase"] == 1).sum())
+    assert record["throughput_rps"] == pytest.approx(200, rel=0.3)
+
+
+def test_an_open_loop_that_runs_out_of_connections_is_invalid(generator: Generator) -> None:
+    """Where the target cannot keep up, the cap is hit, which is counted and said."""
+    with KnownServer(lambda _n, _b: [0.2, ok()], threaded=False) as server:
+        (record,) = generator.trial(
+            order(
+                server.target("a"),
+                scenario=opened("predict", ConstantRate((400,))),
+                slice_s=1.0,
+                slices=1,
+                warmup_slices=0,
+                timeout_s=1.0,
+            )
+        )
+    assert not record["valid"]
+    assert record["requests"] + record["backlog"]["unsent"] == 400
 
 
 def test_a_target_against_itself(generator: Generator) -> None:

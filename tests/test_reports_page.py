@@ -17,7 +17,11 @@ from reports import drawing, gallery
 from reports.journal import FILE_NAME
 from reports.render import render
 
-SMALL = Truth(samples=150, scenarios=("predict@1", "predict@16", "classify@16"), modes=("function", "eager"))
+SMALL = Truth(
+    samples=150,
+    scenarios=("predict@1", "predict@16", "classify@16", "predict~poisson200rps"),
+    modes=("function", "eager"),
+)
 HOSTILE = "<script>alert(1)</script>|x"
 
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.orders import LONGEST_SLICE_S, PreparedRequest, TargetOrder, TrialOrder
 from loadtests.remote import Generator
 from loadtests.scenarios import Scenario
+from verbs.capacity import Capacity
 from verbs.cores import harness_out_of_the_way, share_out
 from verbs.exits import FINDING, ExpectedError
 from verbs.fleet import Fleet
@@ -57,6 +58,9 @@ class Block:
                 raise ExpectedError("no target passed the gate; there is nothing to measure", code=FINDING)
             for scenario in order:
                 self._trial(scenario, fleet, requests, rng.randrange(2**32))
+            searches = [place for place in run.unsearched() if place[0] == self.number and place[1] in requests]
+            for _, name, endpoint in rng.sample(searches, k=len(searches)):
+                self._search(name, endpoint, fleet, requests[name], rng.randrange(2**32))
 
     def _admitted(self, contenders: Sequence[Contender]) -> list[Contender]:
         return [one for one in contenders if one.id not in self.experiment.refused]
@@ -99,9 +103,11 @@ class Block:
         order = TrialOrder(
             scenario=scenario,
             targets=targets,
-            slices=run.plan.slices,
-            slice_s=run.plan.slice_s,
+            slices=run.plan.slices_of(scenario),
+            slice_s=run.plan.slice_s_of(scenario),
+            longest_slice_s=max(LONGEST_SLICE_S, run.plan.slice_s_of(scenario)),
             warmup_slices=run.plan.warmup_slices,
+            longest_warmup_slices=run.plan.longest_warmup_slices,
             seed=seed,
             ceiling_rps=self.ceiling_rps,
             out=str(run.folder / "samples"),
@@ -116,6 +122,30 @@ class Block:
             metadata = server.metadata() if server else None
             self._journal("trial", **record | {"retraces": metadata["retraces"] if metadata else None})
         self.meter.scenario_done()
+
+    def _search(
+        self, name: str, endpoint: str, fleet: Fleet, theirs: dict[str, tuple[PreparedRequest, ...]], seed: int
+    ) -> None:
+        run = self.experiment
+        usual = next((each for each in run.plan.scenarios if (each.endpoint, each.variant) == (endpoint, None)), None)
+        if usual is None or run.slo is None:
+            return
+        search = Capacity(
+            generator=self.generator,
+            target=TargetOrder(
+                id=name, base_url=fleet.urls[name], requests=theirs[usual.id], pids=tuple(fleet.pids(name))
+            ),
+            scenario=usual,
+            slo=run.slo,
+            seed=seed,
+            ceiling_rps=self.ceiling_rps,
+            say=self._say,
+        )
+        began = time.monotonic()
+        with harness_out_of_the_way(share_out(run.settings.workers)):
+            found = search.find()
+        run.measuring_s += time.monotonic() - began
+        self._journal("capacity", **found)
 
     def _journal_launch(self, one: Contender, fleet: Fleet) -> None:
         server = fleet.servers.get(one.id)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from verbs.exits import OK, ExpectedError
+from verbs.exits import HARNESS, OK, ExpectedError, usage
+
+if TYPE_CHECKING:
+    from loadtests.remote import Generator
+    from servers.settings import Settings
+    from verbs.cores import Cores
 
 EPILOG: Final = """\
 examples:
   python bench.py calibrate
   python bench.py calibrate --json | jq .ceiling_rps
+  python bench.py calibrate --against wrk       beside wrk and Locust's FastHttpUser, on the same server
 
 A target whose throughput comes within a third of the ceiling is not measured by this generator: its figures would be
 the generator's.
@@ -20,6 +27,10 @@ the generator's.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument(
+        "--against", choices=("wrk",), help="compare with wrk (Debian's package) and with Locust's FastHttpUser"
+    )
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of --against (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
@@ -27,13 +38,14 @@ def main(arguments: argparse.Namespace) -> int:
     """Measure, and print the figures."""
     import sys  # noqa: PLC0415 - kept out of --help
     import tempfile  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
 
     from loadtests.remote import Generator, GeneratorError  # noqa: PLC0415
     from servers.settings import Settings  # noqa: PLC0415
     from verbs.ceiling import measure_ceiling  # noqa: PLC0415
     from verbs.cores import share_out  # noqa: PLC0415
 
+    if arguments.rounds < 1:
+        raise usage(f"--rounds {arguments.rounds} measures nothing")
     cores = share_out(workers=1)
     try:
         with (
@@ -41,6 +53,8 @@ def main(arguments: argparse.Namespace) -> int:
             Generator(cpu=next(iter(cores.generator), None)) as generator,
         ):
             settings = Settings(python=sys.executable, models_dir=Path(folder))
+            if arguments.against:
+                return _against(arguments, generator, settings, cores, Path(folder))
             found = measure_ceiling(generator, settings, cores.servers, Path(folder))
     except GeneratorError as error:
         raise ExpectedError(str(error)) from error
@@ -53,3 +67,25 @@ def main(arguments: argparse.Namespace) -> int:
     if not cores.generator:
         print("nothing was pinned: generator and server share their cores here")
     return OK
+
+
+def _against(
+    arguments: argparse.Namespace, generator: Generator, settings: Settings, cores: Cores, folder: Path
+) -> int:
+    from verbs.parity import bars, measure_parity  # noqa: PLC0415 - as above
+    from verbs.terminal import Terminal  # noqa: PLC0415
+
+    figures = measure_parity(generator, settings, cores, folder, rounds=arguments.rounds, say=Terminal().say)
+    found = bars(figures)
+    if arguments.json:
+        print(json.dumps({"figures": figures, "bars": [bar.to_json() for bar in found]}))
+    else:
+        for name, its in figures.items():
+            median = f"  median {its['p50_us']:6.0f} us" if "p50_us" in its else ""
+            print(f"{name:16} {its['rps']:8.0f} requests/s  CPU {its['cpu_us']:6.1f} us a request{median}")
+        for bar in found:
+            limit = f"{'at least' if bar.at_least else 'at most'} {bar.limit:g}"
+            print(f"{bar.name}: {bar.ratio:.2f} ({limit}) {'holds' if bar.holds else 'DOES NOT HOLD'}")
+        if not cores.generator:
+            print("nothing was pinned: generator and server share their cores here")
+    return OK if all(bar.holds for bar in found) else HARNESS

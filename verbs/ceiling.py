@@ -13,9 +13,10 @@ from servers.settings import Settings
 from servers.target import Target
 from verbs.exits import ExpectedError
 
-_NULL: Final = Target.parse("null+granian")
-_START_TIMEOUT_S: Final = 60.0
-_REQUEST: Final = PreparedRequest(
+NULL: Final = Target.parse("null+granian")
+START_TIMEOUT_S: Final = 60.0
+_USERS: Final = 64
+REQUEST: Final = PreparedRequest(
     method="POST",
     path="/predict",
     headers={"Content-Type": "application/json"},
@@ -25,16 +26,18 @@ _REQUEST: Final = PreparedRequest(
 
 
 def measure_ceiling(generator: Generator, settings: Settings, cpus: Sequence[int], logs: Path) -> dict[str, Any]:
-    """Requests per second at 16 users and microseconds at one, generator and null server on a core each.
+    """Requests per second at 64 users and microseconds at one, generator and null server on a core each.
+
+    With fewer users it is the null server that is the limit: it then waits for requests one by one.
 
     Raises ExpectedError where the null server does not start.
     """
     try:
-        with launch(_NULL, settings, logs / "null.log") as server:
-            server.wait_ready(_START_TIMEOUT_S)
+        with launch(NULL, settings, logs / "null.log") as server:
+            server.wait_ready(START_TIMEOUT_S)
             if cpus:
                 server.pin(cpus)
-            order = TargetOrder(id=_NULL.id, base_url=server.base_url, requests=(_REQUEST,))
-            return generator.calibrate(order)
+            order = TargetOrder(id=NULL.id, base_url=server.base_url, requests=(REQUEST,))
+            return generator.calibrate(order, users=_USERS)
     except LaunchError as error:
         raise ExpectedError(str(error), hint="the null server needs no model: granian itself does not start") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from conformance.case import Reference
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Plan
+from loadtests.search import Slo
 from reports.journal import Journal
 from servers.settings import Settings
 from verbs.block import Block
@@ -24,7 +25,10 @@ from verbs.terminal import Terminal
 
 @dataclass(slots=True, kw_only=True)
 class Experiment:
-    """What is measured and how far it has come. `done` holds the (block, scenario id) pairs that a resumed run has."""
+    """What is measured and how far it has come. `done` holds the (block, scenario id) pairs that a resumed run has.
+
+    `slo` asks for each target's capacity too; `searched` holds the (block, target, endpoint) that have one.
+    """
 
     folder: Path
     plan: Plan
@@ -36,7 +40,9 @@ class Experiment:
     terminal: Terminal
     journal: Journal
     guest: GuestModel | None = None
+    slo: Slo | None = None
     done: frozenset[tuple[int, str]] = frozenset()
+    searched: frozenset[tuple[int, str, str]] = frozenset()
     refused: set[str] = field(default_factory=set)
     measuring_s: float = 0.0
 
@@ -68,6 +74,19 @@ class Experiment:
                     }
                 )
 
+    def unsearched(self) -> list[tuple[int, str, str]]:
+        """Where a capacity is still to be found: block, target, endpoint. Twins have none of their own."""
+        if self.slo is None:
+            return []
+        endpoints = dict.fromkeys(scenario.endpoint for scenario in self.plan.scenarios)
+        return [
+            (block, one.id, endpoint)
+            for block in range(self.plan.blocks)
+            for endpoint in endpoints
+            for one in self.contenders
+            if one.twin_of is None and one.id not in self.refused and (block, one.id, endpoint) not in self.searched
+        ]
+
     def _measure(self) -> None:
         cores = share_out(self.settings.workers)
         generator_core = cores.generator[0] if cores.generator else None
@@ -96,7 +115,7 @@ class Experiment:
                 figures=self.figures,
                 guest=self.guest,
             )
-            for number in sorted({block for block, _ in waiting}):
+            for number in sorted({block for block, _ in waiting} | {block for block, *_ in self.unsearched()}):
                 block = Block(
                     number=number,
                     experiment=self,

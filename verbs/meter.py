@@ -23,7 +23,8 @@ class Meter:
         self._bar = bar
         self._blocks = plan.blocks
         self._visit_s = plan.slice_s * _VISIT_OVER_SLICE
-        self._scenario_s = targets * (plan.slices + plan.warmup_slices) * self._visit_s
+        trial_s = sum(map(plan.trial_s, plan.scenarios)) / max(1, len(plan.scenarios))
+        self._scenario_s = targets * trial_s * _VISIT_OVER_SLICE
         self._total_s = blocks_left * targets * LAUNCH_S + scenarios_left * self._scenario_s
         self._done_s = 0.0
         self._within_s = 0.0

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.case import Reference
-from loadtests.scenarios import PLANS, Scenario, likewise
+from loadtests.scenarios import PLANS, Scenario, likewise, scenario_from_id
+from loadtests.search import Slo
 from reports.environment import describe
 from reports.journal import SCHEMA_VERSION, Journal, JournalError, read_run
 from reports.records import Target
@@ -29,6 +30,9 @@ from verbs.terminal import Terminal
 
 RUNS: Final = REPOSITORY / "reports" / "runs"
 
+SEARCH_S: Final = 40.0
+"""What it takes to find one capacity, for estimates: a ladder of users and some nine looks."""
+
 
 def plan_experiment(
     terminal: Terminal,
@@ -36,6 +40,8 @@ def plan_experiment(
     plan: str,
     targets: str | None,
     endpoints: Sequence[str],
+    scenarios: Sequence[Scenario],
+    slo: Slo | None,
     urls: Sequence[str],
     skip_check: bool,
     figures: Reference | None,
@@ -55,7 +61,9 @@ def plan_experiment(
     lacks = guest.lacks if guest else _lacks_nothing
     present = contenders(plan, targets, urls, lacks)
     chosen = PLANS[plan]
-    chosen = replace(chosen, scenarios=_scenarios(chosen.scenarios, endpoints, guest))
+    chosen = replace(chosen, scenarios=_scenarios(tuple(scenarios) or chosen.scenarios, endpoints, guest))
+    if not chosen.scenarios:
+        raise usage("none of --scenarios is on one of --endpoints")
     if server_python is not None and not server_python.exists():
         raise usage(f"--server-python {server_python} does not exist", hint="name an interpreter, not its folder")
     seed = secrets.randbelow(2**32) if seed is None else seed
@@ -74,6 +82,7 @@ def plan_experiment(
         "started_utc": now.isoformat(timespec="seconds"),
         "blocks": chosen.blocks,
         "slice_s": chosen.slice_s,
+        "slo": str(slo) if slo else None,
         "targets": [described(one, settings) for one in present],
         "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
         "comparisons": comparisons(present),
@@ -90,7 +99,9 @@ def plan_experiment(
         journal = Journal.create(folder, header)
     except (JournalError, OSError) as error:
         raise usage(str(error), hint="name another folder with --out, or go on with --resume") from error
-    minutes = chosen.estimate_s(len(present), launch_s=LAUNCH_S) / 60
+    searches = len({one.endpoint for one in chosen.scenarios}) * sum(one.twin_of is None for one in present)
+    search_s = SEARCH_S * searches * chosen.blocks if slo else 0.0
+    minutes = (chosen.estimate_s(len(present), launch_s=LAUNCH_S) + search_s) / 60
     terminal.say(
         f"plan {plan}: {plural(len(present), 'target')}, {plural(len(chosen.scenarios), 'scenario')},"
         f" {plural(chosen.blocks, 'block')}, about {plural(max(1, round(minutes)), 'minute')} -> {folder}"
@@ -106,6 +117,7 @@ def plan_experiment(
         terminal=terminal,
         journal=journal,
         guest=guest,
+        slo=slo,
     )
 
 
@@ -120,11 +132,11 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
     own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
     present = contenders(run.plan, ",".join(target.id for target in own), urls)
     guest = recorded_guest(terminal, run.model, dict.fromkeys(str(target.mode) for target in own))
-    wanted = {scenario.id for scenario in run.scenarios}
     endpoints = {scenario.endpoint for scenario in run.scenarios}
+    known = {one.id: one for one in _scenarios(PLANS[run.plan].scenarios, endpoints, guest)}
     plan = replace(
         PLANS[run.plan],
-        scenarios=tuple(one for one in _scenarios(PLANS[run.plan].scenarios, endpoints, guest) if one.id in wanted),
+        scenarios=tuple(known.get(one.id) or scenario_from_id(one.id) for one in run.scenarios),
         blocks=run.blocks,
     )
     refused = {refusal.target for refusal in run.refusals}
@@ -148,6 +160,8 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
         guest=guest,
         done=frozenset(place for place, targets in measured.items() if expected.get(place[1], set()) <= targets),
         refused=refused,
+        slo=Slo.parse(run.slo) if run.slo else None,
+        searched=frozenset((one.block, one.target, one.endpoint) for one in run.capacities),
     )
 
 

@@ -11,6 +11,8 @@ from verbs.exits import ExpectedError, usage
 from verbs.options import add_batch_options, add_model_options, add_server_options, with_batching
 
 if TYPE_CHECKING:
+    from loadtests.scenarios import Scenario
+    from loadtests.search import Slo
     from verbs.experiment import Experiment
 
 EPILOG: Final = """\
@@ -20,6 +22,8 @@ examples:
   python bench.py run --plan standard                         every server and mode
   python bench.py run --targets flask,bottle+granian --endpoints predict
   python bench.py run --targets bottle --endpoints classify --batch 8
+  python bench.py run --scenarios predict@16,predict~poisson200rps   the same targets, closed loop and open
+  python bench.py run --plan smoke --slo p99=50ms             the highest rate at which 99 % are answered in 50 ms
   python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
   python bench.py run --model mine=my_model --payload request.json --targets flask,bottle+granian+lite
   python bench.py run --resume reports/runs/RUN               go on where a run was stopped
@@ -36,6 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--targets", metavar="A,B", help="targets instead of the plan's; the first also runs as its own twin"
     )
     parser.add_argument("--endpoints", metavar="E,F", help=f"only these of {', '.join(_ENDPOINTS)}")
+    parser.add_argument(
+        "--scenarios",
+        metavar="A,B",
+        help="scenarios instead of the plan's: an endpoint and a law, such as predict@16,"
+        "\npredict~200rps, predict~poisson200rps, predict~steps100-200rps, predict~ramp50-400rps",
+    )
+    parser.add_argument(
+        "--slo", metavar="pQ=LIMIT", help="also find each target's highest Poisson rate that keeps this, e.g. p99=50ms"
+    )
     parser.add_argument("--skip-check", action="store_true", help="measure --url servers without the conformance gate")
     parser.add_argument("--seed", type=int, help="order of visits and blocks; recorded (default: a new one)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: reports/runs/TIME-PLAN)")
@@ -67,6 +80,8 @@ def main(arguments: argparse.Namespace) -> int:
             plan=arguments.plan,
             targets=arguments.targets,
             endpoints=_chosen_endpoints(arguments.endpoints, arguments.model),
+            scenarios=_chosen_scenarios(arguments.scenarios),
+            slo=_chosen_slo(arguments.slo),
             urls=arguments.url,
             skip_check=arguments.skip_check,
             figures=figures,
@@ -93,6 +108,26 @@ def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
     if unknown := [name for name in chosen if name not in (*_ENDPOINTS, *own)]:
         raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join((*_ENDPOINTS, *own))}")
     return chosen
+
+
+def _chosen_scenarios(text: str | None) -> tuple[Scenario, ...]:
+    from loadtests.scenarios import scenario_from_id  # noqa: PLC0415 - kept out of --help
+
+    try:
+        return tuple(dict.fromkeys(scenario_from_id(one) for one in (text or "").split(",") if one.strip()))
+    except ValueError as error:
+        raise usage(
+            str(error), hint="see `python bench.py list scenarios`, and docs/methodology.md for the laws"
+        ) from error
+
+
+def _chosen_slo(text: str | None) -> Slo | None:
+    from loadtests.search import Slo  # noqa: PLC0415 - kept out of --help
+
+    try:
+        return Slo.parse(text) if text else None
+    except ValueError as error:
+        raise usage(str(error), hint="for example --slo p99=50ms") from error
 
 
 def _interrupt(_signal: int, _frame: Any) -> NoReturn:

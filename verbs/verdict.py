@@ -25,12 +25,16 @@ def draw_and_print(folder: Path) -> Summary:
 
 
 def verdict_lines(summary: Summary) -> list[str]:
-    """The answer, then a line a comparison of throughput, the noise floor first, then what was refused."""
-    rows = [row for row in summary["comparisons"] if row["metric"] == "throughput"]
+    """The answer, then a line a comparison, the noise floor first, then capacities and what was refused.
+
+    Closed loops are compared by throughput, open ones by their median response time.
+    """
+    rows = [row for row in summary["comparisons"] if row["metric"] in ("throughput", "response_p50")]
     rows.sort(key=lambda row: row["axis"] != "noise")
     width = max((len(_pair(row)) for row in rows), default=0)
     lines = [headline(summary), ""]
     lines += [f"{_pair(row):{width}}  {row['scenario']:29} {_ratio(row):24} {_said(row)}" for row in rows]
+    lines += [_capacity(row) for row in summary["capacity"]]
     lines += [f"refused: {entry['target']}: {entry['reason']}" for entry in summary["refused"]]
     lines += [f"not run: {entry['what']}: {entry['reason']}" for entry in summary["not_run"]]
     if summary["wall_s"]:
@@ -49,6 +53,14 @@ def exit_code(summary: Summary) -> int:
     if questions and not any(row["verdict"] in _SETTLED for row in questions[0]):
         return HARNESS
     return OK if summary["results"] else HARNESS
+
+
+def _capacity(row: Mapping[str, Any]) -> str:
+    """What one target can take: `flask+gunicorn+function+cpu predict: p99=50ms up to 812 requests/s`."""
+    place = f"capacity: {row['target']} {row['endpoint']}, {row['slo']}"
+    if row["rate_rps"] is None:
+        return f"{place}: not found ({row['reason']})"
+    return f"{place}: {row['rate_rps']['median']:.0f} requests/s, saturated at {row['saturated_rps']['median']:.0f}"
 
 
 def _pair(row: Mapping[str, Any]) -> str:

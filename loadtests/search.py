@@ -1,0 +1,123 @@
+"""The highest rate at which a target keeps a promise, by bisection, with an exact bound on the chance of being wrong.
+
+"p99 at most 50 ms" promises that at most one request in a hundred takes longer. Of n requests, how many took longer is
+binomial if the promise is just kept, so its tail says exactly how sure the answer is, from any n; MLPerf's early
+stopping rests on the same bound (mlcommons/inference_policies, inference_rules.adoc, "Early Stopping Criterion"). A
+rate is looked at up to `LOOKS` times, and the chance of a wrong answer is shared out between the looks.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+CONFIDENCE = 0.99
+LOOKS = 4
+REQUESTS_A_LOOK = 800
+"""Enough for one look to tell a 99th percentile that is well inside its limit."""
+RESOLUTION = 1.05
+"""The search ends where a rate that failed is no more than this above one that held."""
+LEAST_SHARE = 1 / 64
+"""Below this share of the saturated throughput the promise is not worth a search."""
+
+Outcome = Literal["holds", "fails", "open"]
+
+_SLO = re.compile(r"p([0-9]{1,2}(?:\.[0-9]+)?)=([0-9]+(?:\.[0-9]+)?)(us|ms|s)")
+_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
+    """A promise: the share `quantile` of all requests is answered within `limit_ms`, from when each was due."""
+
+    quantile: float
+    limit_ms: float
+
+    def __str__(self) -> str:
+        return f"p{100 * self.quantile:g}={self.limit_ms:g}ms"
+
+    @classmethod
+    def parse(cls, text: str) -> Slo:
+        """`p99=50ms`, `p99.9=1s`. Raises ValueError for anything else."""
+        found = _SLO.fullmatch(text)
+        if not found or not float(found[1]) or not float(found[2]):
+            raise ValueError(f"{text!r} is no promise such as p99=50ms")
+        return cls(quantile=float(found[1]) / 100, limit_ms=float(found[2]) * _MS[found[3]])
+
+    def judge(self, *, requests: int, over: int) -> Outcome:
+        """Whether `over` of `requests` beyond the limit show that the promise holds, or fails, or neither yet."""
+        wrong = (1 - CONFIDENCE) / LOOKS
+        if at_most(over, requests, 1 - self.quantile) <= wrong:
+            return "holds"
+        if 1 - at_most(over - 1, requests, 1 - self.quantile) <= wrong:
+            return "fails"
+        return "open"
+
+
+def at_most(count: int, trials: int, chance: float) -> float:
+    """The probability of at most `count` successes in so many trials, summed term by term."""
+    if count < 0:
+        return 0.0
+    if count >= trials:
+        return 1.0
+    logs = [
+        math.lgamma(trials + 1)
+        - math.lgamma(hits + 1)
+        - math.lgamma(trials - hits + 1)
+        + hits * math.log(chance)
+        + (trials - hits) * math.log1p(-chance)
+        for hits in range(count + 1)
+    ]
+    return min(1.0, math.fsum(map(math.exp, logs)))
+
+
+def least_requests(quantile: float, *, over: int, confidence: float = CONFIDENCE) -> int:
+    """The fewest requests of which `over` may take longer and the promise still be shown to hold."""
+    trials = over + 1
+    while at_most(over, trials, 1 - quantile) > 1 - confidence:
+        trials += 1
+    return trials
+
+
+@dataclass(slots=True, kw_only=True)
+class Bisection:
+    """Between the highest rate that held and the lowest that did not; `saturated_rps` bounds it from above.
+
+    No rate above the saturated throughput can be held, whatever the promise.
+    """
+
+    saturated_rps: float
+    held_rps: float | None = None
+    failed_rps: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.failed_rps = self.saturated_rps
+
+    def next_rps(self) -> float | None:
+        """The rate to look at next; None where the search is over."""
+        least = LEAST_SHARE * self.saturated_rps
+        if self.held_rps is None:
+            # Half of what is left: a queue's tail comes long before its throughput ends.
+            return self.failed_rps / 2 if self.failed_rps / 2 >= least else None
+        if self.failed_rps <= RESOLUTION * self.held_rps:
+            return None
+        return math.sqrt(self.held_rps * self.failed_rps)
+
+    def learn(self, rate_rps: float, *, held: bool) -> None:
+        """What a look at a rate has shown."""
+        if held:
+            self.held_rps = rate_rps
+        else:
+            self.failed_rps = rate_rps
+
+
+def ladder_is_over(rates_rps: list[float]) -> bool:
+    """Whether twice the users brought less than a twentieth more: the target is saturated."""
+    return len(rates_rps) > 1 and rates_rps[-1] < RESOLUTION * max(rates_rps[:-1])
+
+
+def slo_record(slo: Slo) -> dict[str, Any]:
+    """The promise in a journal's records."""
+    return {"name": str(slo), "quantile": slo.quantile, "limit_ms": slo.limit_ms}
