@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from mode_builds import right
 
 from servers.core.loading import Loaded
 from servers.core.service import Service
@@ -45,3 +46,19 @@ def _make_service() -> Callable[[], Service]:
         return service
 
     return make
+
+
+@pytest.fixture(name="served", scope="session")
+def _served() -> Service:
+    """A core with the models as they are served by default, in this process: TensorFlow, mode `function`."""
+    built = {name: right("function", name) for name in MODELS}
+    service = Service(target="test", facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0})
+    service.loaded = Loaded(
+        predictors={name: one.predict for name, one in built.items()},
+        models={name: {"digest": model.digest} for name, model in MODELS.items()},
+        device="cpu",
+        startup_s={},
+        threads={},
+        retraces=lambda: 0,
+    )
+    return service
