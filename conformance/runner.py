@@ -71,12 +71,14 @@ def run_cases(
     foreign: bool = False,
     timeout_s: float = 5.0,
     budget_s: float = 120.0,
+    repeat_options: tuple[str, ...] = (),
 ) -> Outcome:
     """Every case against the server at `base_url`, one after the other, a fresh connection each.
 
     `judged` False makes every finding an observation; `foreign` says that `target` names a URL of the
     user's, for the repeat command. `timeout_s` bounds one exchange, `budget_s` all of them: what is left
-    then is a harness fault, since a verdict on half of a suite is none. Raises ValueError on a URL that is
+    then is a harness fault, since a verdict on half of a suite is none. `repeat_options` are what the repeat command
+    needs besides target and case. Raises ValueError on a URL that is
     no plain HTTP base URL.
     """
     started = time.monotonic()
@@ -87,6 +89,7 @@ def run_cases(
         judged=judged,
         foreign=foreign,
         timeout_s=timeout_s,
+        repeat_options=repeat_options,
     )
     findings: list[Finding] = []
     listening: bool | None = None
@@ -115,12 +118,14 @@ class Session:
         timeout_s: float = 5.0,
         connect: Callable[[], Connection] | None = None,
         repeat: Callable[[str], list[str]] | None = None,
+        repeat_options: tuple[str, ...] = (),
     ) -> None:
         self.base_url = base_url
         self.target = target
         self.answers: dict[str, tuple[Exchange, ...]] = {}
         self._connect = connect or partial(Wire, Address.of(base_url), timeout_s=timeout_s)
         self._repeat = repeat or self._check_command
+        self._repeat_options = repeat_options
         self._reference: Reference = reference or {}
         self._judged = judged
         self._foreign = foreign
@@ -165,7 +170,7 @@ class Session:
             if self._foreign
             else ["--targets", self.target.partition("#")[0]]
         )
-        return ["python", "bench.py", "check", *where, "--case", case_id]
+        return ["python", "bench.py", "check", *where, *self._repeat_options, "--case", case_id]
 
     def _judged_case(self, case: Case) -> Finding:
         figures: tuple[Figure | None, ...] = (None,)

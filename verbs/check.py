@@ -24,6 +24,8 @@ examples:
   python bench.py check --targets flask --case json-nan      one case
   python bench.py check --url mine=http://127.0.0.1:9000     a server of yours, in any language
   python bench.py check --junit conformance.xml
+  python bench.py check --json-test-suite JSONTestSuite/test_parsing
+                                                             each file of the public suite as a body
 
 exit codes: 0 right and alike; 1 a case is wrong or two frameworks differ; 3 the suite could not tell
 """
@@ -41,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--targets", metavar="A,B", help="targets to judge (default: flask, bottle, wsgi on every server)"
     )
     parser.add_argument("--case", metavar="ID", action="append", default=[], help="only this case; may be repeated")
+    parser.add_argument(
+        "--json-test-suite",
+        type=Path,
+        metavar="DIR",
+        help="judge by the files of the public JSONTestSuite in DIR, each a body of /predict, instead of the cases",
+    )
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the findings as JUnit XML too")
     add_server_options(parser)
 
@@ -51,10 +59,14 @@ def main(arguments: argparse.Namespace) -> int:
     from verbs.gating import foreign_figures  # noqa: PLC0415
     from verbs.line_up import contenders  # noqa: PLC0415
 
-    cases = _chosen_cases(arguments.case)
+    suite: Path | None = arguments.json_test_suite
+    cases = _chosen_cases(arguments.case, suite)
+    repeat_options = ("--json-test-suite", str(suite)) if suite else ()
     named = arguments.targets or (None if arguments.url else _DEFAULT_TARGETS)
     present = [one for one in contenders("smoke", named, arguments.url) if one.twin_of is None]
-    judged, differing = _judge(present, cases, arguments.server_python, foreign_figures(arguments.figures))
+    judged, differing = _judge(
+        present, cases, arguments.server_python, foreign_figures(arguments.figures), repeat_options
+    )
     findings = [finding for outcome in judged.values() for finding in outcome.findings]
     if arguments.junit:
         write_junit(findings, arguments.junit)
@@ -64,19 +76,31 @@ def main(arguments: argparse.Namespace) -> int:
     return FINDING if differing or any(finding.breaks_a_must for finding in findings) else OK
 
 
-def _chosen_cases(ids: Sequence[str]) -> tuple[Case, ...]:
+def _chosen_cases(ids: Sequence[str], suite: Path | None) -> tuple[Case, ...]:
     from conformance.cases import CASES  # noqa: PLC0415 - kept out of --help
+    from conformance.json_test_suite import SuiteError, suite_cases  # noqa: PLC0415
 
+    try:
+        cases = CASES if suite is None else suite_cases(suite)
+    except SuiteError as error:
+        raise usage(str(error), hint="get it from https://github.com/nst/JSONTestSuite") from error
     if not ids:
-        return CASES
-    by_id = {case.id: case for case in CASES}
+        return cases
+    by_id = {case.id: case for case in cases}
     if unknown := [name for name in ids if name not in by_id]:
-        raise usage(f"there is no case {unknown[0]!r}", hint="see `python bench.py list cases`")
+        where = (
+            "see `python bench.py list cases`" if suite is None else f"ids follow from the names of files in {suite}"
+        )
+        raise usage(f"there is no case {unknown[0]!r}", hint=where)
     return tuple(by_id[name] for name in ids)
 
 
 def _judge(
-    present: Sequence[Contender], cases: Sequence[Case], python: Path | None, figures: Reference | None
+    present: Sequence[Contender],
+    cases: Sequence[Case],
+    python: Path | None,
+    figures: Reference | None,
+    repeat_options: tuple[str, ...],
 ) -> tuple[dict[str, Outcome], list[Difference]]:
     """Findings by target, and differences within each server and mode. Servers of one kind are up together."""
     import sys  # noqa: PLC0415 - kept out of --help
@@ -117,6 +141,7 @@ def _judge(
                         reference_figures() if one.target else figures,
                         judged=one.judged,
                         foreign=one.target is None,
+                        repeat_options=repeat_options,
                     )
             if group[0].judged and len(group) > 1:
                 differing += differences({one.id: judged[one.id].answers for one in group})
