@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from verbs.exits import FINDING, HARNESS, OK, ExpectedError
+from verbs.exits import FINDING, HARNESS, INTERRUPTED, OK, ExpectedError
 from verbs.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -74,27 +74,37 @@ def main(arguments: list[str]) -> int:
 
 def _requests(arguments: argparse.Namespace) -> int:
     from fuzzing import in_process, sockets  # noqa: PLC0415 - TensorFlow and the frameworks stay out of --help
+    from fuzzing.found import Tally  # noqa: PLC0415
 
     seed, terminal = _seed(arguments), Terminal()
     print(f"seed {seed}, {arguments.requests} requests, each to wsgi, flask and bottle", flush=True)
+    tally = Tally()
+    interrupted = False
     with terminal.bar("Fuzzing") as bar:
 
-        def told(tally: Tally) -> None:
+        def told(so_far: Tally) -> None:
+            nonlocal tally
+            tally = so_far
             rate = tally.requests / max(tally.seconds, 1e-9)
             bar.update(tally.requests, arguments.requests, f"{rate:.0f} requests/s, {len(tally.found)} signatures")
 
-        if arguments.sockets:
-            tally = sockets.run_all(seed=seed, requests=arguments.requests, told=told, terminal=terminal)
-        else:
-            tally = in_process.run_all(seed=seed, requests=arguments.requests, jobs=arguments.jobs, told=told)
-    return _report(tally, arguments.out, shrink=not arguments.sockets)
+        try:
+            if arguments.sockets:
+                sockets.run_all(seed=seed, requests=arguments.requests, told=told, terminal=terminal)
+            else:
+                in_process.run_all(seed=seed, requests=arguments.requests, jobs=arguments.jobs, told=told)
+        except KeyboardInterrupt:
+            interrupted = True
+            print("interrupted; until then:")
+    found = _report(tally, arguments.out, shrink=not arguments.sockets and not interrupted)
+    return INTERRUPTED if interrupted else found
 
 
 def _report(tally: Tally, out: Path, *, shrink: bool) -> int:
     from fuzzing.found import CASES_FILE, write_cases  # noqa: PLC0415 - as above
     from fuzzing.in_process import Differential, loaded_service  # noqa: PLC0415
 
-    rate = tally.requests / tally.seconds
+    rate = tally.requests / max(tally.seconds, 1e-9)
     print(f"{tally.requests} requests in {tally.seconds:.0f} s, {rate:.0f} a second")
     print("answers: " + ", ".join(f"{name} {count}" for name, count in tally.statuses.most_common()))
     if not tally.found:

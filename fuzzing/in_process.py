@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -108,6 +109,8 @@ _loaded: list[Differential] = []
 
 
 def _load() -> None:
+    # Ctrl-C goes to the whole group; the parent alone decides, and reports what there is.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _loaded.append(Differential(loaded_service(Terminal())))
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from mode_builds import right
 
 from servers.core.loading import Loaded
 from servers.core.service import Service
@@ -51,6 +50,8 @@ def _make_service() -> Callable[[], Service]:
 @pytest.fixture(name="served", scope="session")
 def _served() -> Service:
     """A core with the models as they are served by default, in this process: TensorFlow, mode `function`."""
+    from mode_builds import right  # noqa: PLC0415 - it brings TensorFlow, which most tests do without
+
     built = {name: right("function", name) for name in MODELS}
     service = Service(target="test", facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0})
     service.loaded = Loaded(

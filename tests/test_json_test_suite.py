@@ -6,12 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from contract_app import ContractApp, serving
 
+from bench import main
 from conformance.case import Verdict
 from conformance.in_process import InProcess
 from conformance.json_test_suite import SuiteError, suite_cases
 from conformance.runner import Session
 from fuzzing.in_process import apps
+from verbs.exits import FINDING, OK, USAGE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +70,20 @@ def test_a_wrong_verdict_is_wrong(folder: Path, served: Service) -> None:
     verdicts = _verdicts(folder, served)
     assert verdicts["suite-n-object"] is Verdict.WRONG
     assert verdicts["suite-y-open"] is Verdict.RIGHT
+
+
+def test_check_takes_the_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`bench.py check` judges a server by the files, and a finding's command names the folder."""
+    with serving(ContractApp()) as base_url:
+        arguments = ["check", "--url", f"mine={base_url}", "--json-test-suite", str(folder)]
+        assert main(arguments) == OK
+        (folder / "test_parsing" / "n_object.json").write_bytes(b"{}")
+        assert main(arguments) == FINDING
+        said = capsys.readouterr().out
+        assert f"--json-test-suite {folder} --case suite-n-object" in said
+        assert main([*arguments, "--case", "suite-y-array-of-one"]) == OK
+    assert main(["check", "--json-test-suite", str(folder / "nothing")]) == USAGE
+    assert "holds no files of the JSONTestSuite" in capsys.readouterr().err
 
 
 def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
