@@ -11,8 +11,9 @@ import shlex
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from conformance.answer import Answer
@@ -22,7 +23,7 @@ from conformance.parity import Answers
 from conformance.refusal import is_servers_own
 from conformance.request import Request
 from conformance.shapes import PREDICTION_KEYS
-from conformance.wire import Address, Exchange, Fate, Wire
+from conformance.wire import Address, Connection, Exchange, Fate, Wire
 
 _FAULTS: Final = (Verdict.SETUP_FAULT, Verdict.HARNESS_FAULT)
 
@@ -115,21 +116,23 @@ class Session:
         foreign: bool = False,
         options: Sequence[str] = (),
         timeout_s: float = 5.0,
+        connect: Callable[[], Connection] | None = None,
+        repeat: Callable[[str], list[str]] | None = None,
     ) -> None:
         self.base_url = base_url
         self.target = target
         self.answers: dict[str, tuple[Exchange, ...]] = {}
-        self._address = Address.of(base_url)
+        self._connect = connect or partial(Wire, Address.of(base_url), timeout_s=timeout_s)
+        self._repeat = repeat or self._check_command
         self._reference: Reference = reference or {}
         self._judged = judged
         self._foreign = foreign
         self._options = options
-        self._timeout_s = timeout_s
         self._models: dict[Request, Exchange] = {}
 
     def listens(self) -> bool:
         """Whether anybody accepts a connection."""
-        with Wire(self._address, timeout_s=self._timeout_s) as wire:
+        with self._connect() as wire:
             return wire.connects()
 
     def run(self, case: Case) -> Finding:
@@ -147,12 +150,6 @@ class Session:
         self, case: Case, verdict: Verdict, *, expected: str, actual: str, severity: Severity | None = None
     ) -> Finding:
         """A finding of this case on this target."""
-        where = (
-            ["--url", f"{self.target}={self.base_url}"]
-            if self._foreign
-            else ["--targets", self.target.partition("#")[0]]
-        )
-        repeat = shlex.join(["python", "bench.py", "check", *where, *self._options, "--case", case.id])
         return Finding(
             case_id=case.id,
             target=self.target,
@@ -163,8 +160,16 @@ class Session:
             clause=case.clause,
             expected=expected,
             actual=actual,
-            repeat=repeat,
+            repeat=shlex.join(self._repeat(case.id)),
         )
+
+    def _check_command(self, case_id: str) -> list[str]:
+        where = (
+            ["--url", f"{self.target}={self.base_url}"]
+            if self._foreign
+            else ["--targets", self.target.partition("#")[0]]
+        )
+        return ["python", "bench.py", "check", *where, *self._options, "--case", case_id]
 
     def _judged_case(self, case: Case) -> Finding:
         figures: tuple[Figure | None, ...] = (None,)
@@ -189,7 +194,7 @@ class Session:
 
     def _exchange(self, case: Case, request: Request) -> tuple[Exchange, list[Mismatch]]:
         broken: list[Mismatch] = []
-        with Wire(self._address, timeout_s=self._timeout_s) as wire:
+        with self._connect() as wire:
             for earlier in case.before:
                 seen = wire.ask(earlier)
                 if _ended_unannounced(earlier, seen):
@@ -203,7 +208,7 @@ class Session:
         if request is None:
             return None, []
         if request not in self._models:
-            with Wire(self._address, timeout_s=self._timeout_s) as wire:
+            with self._connect() as wire:
                 self._models[request] = wire.ask(request)
         exchange = self._models[request]
         answer = exchange.answer

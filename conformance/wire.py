@@ -13,7 +13,7 @@ import socket
 import time
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Self
+from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 from conformance.answer import Answer, MalformedAnswerError, read_answer
@@ -91,6 +91,30 @@ class Address:
         """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == 80 else f"{host}:{self.port}"
+
+
+class Connection(Protocol):
+    """Whoever takes requests and says what became of them: a socket, or a callable in this process."""
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        ...
+
+    def __exit__(self, *_exception: object) -> None:
+        """Ends the connection."""
+        ...
+
+    def close(self) -> None:
+        """Ends the connection; the next `ask` opens another."""
+        ...
+
+    def connects(self) -> bool:
+        """Whether somebody is there."""
+        ...
+
+    def ask(self, *requests: Request) -> Exchange:
+        """Sends requests in one go and reads an answer to each."""
+        ...
 
 
 class Wire:

@@ -45,3 +45,21 @@ def _make_service() -> Callable[[], Service]:
         return service
 
     return make
+
+
+@pytest.fixture(name="served", scope="session")
+def _served() -> Service:
+    """A core with the models as they are served by default, in this process: TensorFlow, mode `function`."""
+    from mode_builds import right  # noqa: PLC0415 - it brings TensorFlow, which most tests do without
+
+    built = {name: right("function", name) for name in MODELS}
+    service = Service(target="test", facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0})
+    service.loaded = Loaded(
+        predictors={name: one.predict for name, one in built.items()},
+        models={name: {"digest": model.digest} for name, model in MODELS.items()},
+        device="cpu",
+        startup_s={},
+        threads={},
+        retraces=lambda: 0,
+    )
+    return service

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import setup_testing_defaults
-from wsgiref.validate import validator
+
+from conformance import in_process
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -46,22 +46,9 @@ def call(
         variables["CONTENT_TYPE"] = content_type
     variables |= environ or {}
     setup_testing_defaults(variables)
-    seen: list[Any] = []
-
-    def start_response(status: str, headers: list[tuple[str, str]], _info: Any = None) -> Any:
-        seen[:] = [int(status[:3]), headers]
-        return lambda _data: None
-
-    with warnings.catch_warnings():
-        # The validator warns of methods that it does not know; unknown methods are what some cases send.
-        warnings.simplefilter("ignore")
-        result = (validator(app) if validated else app)(variables, start_response)
-        try:
-            whole = b"".join(result)
-        finally:
-            if hasattr(result, "close"):
-                result.close()
-    status, headers = seen
-    names = [name.lower() for name, _ in headers]
+    answer = in_process.call(app, variables, validated=validated)
+    names = [name.lower() for name, _ in answer.headers]
     assert len(set(names)) == len(names), f"a header is repeated: {names}"
-    return Answer(status=status, headers={name.lower(): value for name, value in headers}, body=whole)
+    return Answer(
+        status=answer.status, headers={name.lower(): value for name, value in answer.headers}, body=answer.body
+    )

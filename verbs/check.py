@@ -26,6 +26,8 @@ examples:
   python bench.py check --model mine=path/to/my_model        the endpoint of your SavedModel too
   python bench.py check --url mine=http://127.0.0.1:9000     a server of yours, in any language
   python bench.py check --junit conformance.xml
+  python bench.py check --json-test-suite JSONTestSuite/test_parsing
+                                                             each file of the public suite as a body
 
 exit codes: 0 right and alike; 1 a case is wrong or two frameworks differ; 3 the suite could not tell
 """
@@ -43,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--targets", metavar="A,B", help="targets to judge (default: flask, bottle, wsgi on every server)"
     )
     parser.add_argument("--case", metavar="ID", action="append", default=[], help="only this case; may be repeated")
+    parser.add_argument(
+        "--json-test-suite",
+        type=Path,
+        metavar="DIR",
+        help="judge by the files of the public JSONTestSuite in DIR, each a body of /predict, instead of the cases",
+    )
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write the findings as JUnit XML too")
     add_server_options(parser)
     add_model_options(parser)
@@ -58,15 +66,19 @@ def main(arguments: argparse.Namespace) -> int:
 
     if arguments.model and arguments.url:
         raise usage("--model is for servers that are launched here, not for --url", hint="leave one of them out")
+    suite: Path | None = arguments.json_test_suite
     named = arguments.targets or (None if arguments.url else _DEFAULT_TARGETS)
     wanted = named_targets("smoke", named, arguments.url)
     modes = dict.fromkeys(target.mode for target in wanted)
     refuse_in_vain(arguments.model, wanted)
     guest = guest_model(Terminal(), arguments.model, arguments.payload, modes)
-    cases = _chosen_cases(arguments.case, guest)
+    cases = _chosen_cases(arguments.case, suite, guest)
     lacks = guest.lacks if guest else lambda _target: None
     present = [one for one in contenders("smoke", named, arguments.url, lacks) if one.twin_of is None]
-    judged, differing = _judge(present, cases, arguments.server_python, foreign_figures(arguments.figures), guest)
+    options = ("--json-test-suite", str(suite)) if suite else ()
+    judged, differing = _judge(
+        present, cases, arguments.server_python, foreign_figures(arguments.figures), guest=guest, options=options
+    )
     for entry in left_out("smoke", named, arguments.url, lacks):
         print(f"not run: {entry['what']}: {entry['reason']}")
     findings = [finding for outcome in judged.values() for finding in outcome.findings]
@@ -80,15 +92,23 @@ def main(arguments: argparse.Namespace) -> int:
     return FINDING if differing or any(finding.breaks_a_must for finding in findings) else OK
 
 
-def _chosen_cases(ids: Sequence[str], guest: GuestModel | None) -> tuple[Case, ...]:
+def _chosen_cases(ids: Sequence[str], suite: Path | None, guest: GuestModel | None) -> tuple[Case, ...]:
     from conformance.cases import CASES  # noqa: PLC0415 - kept out of --help
+    from conformance.json_test_suite import SuiteError, suite_cases  # noqa: PLC0415
 
-    known = (*CASES, *(guest.cases if guest else ()))
+    try:
+        known = CASES if suite is None else suite_cases(suite)
+    except SuiteError as error:
+        raise usage(str(error), hint="get it from https://github.com/nst/JSONTestSuite") from error
+    known = (*known, *(guest.cases if guest else ()))
     if not ids:
         return known
     by_id = {case.id: case for case in known}
     if unknown := [name for name in ids if name not in by_id]:
-        raise usage(f"there is no case {unknown[0]!r}", hint="see `python bench.py list cases`")
+        where = (
+            "see `python bench.py list cases`" if suite is None else f"ids follow from the names of files in {suite}"
+        )
+        raise usage(f"there is no case {unknown[0]!r}", hint=where)
     return tuple(by_id[name] for name in ids)
 
 
@@ -97,7 +117,9 @@ def _judge(
     cases: Sequence[Case],
     python: Path | None,
     figures: Reference | None,
+    *,
     guest: GuestModel | None,
+    options: tuple[str, ...],
 ) -> tuple[dict[str, Outcome], list[Difference]]:
     """Findings by target, and differences within each server and mode. Servers of one kind are up together."""
     import sys  # noqa: PLC0415 - kept out of --help
@@ -122,7 +144,8 @@ def _judge(
         models_dir=built_models(terminal) if own else Path(),
     )
     settings = guest.placed(settings) if guest else settings
-    _, reference, options = with_guest((), reference_figures(), guest)
+    _, reference, theirs = with_guest((), reference_figures(), guest)
+    options = (*theirs, *options)
     judged: dict[str, Outcome] = {}
     differing: list[Difference] = []
     with terminal.bar("Checking") as bar, tempfile.TemporaryDirectory(prefix="titrate-") as logs:
