@@ -239,6 +239,7 @@ class Gate:
     passed: bool
     seconds: float | None
     counts: Mapping[str, int]
+    topics: Mapping[str, Mapping[str, int]]
     findings: tuple[Mapping[str, Any], ...]
 
     @classmethod
@@ -250,6 +251,7 @@ class Gate:
             passed=record.get("passed") is True,
             seconds=_number(record, "seconds"),
             counts=_mapping(record, "counts"),
+            topics=_mapping(record, "topics"),
             findings=tuple(_sequence(record, "findings")),
         )
 
