@@ -25,6 +25,8 @@ _PIECE_BYTES: Final = 7
 def on_gunicorn(app: WSGIApplication) -> Iterator[str]:
     """The base URL of `app` behind gunicorn's parser, a thread for each connection."""
     config = Config()
+    # Gunicorn turns methods in small letters down, granian does not: what comes of them must be seen here too.
+    config.set("permit_unconventional_http_method", True)  # noqa: FBT003 - gunicorn's own signature
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         address = listener.getsockname()
 

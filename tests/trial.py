@@ -18,6 +18,7 @@ from conformance.case import Case, Expectation, Verdict
 from conformance.cases import CASES
 from conformance.expect import PREDICT, get, post, refused
 from conformance.runner import Session
+from servers.hidden import HIDDEN
 
 if TYPE_CHECKING:
     from mutants import Mutant
@@ -123,7 +124,13 @@ def red_case(mutant: Mutant | None, first: Sequence[str]) -> str | None:
         create_app = import_module(f"servers.apps.{framework}_app").create_app
         for service, cases in ((reference_service(MEMORY), ordered), *_impaired_services(reference_service)):
             with SERVERS[server](create_app(service)) as base_url:
-                session = Session(base_url=base_url, target="mutant", reference=figures, timeout_s=_TIMEOUT_S)
+                session = Session(
+                    base_url=base_url,
+                    target="mutant",
+                    reference=figures,
+                    timeout_s=_TIMEOUT_S,
+                    hidden=HIDDEN.get(server),
+                )
                 red = _red(session, cases)
             if red is not None:
                 return red
@@ -131,10 +138,10 @@ def red_case(mutant: Mutant | None, first: Sequence[str]) -> str | None:
 
 
 def _red(session: Session, cases: Sequence[Case]) -> str | None:
-    """The first of `cases` that breaks a must."""
+    """The first of `cases` that is wrong, whatever its level."""
     for case in cases:
         finding = session.run(case)
-        if finding.breaks_a_must or finding.verdict is Verdict.HARNESS_FAULT:
+        if finding.breaks_a_must or finding.verdict in (Verdict.WRONG, Verdict.HARNESS_FAULT):
             return case.id
     return None
 
