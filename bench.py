@@ -14,7 +14,7 @@ from typing import Final
 
 from verbs.exits import INTERRUPTED, OK, ExpectedError
 
-_VERBS: Final = ("run", "serve", "check", "calibrate", "report", "list")
+_VERBS: Final = ("run", "serve", "check", "natives", "calibrate", "report", "list")
 
 _EPILOG: Final = """\
 examples:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, TypeAlias
 
+from conformance.fate import Fate
 from conformance.parts import Part, part_from_json, part_to_json
 from conformance.request import Request
 
@@ -155,8 +156,10 @@ class Case:
 
     `proves` is the claim in one sentence, `clause` where it stands. `request` None stands for every reference
     figure of the endpoint that is answered in the expected shape. `before` is sent first on the same connection,
-    unjudged; `reconnect` then opens a new one. `server_may_refuse` allows a WSGI server to turn the request down
-    itself. `parity` False keeps answers that differ by nature out of parity.
+    unjudged; `reconnect` then opens a new one, `pipelined` sends it in one go with the request. `beside` are sent at
+    the same time on connections of their own, and each must be answered as it is alone. `connection` is what must
+    become of the connection, None where only what is announced must come true. `server_may_refuse` allows a WSGI
+    server to turn the request down itself. `parity` False keeps answers that differ by nature out of parity.
     """
 
     id: str
@@ -168,6 +171,9 @@ class Case:
     level: Level = Level.MUST
     before: tuple[Request, ...] = ()
     reconnect: bool = False
+    pipelined: bool = False
+    beside: tuple[Request, ...] = ()
+    connection: Fate | None = None
     server_may_refuse: bool = False
     parity: bool = True
 
@@ -183,6 +189,9 @@ class Case:
             "level": self.level.value,
             "before": [request.to_json() for request in self.before],
             "reconnect": self.reconnect,
+            "pipelined": self.pipelined,
+            "beside": [request.to_json() for request in self.beside],
+            "connection": None if self.connection is None else self.connection.value,
             "server_may_refuse": self.server_may_refuse,
             "parity": self.parity,
         }
@@ -201,6 +210,9 @@ class Case:
             level=Level(document["level"]),
             before=tuple(Request.from_json(each) for each in document["before"]),
             reconnect=document["reconnect"],
+            pipelined=document["pipelined"],
+            beside=tuple(Request.from_json(each) for each in document["beside"]),
+            connection=None if document["connection"] is None else Fate(document["connection"]),
             server_may_refuse=document["server_may_refuse"],
             parity=document["parity"],
         )
@@ -208,7 +220,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one case found on one target. `repeat` is the command line that shows it again."""
+    """What one case found on one target. `repeat` is the command line that shows it again.
+
+    The connection's fate is judged by itself: `connection` is right or wrong, or observed, with `fate` in words; None
+    where there was no exchange to judge.
+    """
 
     case_id: str
     target: str
@@ -220,11 +236,19 @@ class Finding:
     expected: str
     actual: str
     repeat: str
+    connection: Verdict | None = None
+    fate: str = ""
 
     @property
     def breaks_a_must(self) -> bool:
         """Whether this finding alone keeps the target from passing."""
-        return self.verdict in (Verdict.WRONG, Verdict.DIVERGES) and self.level is Level.MUST
+        wrong = self.verdict in (Verdict.WRONG, Verdict.DIVERGES) or self.connection is Verdict.WRONG
+        return wrong and self.level is Level.MUST
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to tell: all is right."""
+        return self.verdict is Verdict.RIGHT and self.connection is not Verdict.WRONG
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back to an equal finding."""
@@ -239,6 +263,8 @@ class Finding:
             "expected": self.expected,
             "actual": self.actual,
             "repeat": self.repeat,
+            "connection": None if self.connection is None else self.connection.value,
+            "fate": self.fate,
         }
 
     @classmethod
@@ -256,6 +282,8 @@ class Finding:
             expected=document["expected"],
             actual=document["actual"],
             repeat=document["repeat"],
+            connection=None if document["connection"] is None else Verdict(document["connection"]),
+            fate=document["fate"],
         )
 
 

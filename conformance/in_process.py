@@ -16,9 +16,10 @@ from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
 from conformance.answer import Answer
+from conformance.fate import Fate
 from conformance.parts import build
 from conformance.request import Framing
-from conformance.wire import Exchange, Fate
+from conformance.wire import Exchange
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -31,7 +32,7 @@ _OWN_VARIABLES: Final = frozenset({"content-type", "content-length"})
 
 def expressible(case: Case) -> bool:
     """Whether every request of a case has a WSGI environment: none is bytes as they are, or repeats a header."""
-    requests = (*case.before, *([case.request] if case.request else []))
+    requests = (*case.before, *case.beside, *([case.request] if case.request else []))
     return not any(request.raw is not None or _repeats(request) for request in requests)
 
 

@@ -25,7 +25,7 @@ def to_junit(findings: Sequence[Finding]) -> str:
     root = ET.Element("testsuites", name="conformance")
     for target in dict.fromkeys(finding.target for finding in findings):
         own = [finding for finding in findings if finding.target == target]
-        kinds = [_ELEMENTS.get(finding.verdict) for finding in own]
+        kinds = [_element(finding) for finding in own]
         suite = ET.SubElement(
             root,
             "testsuite",
@@ -48,9 +48,10 @@ def write_junit(findings: Sequence[Finding], path: Path) -> None:
 
 def _add(suite: ET.Element, finding: Finding) -> None:
     case = ET.SubElement(suite, "testcase", classname=_clean(finding.target), name=finding.case_id)
-    kind = _ELEMENTS.get(finding.verdict)
+    kind = _element(finding)
     text = _clean(
-        f"{finding.proves} ({finding.clause})\nexpected: {finding.expected}\nactual: {finding.actual}\n{finding.repeat}"
+        f"{finding.proves} ({finding.clause})\nexpected: {finding.expected}\nactual: {finding.actual}\n"
+        f"connection: {finding.fate or 'not judged'}\n{finding.repeat}"
     )
     if kind is not None:
         severity = "" if finding.severity is None else f" {finding.severity.name.lower()}"
@@ -58,6 +59,12 @@ def _add(suite: ET.Element, finding: Finding) -> None:
         ET.SubElement(case, kind, message=message).text = text
     elif finding.verdict is not Verdict.RIGHT:
         ET.SubElement(case, "system-out").text = f"{finding.verdict.value}\n{text}"
+
+
+def _element(finding: Finding) -> str | None:
+    if finding.verdict is Verdict.RIGHT and finding.connection is Verdict.WRONG:
+        return "failure"
+    return _ELEMENTS.get(finding.verdict)
 
 
 def _clean(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from conformance import canonical
+from conformance.fate import Fate
 from conformance.shapes import SHAPES
-from conformance.wire import Exchange, Fate
+from conformance.wire import Exchange
 
 STATUSES: Final = frozenset({400, 404, 405, 408, 411, 413, 414, 417, 431, 501})
 """What servers answer by themselves to a request that they will not pass on."""

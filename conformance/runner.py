@@ -11,7 +11,7 @@ import shlex
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -19,11 +19,15 @@ from typing import Any, Final
 from conformance.answer import Answer
 from conformance.case import Case, Figure, Finding, Reference, Severity, Verdict
 from conformance.checks import Mismatch, check
+from conformance.connections import connection_is_right
+from conformance.crowd import crowded
+from conformance.fate import Fate
+from conformance.outcome import Observation, observed
 from conformance.parity import Answers
 from conformance.refusal import is_servers_own
 from conformance.request import Request
 from conformance.shapes import PREDICTION_KEYS
-from conformance.wire import Address, Connection, Exchange, Fate, Wire
+from conformance.wire import Address, Connection, Exchange, Wire
 
 _FAULTS: Final = (Verdict.SETUP_FAULT, Verdict.HARNESS_FAULT)
 
@@ -42,6 +46,14 @@ class Outcome:
         return dict(Counter(finding.verdict.value for finding in self.findings))
 
     @property
+    def topics(self) -> dict[str, dict[str, int]]:
+        """The same by topic, which is how the id of a case begins."""
+        found: dict[str, Counter[str]] = {}
+        for finding in self.findings:
+            found.setdefault(finding.case_id.partition("-")[0], Counter())[finding.verdict.value] += 1
+        return {topic: dict(counts) for topic, counts in found.items()}
+
+    @property
     def told(self) -> bool:
         """Whether the suite could tell: False where it failed itself or found nobody to ask."""
         return bool(self.findings) and not any(finding.verdict in _FAULTS for finding in self.findings)
@@ -57,7 +69,8 @@ class Outcome:
             "passed": self.passed,
             "seconds": round(self.seconds, 3),
             "counts": self.counts,
-            "findings": [each.to_json() for each in self.findings if each.verdict is not Verdict.RIGHT],
+            "topics": self.topics,
+            "findings": [each.to_json() for each in self.findings if not each.is_quiet],
         }
 
 
@@ -72,13 +85,15 @@ def run_cases(
     options: Sequence[str] = (),
     timeout_s: float = 5.0,
     budget_s: float = 120.0,
+    hidden: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Every case against the server at `base_url`, one after the other, a fresh connection each.
 
     `judged` False makes every finding an observation; `foreign` says that `target` names a URL of the
     user's, and `options` are what else of the command line belongs into the repeat command. `timeout_s`
     bounds one exchange, `budget_s` all of them: what is left then is a harness fault, since a verdict on half
-    of a suite is none. Raises ValueError on a URL that is no plain HTTP base URL.
+    of a suite is none. `hidden` says of cases what the WSGI server is known to keep from every application, so that
+    none can be right. Raises ValueError on a URL that is no plain HTTP base URL.
     """
     started = time.monotonic()
     session = Session(
@@ -89,6 +104,7 @@ def run_cases(
         foreign=foreign,
         options=options,
         timeout_s=timeout_s,
+        hidden=hidden,
     )
     findings: list[Finding] = []
     listening: bool | None = None
@@ -118,6 +134,7 @@ class Session:
         timeout_s: float = 5.0,
         connect: Callable[[], Connection] | None = None,
         repeat: Callable[[str], list[str]] | None = None,
+        hidden: Mapping[str, str] | None = None,
     ) -> None:
         self.base_url = base_url
         self.target = target
@@ -128,6 +145,8 @@ class Session:
         self._judged = judged
         self._foreign = foreign
         self._options = options
+        self._timeout_s = timeout_s
+        self._hidden = hidden or {}
         self._models: dict[Request, Exchange] = {}
 
     def listens(self) -> bool:
@@ -147,7 +166,14 @@ class Session:
         return self.finding(case, Verdict.HARNESS_FAULT, expected="a verdict", actual=why)
 
     def finding(
-        self, case: Case, verdict: Verdict, *, expected: str, actual: str, severity: Severity | None = None
+        self,
+        case: Case,
+        verdict: Verdict,
+        *,
+        expected: str,
+        actual: str,
+        severity: Severity | None = None,
+        exchange: Exchange | None = None,
     ) -> Finding:
         """A finding of this case on this target."""
         return Finding(
@@ -161,6 +187,8 @@ class Session:
             expected=expected,
             actual=actual,
             repeat=shlex.join(self._repeat(case.id)),
+            connection=None if exchange is None else self._connection(case, exchange),
+            fate="" if exchange is None else str(exchange.fate),
         )
 
     def _check_command(self, case_id: str) -> list[str]:
@@ -171,14 +199,35 @@ class Session:
         )
         return ["python", "bench.py", "check", *where, *self._options, "--case", case_id]
 
+    def _connection(self, case: Case, exchange: Exchange) -> Verdict:
+        if not self._judged:
+            return Verdict.OBSERVED
+        if connection_is_right(case, exchange):
+            return Verdict.RIGHT
+        # Where the case asks for nothing, only an unannounced end is left, and that a server SHOULD announce.
+        own = case.connection is None or case.id in self._hidden
+        return Verdict.SERVERS_OWN if own else Verdict.WRONG
+
+    def observe(self, case: Case) -> Observation | None:
+        """What the target does with a case, unjudged; None where there are no reference figures for it."""
+        exchanges, mismatches = self._examined(case)
+        return observed(case, exchanges[-1], mismatches) if exchanges else None
+
     def _judged_case(self, case: Case) -> Finding:
+        exchanges, mismatches = self._examined(case)
+        if not exchanges:
+            why = f"no reference figures for {case.endpoint} with {_figure_key(case)}"
+            return self.finding(case, Verdict.SKIPPED, expected=case.proves, actual=why)
+        if case.parity:
+            self.answers[case.id] = tuple(exchanges)
+        return self._verdict(case, exchanges, mismatches)
+
+    def _examined(self, case: Case) -> tuple[list[Exchange], list[Mismatch]]:
+        """Every exchange of a case and what is wrong with them; no exchange where reference figures are missing."""
         figures: tuple[Figure | None, ...] = (None,)
         if case.request is None:
-            key = PREDICTION_KEYS[case.expects.shape or ""]
+            key = _figure_key(case)
             figures = tuple(one for one in self._reference.get(case.endpoint, ()) if one.key == key)
-            if not figures:
-                why = f"no reference figures for {case.endpoint} with {key}"
-                return self.finding(case, Verdict.SKIPPED, expected=case.proves, actual=why)
         exchanges: list[Exchange] = []
         mismatches: list[Mismatch] = []
         for figure in figures:
@@ -187,14 +236,16 @@ class Session:
             model, unlike = self._model(case)
             exchanges.append(exchange)
             mismatches += broken + unlike
+            if case.beside:
+                mismatches += crowded(self._connect, (request, *case.beside), timeout_s=self._timeout_s)
             mismatches += check(case.expects, exchange, method=request.method, figure=figure, model=model)
-        if case.parity:
-            self.answers[case.id] = tuple(exchanges)
-        return self._verdict(case, exchanges, mismatches)
+        return exchanges, mismatches
 
     def _exchange(self, case: Case, request: Request) -> tuple[Exchange, list[Mismatch]]:
         broken: list[Mismatch] = []
         with self._connect() as wire:
+            if case.pipelined:
+                return wire.ask(*case.before, request), broken
             for earlier in case.before:
                 seen = wire.ask(earlier)
                 if _ended_unannounced(earlier, seen):
@@ -223,12 +274,20 @@ class Session:
         actual = exchanges[-1].describe()
         if not mismatches:
             verdict = Verdict.RIGHT if self._judged else Verdict.OBSERVED
-            return self.finding(case, verdict, expected=_wanted(case), actual=actual)
+            return self.finding(case, verdict, expected=_wanted(case), actual=actual, exchange=exchanges[-1])
         severity = max(mismatch.severity for mismatch in mismatches)
         if not self._judged:
             verdict = Verdict.OBSERVED
         elif case.server_may_refuse and is_servers_own(exchanges[-1]):
             verdict = Verdict.SERVERS_OWN
+        elif case.id in self._hidden:
+            return self.finding(
+                case,
+                Verdict.SERVERS_OWN,
+                expected="; ".join(f"{each.what}: {each.expected}" for each in mismatches),
+                actual=f"{self._hidden[case.id]}; so the application answers {actual}",
+                exchange=exchanges[-1],
+            )
         else:
             verdict = Verdict.WRONG
         return self.finding(
@@ -237,7 +296,12 @@ class Session:
             expected="; ".join(f"{each.what}: {each.expected}" for each in mismatches),
             actual="; ".join(f"{each.what}: {each.actual}" for each in mismatches),
             severity=None if verdict is Verdict.SERVERS_OWN else severity,
+            exchange=None if verdict is Verdict.SERVERS_OWN else exchanges[-1],
         )
+
+
+def _figure_key(case: Case) -> str:
+    return PREDICTION_KEYS[case.expects.shape or ""]
 
 
 def _request(case: Case, figure: Figure | None) -> Request:

@@ -19,3 +19,4 @@ def test_contract(session: Session, case: Case) -> None:
     if finding.verdict is Verdict.WRONG and finding.level is not Level.MUST:
         pytest.xfail(f"not a must: {said}")
     assert finding.verdict in (Verdict.RIGHT, Verdict.SERVERS_OWN), said
+    assert finding.connection is not Verdict.WRONG, f"connection {finding.fate}: {said}"

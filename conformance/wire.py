@@ -12,27 +12,16 @@ import select
 import socket
 import time
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 from conformance.answer import Answer, MalformedAnswerError, read_answer
+from conformance.fate import Fate
 from conformance.request import Request
 
 _READ_BYTES: Final = 256 * 1024
 _SETTLE_S: Final = 0.002
 """How long a connection is watched after an answer, for surplus bytes or an early end."""
-
-
-class Fate(StrEnum):
-    """What became of the connection by the time the exchange ended."""
-
-    KEPT = "kept"
-    CLOSED = "closed"
-    RESET = "reset"
-    TIMED_OUT = "timed out"
-    REFUSED = "refused"
-    """There was no connection: nobody listens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,11 @@ from functools import lru_cache
 from conformance.answer import Answer
 from conformance.case import Expectation
 from conformance.checks import Mismatch, check
+from conformance.fate import Fate
 from conformance.parity import answer_detail
 from conformance.refusal import is_servers_own
 from conformance.request import Request
-from conformance.wire import Exchange, Fate
+from conformance.wire import Exchange
 from fuzzing.oracle import GOOD, lawful
 
 _SHAPES = {"/predict": ("number", "numbers"), "/advanced_predict": ("matrix", "rows"), "/classify": ("class",)}

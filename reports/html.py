@@ -53,6 +53,7 @@ def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
         command=tables.command_line(summary),
         percentile_columns=COLUMNS,
         case_verdicts=_case_verdicts(summary),
+        topics=tables.topics(summary),
         equal_settings=[row for row in summary["parity_table"] if row["equal"]],
         unequal_settings=[row for row in summary["parity_table"] if not row["equal"]],
         equal_value=_equal_value,

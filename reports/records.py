@@ -257,6 +257,7 @@ class Gate:
     passed: bool
     seconds: float | None
     counts: Mapping[str, int]
+    topics: Mapping[str, Mapping[str, int]]
     findings: tuple[Mapping[str, Any], ...]
 
     @classmethod
@@ -268,6 +269,7 @@ class Gate:
             passed=record.get("passed") is True,
             seconds=_number(record, "seconds"),
             counts=_mapping(record, "counts"),
+            topics=_mapping(record, "topics"),
             findings=tuple(_sequence(record, "findings")),
         )
 

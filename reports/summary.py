@@ -128,6 +128,7 @@ def _conformance(run: Run, target: Mapping[str, Any]) -> dict[str, Any]:
         "passed": all(gate.passed for gate in gates),
         "blocks": len(gates),
         "counts": dict(gates[-1].counts),
+        "topics": {topic: dict(counts) for topic, counts in gates[-1].topics.items()},
         # A gate that finds something else in another block tells of a target that is not steady.
         "steady": len({tuple(sorted(gate.counts.items())) for gate in gates}) == 1,
         "findings": [entry for entry in findings.values() if entry.get("verdict") not in NOT_WRONG],

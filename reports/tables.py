@@ -41,6 +41,21 @@ def question(row: Row, targets: Mapping[str, Row]) -> str:
     return text[0].upper() + text[1:]
 
 
+def topics(summary: Row) -> list[tuple[str, list[str]]]:
+    """The conformance matrix: each topic with a cell for each row of `summary["conformance"]`, in words."""
+    rows = summary["conformance"]
+    names = dict.fromkeys(topic for row in rows for topic in row["topics"])
+    return [(name, [_topic_cell(row["topics"].get(name, {})) for row in rows]) for name in names]
+
+
+def _topic_cell(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    if not total:
+        return "\u2013"
+    others = [f"{count} {verdict.replace('_', ' ')}" for verdict, count in sorted(counts.items()) if verdict != "right"]
+    return ", ".join([f"{counts.get('right', 0)} of {total}", *others]) if counts.get("right") else ", ".join(others)
+
+
 def change(row: Row) -> str:
     """The size of an effect; a dash without a ratio."""
     return "\u2013" if row["ratio"] is None else wording.change(row["ratio"])

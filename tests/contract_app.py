@@ -9,6 +9,7 @@ Its models are plain: a line, a plane, and a sum of pixels.
 from __future__ import annotations
 
 import binascii
+import contextlib
 import io
 import json
 import re
@@ -58,6 +59,8 @@ STATUSES: Final = {
     "unsupported_media_type": 415,
     "internal": 500,
 }
+_ESCAPED: Final = re.compile(rb"(?:[!-$&-~ ]|%[0-9A-Fa-f]{2})*")
+_PARAMETER: Final = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*")+')
 _PICTURES: Final = tuple(build(Picture(format="PNG", width_px=side, height_px=side + 1)) for side in (9, 14, 21))
 
 
@@ -145,6 +148,8 @@ class ContractApp:
 
     content_type: ClassVar[str] = JSON
     most_rows: ClassVar[int] = 1024
+    most_parts: ClassVar[int] = 64
+    first_part: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.kill: Callable[[], None] = lambda: None
@@ -179,7 +184,8 @@ class ContractApp:
 
     def path(self, environ: WSGIEnvironment) -> str:
         # waitress merges slashes in PATH_INFO; the request line is as it came.
-        return unquote_to_bytes(environ["REQUEST_URI"].partition("?")[0]).decode("latin-1")
+        sent = re.sub(r"\Ahttp://[^/]*", "", environ["REQUEST_URI"].partition("?")[0])
+        return unquote_to_bytes(sent).decode("latin-1")
 
     def allow(self, path: str) -> str:
         return "GET, HEAD, OPTIONS" if path in GETS else "OPTIONS, POST"
@@ -200,8 +206,11 @@ class ContractApp:
         if method != "POST":
             raise self.not_allowed(path)
         body = self.read(environ)
-        kind, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
+        header = re.sub(r"(;\s*boundary=[^;]*);\s*boundary=[^;]*", r"\1", environ.get("CONTENT_TYPE", ""))
+        kind, options = parse_options_header(header)
+        parameters = _PARAMETER.findall(header)[1:]
         charset = options.get("charset", "utf-8").lower() == "utf-8" or kind != JSON
+        charset = charset and all("=" in part or not part.strip() for part in parameters)
         if kind not in POSTS[path] or not charset or environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
             raise RefusedError("unsupported_media_type", headers=(("Accept", ", ".join(sorted(POSTS[path]))),))
         if path == "/classify":
@@ -353,21 +362,31 @@ class ContractApp:
                 raise self.invalid("", body)
             values = [document.get("image")]
         elif kind == FORM:
+            if _ESCAPED.fullmatch(body) is None or body.count(b"&") >= self.most_parts:
+                raise RefusedError("malformed_form")
             values = list(parse_qs(body.decode("latin-1"), keep_blank_values=True).get("image", []))
         else:
-            try:
-                parts = MultipartParser(io.BytesIO(body), options.get("boundary", "")).get_all("image")
-            except (MultipartError, ValueError):
-                raise RefusedError("malformed_form") from None
-            if len(parts) == 1 and parts[0].filename:
+            parts = self.parts(body, options.get("boundary", ""))
+            if len(parts) == 1 and parts[0].filename is not None:
                 return bytes(parts[0].raw)
-            values = [part.value for part in parts]
+            values = [part.raw.decode("latin-1") for part in parts]
+        if self.first_part:
+            values = values[:1]
         if len(values) != 1 or not isinstance(values[0], str):
             raise self.invalid("/image", body)
         try:
             return self.unwrapped(values[0])
         except (binascii.Error, ValueError):
             raise self.invalid("/image", body) from None
+
+    def parts(self, body: bytes, boundary: str) -> list[Any]:
+        try:
+            everything = list(MultipartParser(io.BytesIO(body), boundary))
+        except (MultipartError, ValueError):
+            raise RefusedError("malformed_form") from None
+        if not 1 <= len(boundary) <= 70 or len(everything) > self.most_parts:
+            raise RefusedError("malformed_form")
+        return [part for part in everything if part.name == "image"]
 
     def unwrapped(self, text: str) -> bytes:
         return binascii.a2b_base64(text.encode(), strict_mode=True)
@@ -395,7 +414,8 @@ def serving(app: ContractApp) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
-        if thread.is_alive():
+        # A server that is ending already has closed its trigger; that it does end is asked below.
+        with contextlib.suppress(OSError):
             app.kill()
         thread.join(10)
         server.task_dispatcher.shutdown()

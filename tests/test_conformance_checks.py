@@ -16,9 +16,10 @@ from conformance.canonical import NotJsonError, Number, float32_fault, form_faul
 from conformance.case import Expectation, Figure, Severity
 from conformance.checks import check
 from conformance.expect import invalid, not_allowed, refused
+from conformance.fate import Fate
 from conformance.parity import Difference, answer_detail, differences
 from conformance.refusal import is_servers_own
-from conformance.wire import Exchange, Fate
+from conformance.wire import Exchange
 
 
 def _answer(status: int, body: bytes, **headers: str) -> Answer:

@@ -12,8 +12,9 @@ import pytest
 
 from conformance.answer import MalformedAnswerError, read_answer
 from conformance.expect import PREDICT, get, post
+from conformance.fate import Fate
 from conformance.parts import Repeat
-from conformance.wire import Address, Fate, Wire
+from conformance.wire import Address, Wire
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

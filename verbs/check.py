@@ -125,8 +125,9 @@ def _judge(
     import sys  # noqa: PLC0415 - kept out of --help
     import tempfile  # noqa: PLC0415
 
-    from conformance.parity import differences  # noqa: PLC0415
+    from conformance.diverging import held_against  # noqa: PLC0415
     from conformance.runner import run_cases  # noqa: PLC0415
+    from servers.hidden import HIDDEN  # noqa: PLC0415
     from servers.settings import Settings  # noqa: PLC0415
     from verbs.built_models import built_models  # noqa: PLC0415
     from verbs.fleet import Fleet  # noqa: PLC0415
@@ -164,9 +165,14 @@ def _judge(
                         judged=one.judged,
                         foreign=one.target is None,
                         options=options,
+                        hidden=HIDDEN.get(one.target.server) if one.target and one.judged else None,
                     )
             if group[0].judged and len(group) > 1:
-                differing += differences({one.id: judged[one.id].answers for one in group})
+                # No framework is the yardstick where it is there: then a difference names who makes it.
+                ordered = sorted(group, key=lambda one: not one.id.startswith("wsgi+"))
+                held, found = held_against({one.id: judged[one.id] for one in ordered})
+                judged |= held
+                differing += found
         bar.update(len(judged), len(present), "done")
     return judged, differing
 
@@ -179,15 +185,11 @@ def _print(judged: dict[str, Outcome], differing: Sequence[Difference]) -> None:
     print(" ".join([f"{'target':{width}}", *(f"{verdict.value:>13}" for verdict in shown)]))
     for name, outcome in judged.items():
         print(" ".join([f"{name:{width}}", *(f"{outcome.counts.get(verdict.value, 0):13}" for verdict in shown)]))
-    quiet = (Verdict.RIGHT, Verdict.SKIPPED)
+    quiet: tuple[Verdict, ...] = (Verdict.RIGHT, Verdict.SKIPPED)
     for outcome in judged.values():
         for finding in outcome.findings:
-            if finding.verdict not in quiet:
+            if finding.verdict not in quiet or finding.connection not in (None, *quiet):
                 _print_finding(finding)
-    for difference in differing:
-        print(
-            f"\ndiverges: {difference.case_id}: {difference.target} from {difference.baseline}\n  {difference.detail}"
-        )
     total = sum(len(outcome.findings) for outcome in judged.values())
     seconds = sum(outcome.seconds for outcome in judged.values())
     print(
@@ -197,11 +199,17 @@ def _print(judged: dict[str, Outcome], differing: Sequence[Difference]) -> None:
 
 def _print_finding(finding: Finding) -> None:
     severity = f" ({finding.severity.name.lower().replace('_', ' ')})" if finding.severity else ""
-    print(f"\n{finding.verdict.value}: {finding.case_id} on {finding.target}{severity}")
+    said = finding.verdict.value
+    if said == "right" and finding.connection is not None:
+        said = f"connection {finding.connection.value}"
+    print(f"\n{said}: {finding.case_id} on {finding.target}{severity}")
     if finding.verdict.value == "servers_own":
         print(f"  {finding.actual}")
+        print(f"  repeat    {finding.repeat}")
         return
     print(f"  {finding.proves} [{finding.clause}]")
     print(f"  expected  {finding.expected}")
     print(f"  actual    {finding.actual}")
+    if finding.connection is not None:
+        print(f"  connection {finding.connection.value}: {finding.fate}")
     print(f"  repeat    {finding.repeat}")

@@ -11,11 +11,13 @@ from typing import Final
 
 from conformance.case import Case, Figure, Finding, Reference, Verdict
 from conformance.cases import CASES
+from conformance.diverging import held_against
 from conformance.figures import FiguresError, read_figures
 from conformance.junit import write_junit
-from conformance.parity import Answers, Difference, differences
+from conformance.parity import Difference
 from conformance.runner import Outcome, run_cases
 from reports.journal import Journal
+from servers.hidden import HIDDEN
 from servers.models.payloads import ENCODINGS, payloads
 from servers.models.reference import ATOL, RTOL
 from servers.settings import Settings
@@ -89,7 +91,7 @@ class Gatekeeper:
     ) -> set[str]:
         """The ids among `present` that must not be measured. Raises ExpectedError where the gate could not tell."""
         refused: set[str] = set()
-        answers: dict[tuple[str, str], dict[str, Answers]] = defaultdict(dict)
+        passed: dict[tuple[str, str], dict[str, Outcome]] = defaultdict(dict)
         examined = [one for one in present if one.twin_of is None and not (one.base_url is not None and skip_foreign)]
         natives = [one for one in examined if one.target is not None and not one.judged]
         observed = self._observe([one for one in natives if one.target and one.target.server == _OBSERVED_SERVER])
@@ -98,7 +100,15 @@ class Gatekeeper:
                 foreign = one.target is None
                 reference = self.figures if foreign else reference_figures()
                 cases, reference, options = with_guest(CASES, reference, None if foreign else self.guest)
-                outcome = run_cases(cases, urls[one.id], one.id, reference, foreign=foreign, options=options)
+                outcome = run_cases(
+                    cases,
+                    urls[one.id],
+                    one.id,
+                    reference,
+                    foreign=foreign,
+                    options=options,
+                    hidden=None if one.target is None else HIDDEN.get(one.target.server),
+                )
             elif one.id in observed:
                 outcome = observed[one.id]
             else:
@@ -113,8 +123,8 @@ class Gatekeeper:
                 refused.add(one.id)
                 self._refuse(block, one.id, outcome.findings)
             elif one.target is not None:
-                answers[one.target.server, one.target.mode][one.id] = outcome.answers
-        for group in answers.values():
+                passed[one.target.server, one.target.mode][one.id] = outcome
+        for group in passed.values():
             refused |= self._compare(block, group)
         write_junit(self.findings, self.junit)
         # A twin is the same code under a second name.
@@ -154,13 +164,17 @@ class Gatekeeper:
             }
         )
 
-    def _compare(self, block: int, group: Mapping[str, Answers]) -> set[str]:
+    def _compare(self, block: int, group: Mapping[str, Outcome]) -> set[str]:
         """Parity within one server and mode; who answers otherwise than the floor is not measured."""
         if len(group) < 2:
             return set()
         # No framework is the yardstick where it is there: then a difference names the framework that makes it.
         ordered = dict(sorted(group.items(), key=lambda entry: not entry[0].startswith("wsgi+")))
-        found = differences(ordered)
+        held, found = held_against(ordered)
+        self.findings = [
+            *(finding for finding in self.findings if finding.target not in held),
+            *(finding for outcome in held.values() for finding in outcome.findings),
+        ]
         self.journal.append(
             {
                 "kind": "parity",

@@ -37,6 +37,13 @@ def _nested(levels: int) -> Part:
     return Join(parts=(b'{"feature":24.5,"deep":', *arrays, b"}"))
 
 
+def _beside(levels: int) -> Part:
+    """The same after a hundred arrays that are closed again, so that brackets are more than levels."""
+    closed = Join(parts=(b'"flat":[', Repeat(unit=b"[],", times=100), b"[]],"))
+    arrays = (Repeat(unit=b"[", times=levels), Repeat(unit=b"]", times=levels))
+    return Join(parts=(b'{"feature":24.5,', closed, b'"deep":', *arrays, b"}"))
+
+
 CASES: Final = (
     _malformed("empty", "An empty body is no JSON text.", b"", "RFC 8259 section 2"),
     _malformed("blank", "A body of white space is no JSON text.", b" \r\n\t ", "RFC 8259 section 2"),
@@ -130,6 +137,8 @@ CASES: Final = (
     ),
     _malformed("open-brackets", "A run of opening brackets is refused.", Repeat(unit=b"[", times=100_000)),
     _accepted("at-depth", "A depth of 64 is accepted.", _nested(JSON_DEPTH - 1), "RFC 8259 section 9"),
+    _accepted("at-depth-beside", "A depth of 64 beside a hundred arrays is accepted.", _beside(JSON_DEPTH - 1)),
+    _malformed("over-depth-beside", "A depth of 65 beside a hundred arrays is one too many.", _beside(JSON_DEPTH)),
     _accepted(
         "brackets-in-string",
         "The brackets within a string add no depth.",

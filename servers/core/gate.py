@@ -29,7 +29,8 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 _DRAIN_BYTES: Final = 2 * MAX_BODY_BYTES
 _CHUNK_BYTES: Final = 64 * 1024
 _PATH: Final = re.compile(r"/(?:[!-.0-~]+(?:/[!-.0-~]+)*/?)?\Z")
-_DIGITS: Final = re.compile(r"[0-9]{1,18}\Z")
+_DIGITS: Final = re.compile(r"[0-9]+\Z")
+_COUNTABLE_DIGITS: Final = 18
 _REASONS: Final = {404: "404 Not Found", 500: "500 Internal Server Error"}
 # Case matters in a method (RFC 9110 section 9.1), yet both routers fold it: "post" would be routed as POST.
 _METHOD: Final = re.compile(r"[A-Z]+\Z")
@@ -62,6 +63,9 @@ def _path(environ: WSGIEnvironment) -> str:
     if target == path or not target.startswith("/"):
         return path
     sent = target.partition("?")[0]
+    if "#" in sent:
+        # A fragment is no part of a request-target (RFC 9112 section 3.2), yet servers cut it off and go on.
+        return ""
     return unquote(sent, "latin-1") if "%" in sent else sent
 
 
@@ -100,7 +104,8 @@ def _read_body(environ: WSGIEnvironment) -> tuple[bytes, ApiError | None]:
         return b"", _too_large()
     if _DIGITS.match(declared) is None:
         return b"", _incomplete("Content-Length is not a number of bytes")
-    length = int(declared)
+    # `int` refuses more than 4300 digits, and what nobody can send need not be told apart.
+    length = int(declared) if len(declared) <= _COUNTABLE_DIGITS else 10**_COUNTABLE_DIGITS
     if length > MAX_BODY_BYTES:
         # A client that is cut off while it sends may never read the answer, so a moderate excess is read and dropped.
         if length <= _DRAIN_BYTES:

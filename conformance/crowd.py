@@ -1,0 +1,62 @@
+"""Requests at the same time: each must get the answer that it gets alone, and no other's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Final
+
+from conformance.case import Severity
+from conformance.checks import Mismatch
+from conformance.parity import answer_detail
+from conformance.request import Request
+from conformance.wire import Connection, Exchange
+
+_ROUNDS: Final = 6
+
+
+def crowded(connect: Callable[[], Connection], requests: tuple[Request, ...], *, timeout_s: float) -> list[Mismatch]:
+    """What is wrong with the answers to `requests`, sent one by one and then at once, some rounds over.
+
+    Each has a connection of its own; `timeout_s` is what an exchange on one may take.
+    """
+    alone = [_asked(connect, request) for request in requests]
+    barrier = Barrier(len(requests))
+
+    def rounds(request: Request) -> list[Exchange]:
+        with connect() as wire:
+            seen = []
+            for _ in range(_ROUNDS):
+                barrier.wait(2 * timeout_s)
+                seen.append(wire.ask(request))
+            return seen
+
+    with ThreadPoolExecutor(len(requests)) as pool:
+        together = list(pool.map(rounds, requests))
+    return [
+        _mismatch(detail)
+        for single, several in zip(alone, together, strict=True)
+        for seen in several
+        if (detail := _detail(single, seen)) is not None
+    ][:1]
+
+
+def _asked(connect: Callable[[], Connection], request: Request) -> Exchange:
+    with connect() as wire:
+        return wire.ask(request)
+
+
+def _detail(single: Exchange, seen: Exchange) -> str | None:
+    if single.answer is None or seen.answer is None:
+        return f"alone {single.describe()}, at once {seen.describe()}"
+    return answer_detail(single.answer, seen.answer, ("alone", "at once"))
+
+
+def _mismatch(detail: str) -> Mismatch:
+    return Mismatch(
+        what="company",
+        expected="the answer that the request gets alone",
+        actual=detail,
+        severity=Severity.SILENT_WRONG_ANSWER,
+    )

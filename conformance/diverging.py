@@ -1,0 +1,61 @@
+"""Findings held against each other: where two targets are unlike, the finding says so, and which one is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from conformance.case import Finding, Severity, Verdict
+from conformance.parity import Difference, differences
+from conformance.runner import Outcome
+
+
+def held_against(outcomes: Mapping[str, Outcome]) -> tuple[dict[str, Outcome], list[Difference]]:
+    """The outcomes with a divergence for every difference from the first target, and the differences.
+
+    A finding that was wrong stays wrong, and says in addition that the other target is right, or how it is wrong.
+    """
+    if len(outcomes) < 2:
+        return dict(outcomes), []
+    found = differences({name: outcome.answers for name, outcome in outcomes.items()})
+    told = {(one.target, one.case_id): one for one in found}
+    verdicts = {
+        (name, finding.case_id): finding.verdict for name, outcome in outcomes.items() for finding in outcome.findings
+    }
+    changed = {
+        name: replace(
+            outcome,
+            findings=tuple(
+                _diverging(finding, told[name, finding.case_id], verdicts)
+                if (name, finding.case_id) in told
+                else finding
+                for finding in outcome.findings
+            ),
+        )
+        for name, outcome in outcomes.items()
+    }
+    return changed, found
+
+
+def _diverging(finding: Finding, unlike: Difference, verdicts: Mapping[tuple[str, str], Verdict]) -> Finding:
+    baseline = verdicts[unlike.baseline, unlike.case_id]
+    detail = f"{unlike.detail}; {_who_is_right(finding, unlike.baseline, baseline)}"
+    if finding.verdict is Verdict.WRONG:
+        return replace(finding, actual=f"{finding.actual}; {detail}")
+    return replace(
+        finding,
+        verdict=Verdict.DIVERGES,
+        severity=finding.severity or Severity.BYTES_ONLY,
+        expected=f"the answer of {unlike.baseline}",
+        actual=detail,
+    )
+
+
+def _who_is_right(finding: Finding, baseline: str, verdict: Verdict) -> str:
+    right = (Verdict.RIGHT, Verdict.SERVERS_OWN)
+    own, other = finding.verdict in right, verdict in right
+    if own and other:
+        return "both are lawful, and only one of them can stay"
+    if other:
+        return f"{baseline} is right"
+    return f"{finding.target} is right" if own else "neither is right"

@@ -1,0 +1,156 @@
+"""docs/native.md: what one gets who just writes it in Flask, or in Bottle. Pure.
+
+Its rows hold no figure, time or address, so that the page changes only where a framework or a server does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from conformance.case import Case, Severity
+from conformance.divergence import Divergence, consequence
+from conformance.outcome import SEVERITIES, Observation, Outcome
+
+Seen = Mapping[str, Mapping[str, Observation]]
+"""Observations of one framework: server to case id to what was seen."""
+
+_INTRO: Final = """\
+# What you get if you just write it
+
+The article's three endpoints in [Flask](../servers/apps/flask_native.py) and in
+[Bottle](../servers/apps/bottle_native.py), as a reader would paste them, asked {cases} cases of the contract on
+{servers}. Nothing stands between the client and the framework here; the targets `flask` and `bottle` put one gate in
+front of both, and get none of these cases wrong.
+
+`python bench.py natives` writes this page anew; `tox -e native` fails where a row would change.
+What differs from server to server is said server by server; `dev` is the framework's own development server.
+
+{versions}
+"""
+
+_HEAD: Final = "| case | asked | the contract | Flask | Bottle | severity | for a user |\n|---|---|---|---|---|---|---|"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One case on both frameworks. `severity` is the worst seen of either on any server, None where all are right."""
+
+    divergence: Divergence
+    case: Case
+    flask: str
+    bottle: str
+    severity: Severity | None
+    consequence: str
+
+    def line(self) -> str:
+        """The row in Markdown."""
+        severity = "" if self.severity is None else self.severity.name.lower().replace("_", " ")
+        cells = (
+            f"`{self.case.id}`",
+            self.case.proves,
+            _wanted(self.case),
+            self.flask,
+            self.bottle,
+            severity,
+            self.consequence,
+        )
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def rows(divergences: Sequence[Divergence], cases: Mapping[str, Case], flask: Seen, bottle: Seen) -> list[Row]:
+    """A row for each case of each divergence that was observed, in the order given."""
+    return [
+        _row(one, cases[name], _of(flask, name), _of(bottle, name))
+        for one in divergences
+        for name in one.cases
+        if _of(flask, name) and _of(bottle, name)
+    ]
+
+
+def page(
+    found: Sequence[Row], divergences: Sequence[Divergence], servers: Sequence[str], versions: Mapping[str, str]
+) -> str:
+    """The whole document."""
+    said = ", ".join(f"{name} {number}" for name, number in versions.items())
+    listed = f"{', '.join(servers[:-1])} and {servers[-1]}" if len(servers) > 1 else servers[0]
+    parts = [_INTRO.format(cases=len(found), servers=listed, versions=f"Observed with {said}."), _counts(found)]
+    for one in divergences:
+        own = [row.line() for row in found if row.divergence is one]
+        if own:
+            parts.append("\n".join((f"## {one.id} {one.what}\n", _HEAD, *own)))
+    untold = [f"| {one.id} | {one.what} | {one.untold} |" for one in divergences if one.untold]
+    parts.append("\n".join(("## Told by no case\n", "| | what | because |\n|---|---|---|", *untold)))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def changed(old: str, new: str) -> list[str]:
+    """The lines that differ, `-` before the old and `+` before the new ones; versions are no difference."""
+    before, after = _lines(old), _lines(new)
+    gone = [f"- {line}" for line in before if line not in set(after)]
+    return gone + [f"+ {line}" for line in after if line not in set(before)]
+
+
+def versions_line(text: str) -> str:
+    """What a page says that it was observed with."""
+    return next((line for line in text.splitlines() if line.startswith("Observed with ")), "Observed with nothing.")
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line and not line.startswith("Observed with ")]
+
+
+def _counts(found: Sequence[Row]) -> str:
+    counts = Counter(row.severity for row in found)
+    lines = [
+        f"| {severity.name.lower().replace('_', ' ')} | {counts[severity]} |"
+        for severity in sorted(Severity, reverse=True)
+    ]
+    return "\n".join(("| the worst that one of them does | cases |\n|---|---|", *lines, f"| right | {counts[None]} |"))
+
+
+def _of(seen: Seen, case_id: str) -> dict[str, Observation]:
+    return {server: observed[case_id] for server, observed in seen.items() if case_id in observed}
+
+
+def _row(
+    divergence: Divergence, case: Case, flask: Mapping[str, Observation], bottle: Mapping[str, Observation]
+) -> Row:
+    worst = [max(seen.values(), key=lambda one: one.rank).outcome for seen in (flask, bottle)]
+    weights = [SEVERITIES[outcome] for outcome in worst if outcome in SEVERITIES]
+    return Row(
+        divergence=divergence,
+        case=case,
+        flask=_cell(flask),
+        bottle=_cell(bottle),
+        severity=max(weights, default=None),
+        consequence=_consequences(case, divergence, worst),
+    )
+
+
+def _consequences(case: Case, divergence: Divergence, worst: Sequence[Outcome]) -> str:
+    flask, bottle = (consequence(case, outcome, divergence) for outcome in worst)
+    if flask == bottle:
+        return flask
+    if Outcome.RIGHT in worst:
+        name, text = ("Bottle", bottle) if worst[0] is Outcome.RIGHT else ("Flask", flask)
+        return f"{name}: {text}"
+    return f"Flask: {flask} Bottle: {bottle}"
+
+
+def _cell(seen: Mapping[str, Observation]) -> str:
+    """What was seen, once where all servers agree, else by server."""
+    by_text: dict[str, list[str]] = {}
+    for server, one in seen.items():
+        text = f"{one.text} (right)" if one.outcome is Outcome.RIGHT else one.text
+        by_text.setdefault(text, []).append(server)
+    if len(by_text) == 1:
+        return next(iter(by_text))
+    return "; ".join(f"{', '.join(servers)}: {text}" for text, servers in by_text.items())
+
+
+def _wanted(case: Case) -> str:
+    expects = case.expects
+    return f"{expects.status} {expects.code or ''}".strip()
