@@ -115,17 +115,21 @@ def _told(notes: Sequence[tuple[int, str]]) -> str | None:
 
 
 def _block(trial: Trial, latencies: Latencies | None) -> dict[str, Any]:
-    """The figures of one block; p50 is null below the 11 samples that it needs."""
-    p50 = None
-    if latencies and not statistics.samples_missing(latencies.service_ns.size, 0.5):
-        p50 = samples.quantile_ns(latencies.service_ns, 0.5) / NS_PER_MS
+    """The figures of one block; a percentile is null below the samples that it needs: 11 for p50, 662 for p99."""
     return {
         "block": trial.block,
         "throughput_rps": trial.throughput_rps,
-        "p50_ms": p50,
+        "p50_ms": _quantile_ms(latencies, 0.5),
+        "p99_ms": _quantile_ms(latencies, 0.99),
         "cpu_ms_per_request": trial.cpu_ms_per_request,
         "samples": 0 if latencies is None else int(latencies.service_ns.size),
     }
+
+
+def _quantile_ms(latencies: Latencies | None, quantile: float) -> float | None:
+    if latencies is None or statistics.samples_missing(latencies.service_ns.size, quantile):
+        return None
+    return samples.quantile_ns(latencies.service_ns, quantile) / NS_PER_MS
 
 
 def _median(values: Any) -> float | None:

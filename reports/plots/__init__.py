@@ -5,4 +5,4 @@ from __future__ import annotations
 
 def order() -> tuple[str, ...]:
     """The plots that have a place of their own in the page; any other follows them."""
-    return ("throughput", "latency", "framework_cost", "modes", "ratios")
+    return ("what_matters", "throughput", "latency", "waterfall", "break_even", "framework_cost", "modes", "ratios")
