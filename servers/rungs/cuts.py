@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from servers.core.endpoints import BY_PATH, advanced_predict, classify, predict
+from servers.core.endpoints import ENDPOINTS, advanced_predict, classify, predict
 from servers.core.images import decode_image
 from servers.core.json_text import parse
 from servers.core.regression import ACCEPTS
@@ -100,7 +100,7 @@ def steps(
     The four of PARTS are one step.
     """
     pieces = cut(endpoint, encoding)
-    row = BY_PATH[f"/{endpoint}"]
+    row = next(one for one in ENDPOINTS if one.path == f"/{endpoint}")
     requests = requests_of(payloads)
     rows = [pieces.to_rows(pieces.decode(*pieces.open(one))) for one in requests]
     replies = [service.answer(row, one) for one in requests]
