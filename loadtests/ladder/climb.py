@@ -1,10 +1,11 @@
 """Interleaved timing: every variant a little at a time, in random order, so that order and drift do not decide.
 
-A *round* visits every variant of a group (one mode, endpoint and encoding) in a new random order. A visit calls the
-variant on every payload, each call timed by itself, after some untimed calls: a server that slept through the other
-variants, or an application whose code has left the caches, would be measured at up to twice its time. The n-th calls of
-a group carry the same payload, lie some milliseconds apart, and pair. The rounds of all groups are shuffled over the
-session. Python's garbage collector is off while a round runs and collects between rounds.
+A *round* calls every variant of a group (one mode, endpoint and encoding) once on every payload, each call timed by
+itself after untimed ones: a server that slept through the other variants, or an application whose code has left the
+caches, would be measured at up to twice its time. What runs in this process goes payload after payload, the variants in
+a new random order for each, so that the calls of two applications lie a millisecond apart. A process of its own is
+visited for all payloads in a row. The n-th calls of a group carry the same payload, and pair; the rounds of all groups
+are shuffled over the session. Python's garbage collector is off while a round runs and collects between rounds.
 """
 
 from __future__ import annotations
@@ -91,8 +92,7 @@ def climb(
         done_ns = 0.0
         for group in rounds:
             tell(done_ns, total_ns, group.name)
-            for member in rng.sample(list(group.members.values()), k=len(group.members)):
-                _visit(member)
+            _round(list(group.members.values()), rng)
             gc.collect()
             done_ns += group.round_ns
         tell(total_ns, total_ns, "")
@@ -135,21 +135,31 @@ def _warm(member: _Member) -> float:
             sweeps += 1
     except OSError as error:
         _fail(member, f"{type(error).__name__}: {error}")
-    return taken_ns * (1 + _LEAD_IN / step.payloads)
+    return taken_ns * (1 + _LEAD_IN / step.payloads if step.outside else 2)
 
 
-def _visit(member: _Member) -> None:
-    if member.fault is not None:
-        return
-    step = member.step
-    try:
-        for at in range(-_LEAD_IN, 0):
-            _call(step, at % step.payloads)
-        taken = [_call(step, at) for at in range(step.payloads)]
-    except OSError as error:
-        _fail(member, f"{type(error).__name__}: {error}")
-        return
-    _keep(member, taken)
+def _round(members: Sequence[_Member], rng: random.Random) -> None:
+    inside = [member for member in members if not member.step.outside]
+    units = [[member] for member in members if member.step.outside] + ([inside] if inside else [])
+    for unit in rng.sample(units, k=len(units)):
+        _visit([member for member in unit if member.fault is None], rng)
+
+
+def _visit(members: Sequence[_Member], rng: random.Random) -> None:
+    """One variant in a process of its own, or all that run in this one, through every payload."""
+    taken: dict[int, list[tuple[int, Any]]] = {id(member): [] for member in members}
+    for at in range(max((member.step.payloads for member in members), default=0)):
+        for member in rng.sample(members, k=len(members)):
+            lead_in = 1 if not member.step.outside else 0 if at else _LEAD_IN
+            try:
+                for _ in range(lead_in):
+                    _call(member.step, at)
+                taken[id(member)].append(_call(member.step, at))
+            except OSError as error:
+                _fail(member, f"{type(error).__name__}: {error}")
+                return
+    for member in members:
+        _keep(member, taken[id(member)])
 
 
 def _keep(member: _Member, taken: list[tuple[int, Any]]) -> None:

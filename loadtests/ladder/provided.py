@@ -35,6 +35,10 @@ class Step(Protocol):
         """Whether what `call` gave for that payload is right."""
 
     @property
+    def outside(self) -> bool:
+        """Whether it runs in a process of its own."""
+
+    @property
     def laps(self) -> tuple[str, ...]:
         """The rungs that one call goes through, where it is several; it then gives their nanoseconds and a result."""
 

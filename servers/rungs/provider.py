@@ -210,7 +210,7 @@ class _Workshop:
             )
         server = self.served[_target(variant).id]
         exchange = self.stack.enter_context(Exchange(server.base_url, variant["endpoint"], sent))
-        return Step(payloads=len(sent), prepare=exchange.wire, call=exchange.ask, agrees=agrees)
+        return Step(payloads=len(sent), prepare=exchange.wire, call=exchange.ask, agrees=agrees, outside=True)
 
     def _service(self, mode: str) -> Service:
         if mode not in self.services:

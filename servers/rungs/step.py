@@ -13,7 +13,7 @@ class Step:
 
     `prepare` makes what `call` consumes, and is not part of the piece; `call` is. `agrees` says whether what `call`
     gave for that payload is right. A step with `laps` is several pieces that run one after the other: its calls give
-    the nanoseconds of each, and the last result.
+    the nanoseconds of each, and the last result. `outside` says that it runs in a process of its own.
     """
 
     payloads: int
@@ -21,3 +21,4 @@ class Step:
     call: Callable[[Any], Any]
     agrees: Callable[[int, Any], bool]
     laps: tuple[str, ...] = ()
+    outside: bool = False
