@@ -123,9 +123,9 @@ def between(base: Run, new: Run, targets: Sequence[str] = (), scenarios: Sequenc
     """The whole comparison, ready for JSON; `targets` and `scenarios` narrow it and its family."""
     rows: list[Row] = []
     measured: dict[int, IndependentRatio] = {}
-    places = [_places(run, targets, scenarios) for run in (base, new)]
-    for target, scenario in places[0]:
-        if (target, scenario) not in places[1]:
+    held = [places(run, targets, scenarios) for run in (base, new)]
+    for target, scenario in held[0]:
+        if (target, scenario) not in held[1]:
             continue
         row = _row(target, _scenario(base, scenario))
         try:
@@ -143,17 +143,17 @@ def between(base: Run, new: Run, targets: Sequence[str] = (), scenarios: Sequenc
         "changes": changes(base, new),
         "family_size": len(measured),
         "cells": rows,
-        "only_in_base": [list(place) for place in places[0] if place not in places[1]],
-        "only_in_new": [list(place) for place in places[1] if place not in places[0]],
+        "only_in_base": [list(place) for place in held[0] if place not in held[1]],
+        "only_in_new": [list(place) for place in held[1] if place not in held[0]],
         "counts": dict(Counter(row["verdict"] for row in rows)),
         "median_ratio": plain.median(one.ratio for one in measured.values()) if measured else None,
-        "refused_since": _refused_since(base, new, places),
+        "refused_since": _refused_since(base, new, held),
     }
     result["verdict"], result["reason"] = _whole(result)
     return result
 
 
-def _places(run: Run, targets: Sequence[str], scenarios: Sequence[str]) -> list[tuple[str, str]]:
+def places(run: Run, targets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> list[tuple[str, str]]:
     """The cells of a run, in its order, without the second name of the A/A pair; a refused target has its cells too."""
     tried = {(trial.target, trial.scenario) for trial in run.trials}
     refused = {refusal.target for refusal in run.refusals}

@@ -83,7 +83,10 @@ def markdown(result: Row) -> str:
 def _legend(result: Row) -> str:
     base, new = (one_line(_who(result[side])) for side in ("base", "new"))
     family = wording.plural(result["family_size"], "cell")
-    return f"BASE `{base}`, NEW `{new}`. Above 0 % NEW is faster; intervals are of 95 %; p-values are corrected over {family}."
+    return (
+        f"BASE `{base}`, NEW `{new}`. Above 0 % NEW is faster; intervals are of 95 %;"
+        f" p-values are corrected over {family}."
+    )
 
 
 def ordered(rows: Sequence[Row]) -> list[Row]:

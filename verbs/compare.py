@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from reports.wording import plural
 from servers.target import Target, TargetError
 from verbs.exits import FINDING, HARNESS, OK, usage
 
@@ -20,18 +22,23 @@ examples:
   python bench.py compare BASE NEW --markdown >> "$GITHUB_STEP_SUMMARY"
   python bench.py compare BASE NEW --targets bottle,flask+granian --scenarios predict@16
   python bench.py compare BASE NEW --json | jq .verdict
+  python bench.py compare --history reports/runs --svg history.svg
 
 A regression is a cell that is slower beyond chance and beyond what the same code does against itself.
 The fewer cells are asked for, the smaller a difference can be told: all cells share one error of 5 %.
 
-exit codes: 0 no regression; 1 a regression; 2 usage, or runs that may not be compared;
-3 could not tell: a cell is inconclusive or invalid, or a run is partial
+A history is drawn from the runs of one machine and plan, those of the newest. A step needs six runs.
+
+exit codes: 0 no regression, or a history; 1 a regression; 2 usage, or runs that may not be compared;
+3 could not tell: a cell is inconclusive or invalid, a run is partial, or there are too few runs for any step
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folders", type=Path, nargs="*", metavar="DIR", help="two run folders: BASE, then NEW")
+    parser.add_argument("--history", type=Path, metavar="DIR", help="a folder of runs: their trend, steps marked")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="where --history draws its plot: DIR/history.svg")
     parser.add_argument(
         "--targets", metavar="A,B", help="only these, as `run --targets` names them, or by their name of --url"
     )
@@ -47,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the comparison; its exit code."""
+    if arguments.history is not None:
+        return _history(arguments)
+    if arguments.svg is not None:
+        raise usage("--svg is drawn by --history", hint="see `python bench.py compare --help`")
     if len(arguments.folders) != 2:
         raise usage("compare takes two run folders, BASE and NEW", hint="see `python bench.py compare --help`")
     base, new = (_read(folder) for folder in arguments.folders)
@@ -64,6 +75,49 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(lines(result)))
     return exit_code(result)
+
+
+def _history(arguments: argparse.Namespace) -> int:
+    """Print the trend over the runs of one folder, and draw it."""
+    from reports.history import alike, history  # noqa: PLC0415 - kept out of --help
+    from reports.history_text import lines, markdown  # noqa: PLC0415
+
+    if arguments.folders:
+        raise usage("--history takes one folder of runs and no other", hint="see `python bench.py compare --help`")
+    holder: Path = arguments.history
+    runs = [_read(path.parent) for path in sorted(holder.glob("*/journal.jsonl"))]
+    if len(runs) < 2:
+        raise usage(f"{holder} holds {plural(len(runs), 'run')}; a history needs two", hint="DIR holds run folders")
+    kept, left_out = alike(runs, across_machines=arguments.across_machines, across_plans=arguments.across_plans)
+    found = history(kept, _targets(arguments.targets, kept), _scenarios(arguments.scenarios, kept))
+    found["left_out"] = left_out
+    drawn = _draw(found, arguments.svg or holder / "history.svg")
+    if arguments.json:
+        print(json.dumps(found, indent=1, allow_nan=False, ensure_ascii=False))
+    elif arguments.markdown:
+        print(markdown(found), end="")
+    else:
+        print("\n".join(lines(found)))
+    if drawn:
+        print(f"plot: {drawn}", file=sys.stderr)
+    return OK if any(row["judged"] for row in found["series"]) else HARNESS
+
+
+def _draw(found: Mapping[str, Any], path: Path) -> Path | None:
+    """The plot's file; None where no cell has a figure in two runs. Raises ExpectedError where it cannot be written."""
+    from reports import drawing, history_plot  # noqa: PLC0415 - matplotlib is loaded only where something is drawn
+    from reports.render import write  # noqa: PLC0415
+
+    with drawing.style():
+        figure = history_plot.draw(found)
+    if figure is None:
+        return None
+    text = drawing.alone(drawing.svg(figure, "history", history_plot.TITLE, history_plot.alt(found)))
+    try:
+        write(path, text)
+    except OSError as error:
+        raise usage(f"{path} cannot be written: {error.strerror}", hint="name another file with --svg") from error
+    return path
 
 
 def exit_code(result: Mapping[str, Any]) -> int:
