@@ -52,7 +52,8 @@ def cautions(result: Row) -> list[str]:
 def lines(result: Row) -> list[str]:
     """For a terminal: the verdict, what changed, a line a cell, the worst first, then cautions."""
     rows = ordered(result["cells"])
-    names = [f"{row['target']}  {row['scenario']}" for row in rows]
+    column = max((len(row["target"]) for row in rows), default=0)
+    names = [f"{row['target']:{column}}  {row['scenario']}" for row in rows]
     width = max(map(len, names), default=0)
     told = [headline(result), f"BASE {_who(result['base'])}", f"NEW  {_who(result['new'])}"]
     told += [f"changed: {one}" for one in shortened(result["changes"])]

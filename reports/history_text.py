@@ -15,7 +15,8 @@ Row = Mapping[str, Any]
 def lines(found: Row) -> list[str]:
     """The runs, then a line a cell, those with a step first, then what was left out."""
     rows = _ordered(found["series"])
-    names = [f"{row['target']}  {row['scenario']}" for row in rows]
+    column = max((len(row["target"]) for row in rows), default=0)
+    names = [f"{row['target']:{column}}  {row['scenario']}" for row in rows]
     width = max(map(len, names), default=0)
     told = [f"run {index}: {_run(run)}" for index, run in enumerate(found["runs"])]
     told += [
