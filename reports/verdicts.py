@@ -108,8 +108,11 @@ def _open(measured: Ratio, *, margin: float, noise: NoiseFloor | None, level: fl
     if not known:
         text = f"more than {statistics.BLOCKS_WORTH_NAMING} blocks would be needed"
         return Judgement(verdict=Verdict.INCONCLUSIVE, reason=text, margin=margin)
-    # The noise floor narrows with the root of the blocks too, and has to fall below the ratio.
-    floor = 0 if noise is None else math.ceil(measured.blocks * (math.log1p(noise.reach) / distance) ** 2)
+    # Equal figures are no difference, however many blocks there are. The noise floor narrows with the root of the
+    # blocks too, and has to fall below the ratio.
+    floor = (
+        0 if noise is None or not distance else math.ceil(measured.blocks * (math.log1p(noise.reach) / distance) ** 2)
+    )
     total = min(known) if totals[1] == min(known) else max(min(known), floor)
     more = max(1, total - measured.blocks)
     return Judgement(

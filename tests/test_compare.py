@@ -217,3 +217,15 @@ def test_an_open_loop_is_compared_by_its_response_time(tmp_path: Path) -> None:
     (row,) = (row for row in json.loads(done.stdout)["cells"] if row["target"] == BOTTLE)
     assert (row["metric"], row["verdict"]) == ("response_p50", "slower")
     assert row["new"] > row["base"]
+
+
+def test_a_copy_of_a_run_is_no_error(tmp_path: Path) -> None:
+    """Ratios of exactly 1 that are too noisy for `equivalent` are open, and name blocks for equivalence."""
+    noisy = replace(BASE, noise_sd=0.08)
+    done = compare(write_run(tmp_path / "a", noisy), write_run(tmp_path / "b", noisy), "--json")
+    result = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert {row["ratio"] for row in result["cells"]} == {1.0}
+    open_cells = [row for row in result["cells"] if row["verdict"] == "inconclusive"]
+    assert open_cells
+    assert all(row["blocks_needed"] for row in open_cells)
