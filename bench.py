@@ -14,7 +14,7 @@ from typing import Final
 
 from verbs.exits import INTERRUPTED, OK, ExpectedError
 
-_VERBS: Final = ("run", "serve", "check", "natives", "micro", "calibrate", "report", "list")
+_VERBS: Final = ("run", "serve", "check", "natives", "micro", "calibrate", "report", "compare", "list")
 
 _EPILOG: Final = """\
 examples:
@@ -25,6 +25,8 @@ examples:
   python bench.py check --targets flask,bottle       is it right, and are they alike?
   python bench.py micro --quick                      where each microsecond of a request goes
   python bench.py report reports/runs/RUN            draw a report again
+  python bench.py compare reports/runs/BASE reports/runs/NEW
+                                                     what became slower, beyond the noise
 
 exit codes: 0 fine; 1 a finding against a target; 2 usage; 3 the harness could not tell
 """

@@ -81,7 +81,7 @@ def measure(run: Run, target: Target, scenario: Scenario, trials: Sequence[Trial
             if trial.context_switches is not None and trial.requests
         ),
         "retraces": _sum(trial.retraces for trial in used),
-        "blocks": [_block(trial, latencies.get(trial.block)) for trial in used],
+        "blocks": [block_row(trial, latencies.get(trial.block)) for trial in used],
     }
 
 
@@ -119,7 +119,7 @@ def _told(notes: Sequence[tuple[int, str]]) -> str | None:
     return "; ".join(f"{where}: {reason}" for reason, where in named.items()) or None
 
 
-def _block(trial: Trial, latencies: Latencies | None) -> dict[str, Any]:
+def block_row(trial: Trial, latencies: Latencies | None) -> dict[str, Any]:
     """The figures of one block; a percentile is null below the samples that it needs: 11 for p50, 662 for p99."""
     service_ns = latencies.service_ns if latencies else None
     return {

@@ -35,6 +35,7 @@ COLOURS: Mapping[str, str] = {
 SPARE = ("#009e73", "#c26d9e", "#8a7fd0", "#9a8a2f")
 MARKERS: Mapping[str, str] = {"gunicorn": "o", "waitress": "s", "granian": "D", "dev": "v"}
 WIDTH_IN = 9.4
+PNG_DPI = 160
 
 # Typed loosely: matplotlib lists every name of its settings in the type that it asks for.
 SETTINGS: Any = {
@@ -157,6 +158,14 @@ def svg(drawn: Figure, name: str, title: str, alt: str) -> str:
         f'<svg viewBox="{view[1]}" role="img" aria-labelledby="{name}-title {name}-desc">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(alt)}</desc>{body}'
     )
+
+
+def png(drawn: Figure) -> bytes:
+    """The figure as a PNG on white paper, sharp enough for print."""
+    buffer = io.BytesIO()
+    with style():
+        drawn.savefig(buffer, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def alone(inline: str) -> str:

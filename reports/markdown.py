@@ -17,10 +17,10 @@ def markdown(summary: Row) -> str:
     """The whole text, ending in a newline."""
     parts = [
         "# Which part decides how the model is served?",
-        _text(f"{summary['headline']} {summary['second_sentence']}".strip()),
+        one_line(f"{summary['headline']} {summary['second_sentence']}".strip()),
         _banner(summary),
         "## How far to trust it",
-        "\n".join(f"- **{label}.** {_text(text)}" for label, text in tables.trust(summary)),
+        "\n".join(f"- **{label}.** {one_line(text)}" for label, text in tables.trust(summary)),
         *(["## Verdicts", _verdicts(summary), "## Figures", _figures(summary)] if _loaded(summary) else []),
         *_capacity(summary),
         *(["## The ladder", _ladder(summary)] if summary["ladder"] else []),
@@ -33,7 +33,7 @@ def markdown(summary: Row) -> str:
 def _banner(summary: Row) -> str:
     if summary["complete"]:
         return ""
-    reason = _text(summary["partial_reason"])
+    reason = one_line(summary["partial_reason"])
     return f"> **This run is partial:** {reason}. Everything below comes from the part that was done."
 
 
@@ -67,9 +67,9 @@ def _ladder(summary: Row) -> str:
         for row in counted_rows(ladder["instructions"])
     ]
     parts = [
-        _table(heads, rows) if rows else "",
-        "\n".join(f"- {_text(text)}" for text in break_even_sentences(ladder)),
-        _table(["endpoint", "framework", "instructions", "over the floor", "bytecodes"], counted) if counted else "",
+        table(heads, rows) if rows else "",
+        "\n".join(f"- {one_line(text)}" for text in break_even_sentences(ladder)),
+        table(["endpoint", "framework", "instructions", "over the floor", "bytecodes"], counted) if counted else "",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -82,7 +82,7 @@ def _verdicts(summary: Row) -> str:
         rows.append([where, *(_verdict(cell) for cell in entry["cells"])])
     if not rows:
         return "Nothing was compared."
-    return _table(["candidate instead of baseline", *(f"/{name}" for name in tables.endpoints(summary))], rows)
+    return table(["candidate instead of baseline", *(f"/{name}" for name in tables.endpoints(summary))], rows)
 
 
 def _verdict(row: Row | None) -> str:
@@ -115,7 +115,7 @@ def _figures(summary: Row) -> str:
     if not rows:
         return "Nothing was measured."
     heads = ["target", "scenario", "requests/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "CPU ms", "errors"]
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _capacity(summary: Row) -> list[str]:
@@ -134,19 +134,20 @@ def _capacity(summary: Row) -> list[str]:
         for row in summary["capacity"]
     ]
     heads = ["target", "endpoint", "promise", "requests/s that keep it", "saturated at", "notes"]
-    return ["## Capacity", _table(heads, rows)]
+    return ["## Capacity", table(heads, rows)]
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table of those rows."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
 
 
 def _cell(text: str) -> str:
     """Text that does not end its cell either."""
-    return _text(text).replace("|", "\\|")
+    return one_line(text).replace("|", "\\|")
 
 
-def _text(text: str) -> str:
+def one_line(text: str) -> str:
     """Text on one line that starts no markup: reasons come from outside."""
     return " ".join(str(text).split()).replace("<", "&lt;")

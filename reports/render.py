@@ -22,23 +22,24 @@ def render(run_dir: Path) -> Path:
     run = read_run(run_dir)
     summary = summarise(run)
     plots = gallery.draw_all(summary, run)
-    _write(run_dir / "summary.json", json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    _write(run_dir / "summary.md", markdown(summary))
+    write(run_dir / "summary.json", json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write(run_dir / "summary.md", markdown(summary))
     folder = run_dir / "plots"
     folder.mkdir(exist_ok=True)
     for name in gallery.names():
         path = folder / f"{name}.svg"
         if name in plots:
-            _write(path, drawing.alone(plots[name].svg))
+            write(path, drawing.alone(plots[name].svg))
         else:
             # A plot of an earlier drawing that has no data now would tell of another run.
             path.unlink(missing_ok=True)
     report = run_dir / "report.html"
-    _write(report, page(summary, plots))
+    write(report, page(summary, plots))
     return report
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)

@@ -45,8 +45,11 @@ class Resamples:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PairedRatio:
-    """A ratio over paired blocks, its 95 % interval and the two-sided p-value of "it is 1"."""
+class Ratio:
+    """A ratio over blocks, its 95 % interval and the two-sided p-value of "it is 1".
+
+    The logarithm of the ratio has the standard error `log_sd` / sqrt(`blocks`).
+    """
 
     ratio: float
     low: float
@@ -54,6 +57,11 @@ class PairedRatio:
     p_value: float
     blocks: int
     log_sd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedRatio(Ratio):
+    """A ratio taken inside every block and averaged over them; `log_sd` is its spread from block to block."""
 
 
 def finite(values: Sequence[float] | Floats, least: int = 1) -> Floats:

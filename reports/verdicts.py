@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reports import statistics, wording
-from reports.statistics import PairedRatio
+from reports.statistics import PairedRatio, Ratio
 
 LEAST_MARGIN = 0.03
 # A noise floor above this hides real differences; calling targets equal within it would be an answer to nothing.
@@ -57,7 +57,7 @@ def margin_of(noise: NoiseFloor | None) -> float:
     return min(max(LEAST_MARGIN, noise.reach), WIDEST_MARGIN) if noise else LEAST_MARGIN
 
 
-def judge(measured: PairedRatio, *, adjusted_p: float, noise: NoiseFloor | None) -> Judgement:
+def judge(measured: Ratio, *, adjusted_p: float, noise: NoiseFloor | None) -> Judgement:
     """The verdict on one fair comparison. Raises ValueError where a figure is not a number."""
     margin = margin_of(noise)
     statistics.finite([measured.ratio, measured.low, measured.high, adjusted_p, margin])
@@ -91,13 +91,13 @@ def _within(margin: float) -> str:
     return f"within {wording.percent(margin)} %"
 
 
-def _level(measured: PairedRatio, adjusted_p: float) -> float:
+def _level(measured: Ratio, adjusted_p: float) -> float:
     """The level that the family leaves to this comparison: 0.05 over the factor that Holm applied."""
     factor = adjusted_p / measured.p_value if measured.p_value > 0 else 1.0
     return statistics.SIGNIFICANCE / max(1.0, factor)
 
 
-def _open(measured: PairedRatio, *, margin: float, noise: NoiseFloor | None, level: float) -> Judgement:
+def _open(measured: Ratio, *, margin: float, noise: NoiseFloor | None, level: float) -> Judgement:
     """`inconclusive`, with the blocks that would settle it if the figures stay as they are."""
     distance = abs(math.log(measured.ratio))
     totals = [
@@ -108,8 +108,11 @@ def _open(measured: PairedRatio, *, margin: float, noise: NoiseFloor | None, lev
     if not known:
         text = f"more than {statistics.BLOCKS_WORTH_NAMING} blocks would be needed"
         return Judgement(verdict=Verdict.INCONCLUSIVE, reason=text, margin=margin)
-    # The noise floor narrows with the root of the blocks too, and has to fall below the ratio.
-    floor = 0 if noise is None else math.ceil(measured.blocks * (math.log1p(noise.reach) / distance) ** 2)
+    # Equal figures are no difference, however many blocks there are. The noise floor narrows with the root of the
+    # blocks too, and has to fall below the ratio.
+    floor = (
+        0 if noise is None or not distance else math.ceil(measured.blocks * (math.log1p(noise.reach) / distance) ** 2)
+    )
     total = min(known) if totals[1] == min(known) else max(min(known), floor)
     more = max(1, total - measured.blocks)
     return Judgement(

@@ -28,7 +28,7 @@ def test_help_imports_nothing_heavy() -> None:
     )
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in listing.stderr.splitlines()}
     assert not imported & set(_HEAVY)
-    for verb in ("run", "serve", "check", "calibrate", "report", "list"):
+    for verb in ("run", "serve", "check", "calibrate", "report", "compare", "list"):
         assert re.search(rf"^    {verb}\s", listing.stdout, re.MULTILINE)
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from reports import statistics, verdicts
+from reports.independent import independent_ratio
 from reports.statistics import PairedRatio
 from reports.verdicts import NoiseFloor, Verdict
 
@@ -101,6 +103,45 @@ def test_broken_figures_raise(before: list[float], after: list[float]) -> None:
     """NaN, infinities, zeros, a single block, unequal lengths and blocks without variation are errors."""
     with pytest.raises(ValueError, match=r"."):
         statistics.paired_ratio(before, after)
+
+
+@pytest.mark.parametrize(
+    ("base", "new"),
+    [
+        ([], []),
+        ([1.0], [2.0]),
+        ([1.0, 1.1], [2.0]),
+        ([1.0, 1.1], [2.0, float("nan")]),
+        ([1.0, 1.1], [2.0, float("inf")]),
+        ([1.0, 1.1], [2.0, 0.0]),
+        ([1.0, 1.1], [2.0, 2.0]),
+        ([1.0, 1.0], [2.0, 2.1]),
+    ],
+)
+def test_broken_figures_of_two_runs_raise(base: list[float], new: list[float]) -> None:
+    """Nothing, one block, NaN, infinity, zero, or a side without variation: an error, on either side."""
+    for sides in ((base, new), (new, base)):
+        with pytest.raises(ValueError, match=r"."):
+            independent_ratio(*sides)
+
+
+def test_the_ratio_of_two_runs_follows_welch() -> None:
+    """SciPy's Welch test on the logarithms gives the same p-value and interval, for sides of different counts."""
+    base, new = [100.0, 104.0, 97.0, 101.0], [110.0, 118.0, 109.0, 107.0, 121.0, 114.0]
+    measured = independent_ratio(base, new)
+    known = stats.ttest_ind(np.log(new), np.log(base), equal_var=False)
+    assert measured.p_value == pytest.approx(known.pvalue)
+    assert np.log([measured.low, measured.high]) == pytest.approx(list(known.confidence_interval()))
+    inverse = independent_ratio(base, new, lower_is_better=True)
+    assert (inverse.ratio, inverse.p_value) == pytest.approx((1 / measured.ratio, measured.p_value))
+
+
+def test_blocks_of_two_runs_are_not_paired() -> None:
+    """The order of one run's blocks changes nothing, as it would were block 3 paired with block 3."""
+    base, new = [100.0, 130.0, 90.0, 115.0], [104.0, 135.0, 94.0, 120.0]
+    assert independent_ratio(base, new) == independent_ratio(base, new[::-1])
+    assert statistics.paired_ratio(base, new).p_value < 0.01
+    assert independent_ratio(base, new).p_value > 0.5
 
 
 def test_a_verdict_is_never_made_of_nan() -> None:

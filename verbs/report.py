@@ -11,21 +11,31 @@ from verbs.exits import OK, usage
 EPILOG: Final = """\
 examples:
   python bench.py report reports/runs/20260101T120000Z-quick
+  python bench.py report DIR --export csv,png        also cells.csv, and every plot as PNG
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="a run folder")
+    parser.add_argument("--export", metavar="A,B", default="", help="also write: csv, json, markdown, png")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Write summary, plots and HTML, and print the verdicts."""
+    from reports.export import FORMATS  # noqa: PLC0415 - kept out of --help
     from reports.journal import JournalError  # noqa: PLC0415 - kept out of --help
     from verbs.verdict import draw_and_print  # noqa: PLC0415
 
+    formats = [name.strip() for name in arguments.export.split(",") if name.strip()]
+    for name in formats:
+        if name not in FORMATS:
+            raise usage(f"{name!r} is no format of --export", hint=f"there are {', '.join(FORMATS)}")
     try:
-        draw_and_print(arguments.folder)
+        summary = draw_and_print(arguments.folder)
+        for name in dict.fromkeys(formats):
+            for path in FORMATS[name](arguments.folder, summary):
+                print(f"{name}: {path}")
     except JournalError as error:
         raise usage(str(error), hint="DIR is a run folder, as `bench.py run` printed it") from error
     return OK

@@ -1,0 +1,269 @@
+"""Two runs held against each other, cell by cell: what became faster or slower, and one verdict for the whole.
+
+A cell is a target under a scenario; its figure is the throughput of a closed loop and the median response time of an
+open one. The blocks of two runs are independent (`reports.independent`). All cells are one family, since one decision
+hangs on them: a comparison with nothing changed has a chance of at most 5 % of even one false `faster` or `slower`.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics as plain
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from reports import cells, independent, samples, statistics, verdicts, wording
+from reports.comparisons import BLOCK_FIGURE, LATENCIES, Place, Row, UnfairError, floor_for, metrics_of
+from reports.independent import IndependentRatio
+from reports.records import Run, Scenario, Trial
+from reports.sameness import changes, machine_differences, plan_differences
+from reports.statistics import PairedRatio
+from reports.verdicts import NoiseFloor, Verdict
+
+SCHEMA_VERSION = 1
+
+
+class Outcome(StrEnum):
+    """What a whole comparison came to."""
+
+    REGRESSION = "regression"
+    FINE = "fine"
+    OPEN = "could not tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One cell of one run: its valid blocks' figures, and how many blocks were tried."""
+
+    values: Mapping[int, float]
+    tried: int
+
+
+def metric_of(scenario: Scenario) -> str:
+    """The one figure by which a cell is judged between runs."""
+    return metrics_of(scenario)[0]
+
+
+def side_of(run: Run, target: str, scenario: Scenario) -> Side:
+    """The figures of one cell by block. Raises UnfairError where it cannot be judged, with the published reason."""
+    refusal = next((one for one in run.refusals if one.target == target), None)
+    trials = [trial for trial in run.trials if (trial.target, trial.scenario) == (target, scenario.id)]
+    used = [trial for trial in trials if trial.unusable() is None]
+    figure = BLOCK_FIGURE[metric_of(scenario)]
+    rows = [_row_of(run, trial, scenario) for trial in used]
+    values = {row["block"]: float(row[figure]) for row in rows if row[figure] is not None}
+    if refusal and not values:
+        raise UnfairError(f"was not measured: {refusal.reason}")
+    if len(values) < 2:
+        why = next((f": {reason}" for trial in trials if (reason := trial.unusable())), "")
+        counted = "no block" if not values else "one block only"
+        raise UnfairError(f"{counted} has a valid figure; a verdict needs at least two{why}")
+    if 2 * len(values) < len(trials):
+        raise UnfairError(f"only {len(values)} of {len(trials)} blocks have valid figures")
+    return Side(values=values, tried=len(trials))
+
+
+def _row_of(run: Run, trial: Trial, scenario: Scenario) -> dict[str, Any]:
+    if not scenario.is_open or trial.samples is None:
+        return cells.block_row(trial, None)
+    try:
+        return cells.block_row(trial, samples.read(run.folder / trial.samples))
+    except samples.SamplesError:
+        # Lost samples leave the block without a latency; the cell says how many blocks it has.
+        return cells.block_row(trial, None)
+
+
+def itself_of(run: Run) -> dict[Place, PairedRatio]:
+    """The A/A ratios of one run, by metric and scenario."""
+    found: dict[Place, PairedRatio] = {}
+    for twin in run.targets:
+        for scenario in run.scenarios:
+            if twin.twin_of is None:
+                continue
+            try:
+                first, second = (side_of(run, one, scenario).values for one in (twin.twin_of, twin.id))
+                paired = sorted(first.keys() & second.keys())
+                found[metric_of(scenario), scenario.id] = statistics.paired_ratio(
+                    [first[block] for block in paired], [second[block] for block in paired], seed=run.seed
+                )
+            except ValueError:
+                # No A/A figure here: the floor comes from other scenarios, or nothing is called a difference.
+                continue
+    return found
+
+
+def noise_floors(base: Run, new: Run, blocks: int) -> dict[Place, NoiseFloor]:
+    """How far two runs of the same code come apart by chance, by metric and scenario: from what both did to themselves.
+
+    An A/A ratio inside a run is the difference of two sides of one run's blocks; between runs the sides are of two
+    runs, with the same noise. So both runs' A/A ratios of an endpoint are pooled. Empty where one run has none: of
+    its noise nothing is known.
+    """
+    own = [itself_of(run) for run in (base, new)]
+    if not all(own):
+        return {}
+    endpoints = {one.id: one.endpoint for run in (base, new) for one in run.scenarios}
+    floors = {}
+    for metric, scenario in dict.fromkeys([*own[0], *own[1]]):
+        alike = [
+            ratio
+            for side in own
+            for (name, other), ratio in side.items()
+            if (name, endpoints[other]) == (metric, endpoints[scenario])
+        ]
+        reach = statistics.noise_reach(alike, blocks)
+        floors[metric, scenario] = NoiseFloor(low=math.exp(-reach), high=math.exp(reach))
+    return floors
+
+
+def between(base: Run, new: Run, targets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> dict[str, Any]:
+    """The whole comparison, ready for JSON; `targets` and `scenarios` narrow it and its family."""
+    rows: list[Row] = []
+    measured: dict[int, IndependentRatio] = {}
+    held = [places(run, targets, scenarios) for run in (base, new)]
+    for target, scenario in held[0]:
+        if (target, scenario) not in held[1]:
+            continue
+        row = _row(target, _scenario(base, scenario))
+        try:
+            measured[len(rows)] = _ratio(base, new, row)
+        except UnfairError as error:
+            row["reason"] = str(error)
+        rows.append(row)
+    _judge(base, new, rows, measured)
+    result: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "base": _told(base),
+        "new": _told(new),
+        "machine_differences": machine_differences(base, new),
+        "plan_differences": plan_differences(base, new),
+        "changes": changes(base, new),
+        "family_size": len(measured),
+        "cells": rows,
+        "only_in_base": [list(place) for place in held[0] if place not in held[1]],
+        "only_in_new": [list(place) for place in held[1] if place not in held[0]],
+        "counts": dict(Counter(row["verdict"] for row in rows)),
+        "median_ratio": plain.median(one.ratio for one in measured.values()) if measured else None,
+        "refused_since": _refused_since(base, new, held),
+    }
+    result["verdict"], result["reason"] = _whole(result)
+    return result
+
+
+def places(run: Run, targets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """The cells of a run, in its order, without the second name of the A/A pair; a refused target has its cells too."""
+    tried = {(trial.target, trial.scenario) for trial in run.trials}
+    refused = {refusal.target for refusal in run.refusals}
+    return [
+        (target.id, scenario.id)
+        for target in run.targets
+        if target.twin_of is None and (not targets or target.id in targets)
+        for scenario in run.scenarios
+        if (not scenarios or scenario.id in scenarios) and ((target.id, scenario.id) in tried or target.id in refused)
+    ]
+
+
+def _scenario(run: Run, identifier: str) -> Scenario:
+    found = run.scenario(identifier)
+    if found is None:
+        raise ValueError(f"{run.run_id} has no scenario {identifier}")
+    return found
+
+
+def _row(target: str, scenario: Scenario) -> Row:
+    empty = ("base", "new", "ratio", "ci95", "p_value", "p_adjusted", "blocks", "margin", "noise_ci95", "blocks_needed")
+    return {
+        "target": target,
+        "scenario": scenario.id,
+        "endpoint": scenario.endpoint,
+        "load": wording.load(scenario.arrival, scenario.users, scenario.rates_rps),
+        "metric": metric_of(scenario),
+        **dict.fromkeys(empty),
+        "verdict": Verdict.INVALID.value,
+        "reason": None,
+    }
+
+
+def _ratio(base: Run, new: Run, row: Row) -> IndependentRatio:
+    """The ratio of one cell, its medians filled in. Raises UnfairError with the reason that is published."""
+    sides = []
+    for name, run in (("base", base), ("new", new)):
+        try:
+            side = side_of(run, row["target"], _scenario(run, row["scenario"]))
+        except UnfairError as error:
+            raise UnfairError(f"{name.upper()}: {error}") from error
+        sides.append(list(side.values.values()))
+        row[name] = plain.median(side.values.values())
+    try:
+        return independent.independent_ratio(*sides, lower_is_better=row["metric"] in LATENCIES)
+    except statistics.NoVariationError as error:
+        raise UnfairError(str(error)) from error
+
+
+def _judge(base: Run, new: Run, rows: Sequence[Row], measured: Mapping[int, IndependentRatio]) -> None:
+    if not measured:
+        return
+    adjusted = statistics.holm([one.p_value for one in measured.values()]).tolist()
+    floors = {blocks: noise_floors(base, new, blocks) for blocks in {one.blocks for one in measured.values()}}
+    for (index, ratio), p_value in zip(measured.items(), adjusted, strict=True):
+        row = rows[index]
+        noise = floor_for(floors[ratio.blocks], row["metric"], row["scenario"])
+        judged = verdicts.judge(ratio, adjusted_p=p_value, noise=noise)
+        row.update(
+            ratio=ratio.ratio,
+            ci95=[ratio.low, ratio.high],
+            p_value=ratio.p_value,
+            p_adjusted=p_value,
+            blocks=[ratio.base_blocks, ratio.new_blocks],
+            margin=judged.margin,
+            noise_ci95=[noise.low, noise.high] if noise else None,
+            blocks_needed=judged.blocks_needed,
+            verdict=judged.verdict.value,
+            reason=f"{judged.reason} in each run" if judged.blocks_needed else judged.reason,
+        )
+
+
+def _refused_since(base: Run, new: Run, places: Sequence[Sequence[tuple[str, str]]]) -> list[dict[str, str]]:
+    """Targets of the comparison that NEW refused to measure and BASE did not."""
+    asked = {target for target, _ in (*places[0], *places[1])}
+    before = {refusal.target for refusal in base.refusals}
+    found = {one.target: one.reason for one in new.refusals if one.target not in before and one.target in asked}
+    return [{"target": target, "reason": reason} for target, reason in found.items()]
+
+
+def _told(run: Run) -> dict[str, Any]:
+    git = run.environment.get("git")
+    return {
+        "run_id": run.run_id,
+        "folder": str(run.folder),
+        "plan": run.plan,
+        "started_utc": run.started_utc,
+        "commit": git.get("commit") if isinstance(git, Mapping) else None,
+        "complete": run.complete,
+        "partial_reason": run.partial_reason,
+    }
+
+
+def _whole(result: Mapping[str, Any]) -> tuple[str, str]:
+    """The verdict on all cells and why. A regression that was found stays one, whatever else could not be told."""
+    counts, total = result["counts"], len(result["cells"])
+    slower = counts.get(Verdict.SLOWER.value, 0)
+    found = [f"{slower} of {wording.plural(total, 'cell')} slower"] if slower else []
+    found += [f"{one['target']} is refused now: {one['reason']}" for one in result["refused_since"]]
+    if found:
+        return Outcome.REGRESSION.value, "; ".join(found)
+    if not total:
+        return Outcome.OPEN.value, "the runs have no cell in common"
+    unsettled = [
+        f"{counts[one.value]} of {wording.plural(total, 'cell')} {one.value}"
+        for one in (Verdict.INCONCLUSIVE, Verdict.INVALID)
+        if counts.get(one.value)
+    ]
+    unsettled += [f"{side.upper()} is partial" for side in ("base", "new") if not result[side]["complete"]]
+    unsettled += [f"{len(result['only_in_base'])} of BASE's cells not in NEW"] if result["only_in_base"] else []
+    if unsettled:
+        return Outcome.OPEN.value, "; ".join(unsettled)
+    return Outcome.FINE.value, f"no cell of {total} slower"

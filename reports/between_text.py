@@ -1,0 +1,138 @@
+"""A comparison of two runs in words: lines for a terminal, Markdown for a pull request. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports import wording
+from reports.between import Outcome
+from reports.comparisons import THROUGHPUT
+from reports.markdown import one_line, table
+from reports.sameness import shortened
+
+Row = Mapping[str, Any]
+ORDER = ("slower", "faster", "invalid", "inconclusive", "equivalent")
+# A shift of everything at once is seldom what a change of code does.
+COMMON_SHIFT = 0.03
+
+
+def headline(result: Row) -> str:
+    """The verdict on the whole in one line."""
+    kinds = [f"{result['counts'][name]} {name}" for name in ORDER if result["counts"].get(name)]
+    said = f" ({', '.join(kinds)})" if kinds else ""
+    return f"{result['verdict']}: {result['reason']}{said}"
+
+
+def cautions(result: Row) -> list[str]:
+    """What a reader must know beside the cells: partial runs, other machines or plans, a shift of everything."""
+    found = [
+        f"{name.upper()} ({result[name]['run_id']}) is partial: {result[name]['partial_reason']}"
+        for name in ("base", "new")
+        if not result[name]["complete"]
+    ]
+    found += [f"different machines: {one}" for one in result["machine_differences"]]
+    found += [f"different plans: {one}" for one in result["plan_differences"]]
+    for name in ("base", "new"):
+        alone = result[f"only_in_{name}"]
+        if alone:
+            named = shortened([f"{target} {scenario}" for target, scenario in alone])
+            found.append(f"only in {name.upper()}: {', '.join(named)}")
+    ratios = [row["ratio"] for row in result["cells"] if row["ratio"]]
+    if len(ratios) > 2 and (all(one > 1 for one in ratios) or all(one < 1 for one in ratios)):
+        shift = result["median_ratio"]
+        if abs(shift - 1) > COMMON_SHIFT:
+            found.append(
+                f"all {len(ratios)} cells moved the same way (median {wording.signed_change(shift)}): the machine,"
+                " or something that every target shares"
+            )
+    return found
+
+
+def lines(result: Row) -> list[str]:
+    """For a terminal: the verdict, what changed, a line a cell, the worst first, then cautions."""
+    rows = ordered(result["cells"])
+    column = max((len(row["target"]) for row in rows), default=0)
+    names = [f"{row['target']:{column}}  {row['scenario']}" for row in rows]
+    width = max(map(len, names), default=0)
+    told = [headline(result), f"BASE {_who(result['base'])}", f"NEW  {_who(result['new'])}"]
+    told += [f"changed: {one}" for one in shortened(result["changes"])]
+    told += [""] if rows else []
+    told += [f"{name:{width}}  {_change(row):26} {_verdict(row)}" for name, row in zip(names, rows, strict=True)]
+    told += ["", *(f"note: {one}" for one in found)] if (found := cautions(result)) else []
+    return told
+
+
+def markdown(result: Row) -> str:
+    """For a pull-request comment: the verdict, the cells that are not equivalent, the others folded away."""
+    rows = ordered(result["cells"])
+    loud = [row for row in rows if row["verdict"] != "equivalent"]
+    calm = [row for row in rows if row["verdict"] == "equivalent"]
+    title = {Outcome.REGRESSION.value: "Regression", Outcome.FINE.value: "No regression"}
+    parts = [
+        f"### {title.get(result['verdict'], 'Could not tell')}",
+        one_line(headline(result)),
+        "\n".join(f"> **Note.** {one_line(one)}  " for one in cautions(result)),
+        _table(loud) if loud else "",
+        _folded(f"{wording.plural(len(calm), 'equivalent cell')}", _table(calm)) if calm else "",
+        _legend(result),
+        "\n".join(f"- {one_line(one)}" for one in shortened(result["changes"])),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _legend(result: Row) -> str:
+    base, new = (one_line(_who(result[side])) for side in ("base", "new"))
+    family = wording.plural(result["family_size"], "cell")
+    return (
+        f"BASE `{base}`, NEW `{new}`. Above 0 % NEW is faster; intervals are of 95 %;"
+        f" p-values are corrected over {family}."
+    )
+
+
+def ordered(rows: Sequence[Row]) -> list[Row]:
+    """The rows as a reader wants them: slower first, the largest change first among its like."""
+    return sorted(rows, key=lambda row: (ORDER.index(row["verdict"]), row["ratio"] or 0))
+
+
+def _table(rows: Sequence[Row]) -> str:
+    heads = ["target", "scenario", "BASE", "NEW", "change (95 %)", "verdict"]
+    return table(
+        heads,
+        [
+            [
+                f"`{row['target']}`",
+                row["scenario"],
+                _figure(row, "base"),
+                _figure(row, "new"),
+                _change(row),
+                _verdict(row),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _folded(title: str, body: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
+
+
+def _figure(row: Row, side: str) -> str:
+    if row[side] is None:
+        return "\u2013"
+    return f"{wording.number(row[side])} {'/s' if row['metric'] == THROUGHPUT else 'ms'}"
+
+
+def _change(row: Row) -> str:
+    if row["ratio"] is None:
+        return "\u2013"
+    return f"{wording.change(row['ratio'])} ({wording.interval(row['ratio'], row['ci95'])})"
+
+
+def _verdict(row: Row) -> str:
+    return f"{row['verdict']}: {row['reason']}" if row["reason"] else str(row["verdict"])
+
+
+def _who(side: Row) -> str:
+    commit = f", commit {side['commit'][:12]}" if side["commit"] else ""
+    return f"{side['run_id']} ({side['started_utc']}{commit})"

@@ -1,0 +1,69 @@
+"""A run's results in other formats: its cells as CSV, its plots as PNG."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reports import gallery
+from reports.cells import COLUMNS
+from reports.render import write
+
+Row = Mapping[str, Any]
+PLAIN = ("target", "endpoint", "scenario", "users", "arrival", "valid", "reason", "trials", "requests", "errors")
+SINGLE = ("cpu_ms_per_request", "rss_mib", "startup_s")
+SPREAD = ("median", "low", "high")
+
+
+def cells_csv(summary: Row) -> str:
+    """One line a cell under a header, as RFC 4180; what is not known is empty; ms, and requests a second."""
+    percentiles = [(kind, name) for kind in ("latency_ms", "response_ms") for name in COLUMNS]
+    spreads = ["throughput_rps", *(f"{kind}_{name}" for kind, name in percentiles)]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["run_id", *PLAIN, *(f"{one}_{part}" for one in spreads for part in SPREAD), *SINGLE])
+    for row in summary["results"]:
+        figures = [row["throughput_rps"], *(row[kind][name] for kind, name in percentiles)]
+        told = [value for figure in figures for value in _spread(figure)]
+        writer.writerow([summary["run_id"], *(row[name] for name in PLAIN), *told, *(row[name] for name in SINGLE)])
+    return text.getvalue()
+
+
+def write_csv(folder: Path, summary: Row) -> list[Path]:
+    """Write cells.csv into a run folder."""
+    path = folder / "cells.csv"
+    write(path, cells_csv(summary))
+    return [path]
+
+
+def write_png(folder: Path, summary: Row) -> list[Path]:
+    """Write every plot that has data as PNG beside its SVG. Raises JournalError."""
+    from reports.journal import read_run  # noqa: PLC0415 - only where plots are drawn
+
+    paths = []
+    (folder / "plots").mkdir(exist_ok=True)
+    for name, picture in gallery.pictures(summary, read_run(folder)).items():
+        path = folder / "plots" / f"{name}.png"
+        partial = path.with_name(path.name + ".partial")
+        partial.write_bytes(picture)
+        partial.replace(path)
+        paths.append(path)
+    return paths
+
+
+# JSON and Markdown are of every report: asking for them says where they are.
+FORMATS = {
+    "csv": write_csv,
+    "json": lambda folder, _: [folder / "summary.json"],
+    "markdown": lambda folder, _: [folder / "summary.md"],
+    "png": write_png,
+}
+
+
+def _spread(figure: Row | None) -> list[float | None]:
+    if figure is None:
+        return [None, None, None]
+    return [figure["median"], *(figure["ci95"] or (None, None))]
