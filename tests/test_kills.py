@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,12 @@ from typing import Any
 import pytest
 
 from reports.journal import FILE_NAME, read_records, read_run
-from servers.launch import REPOSITORY
+from servers.launch import REPOSITORY, launch
+from servers.settings import Settings
+from servers.target import Target
+from verbs.built_models import built_models
 from verbs.remnants import remnants
+from verbs.terminal import Terminal
 
 pytestmark = pytest.mark.kills
 
@@ -28,21 +33,24 @@ _TOLD = (0, 3)
 """A noisy machine may leave the question open, which is an honest end of a run."""
 _PATIENCE_S = 240
 _BENCH = (sys.executable, str(REPOSITORY / "bench.py"))
-_RUN = ("run", "--plan", "smoke", "--targets", "flask", "--endpoints", "predict", "--seed", "3")
+_RUN = ("run", "--plan", "smoke", "--endpoints", "predict", "--seed", "3")
+_LAUNCHED_EVERY = 4
+"""So many kills to one of a run with servers of its own and the gate; the others measure a server that stays up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """A run that nobody disturbed: how long it took from its journal's first line on, and its places."""
+    """A run that nobody disturbed: its options, how long it took from its journal's first line on, and its places."""
 
+    options: tuple[str, ...]
     took_s: float
     places: Counter[tuple[int, str, str]]
 
 
-def _started(folder: Path) -> subprocess.Popen[bytes]:
+def _started(folder: Path, options: tuple[str, ...]) -> subprocess.Popen[bytes]:
     """The run, as soon as it has a journal."""
     process = subprocess.Popen(
-        [*_BENCH, *_RUN, "--out", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*_BENCH, *_RUN, *options, "--out", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     until_s = time.monotonic() + _PATIENCE_S
     while not (folder / FILE_NAME).exists():
@@ -61,20 +69,35 @@ def _attempts(folder: Path) -> list[tuple[int, str]]:
     return [(one["block"], one["scenario"]) for one in read_records(folder) if one["kind"] == "begun"]
 
 
-@pytest.fixture(name="whole", scope="module")
-def _whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    process = _started(folder)
+def _undisturbed(folder: Path, *options: str) -> Whole:
+    process = _started(folder, options)
     began_s = time.monotonic()
     assert process.wait(_PATIENCE_S) in _TOLD
-    return Whole(took_s=time.monotonic() - began_s, places=_places(folder))
+    return Whole(options=options, took_s=time.monotonic() - began_s, places=_places(folder))
+
+
+@pytest.fixture(name="launched", scope="module")
+def _launched(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A run whose servers are its own."""
+    return _undisturbed(tmp_path_factory.mktemp("launched") / "run", "--targets", "flask")
+
+
+@pytest.fixture(name="foreign", scope="module")
+def _foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """A run on a server that is none of its own, beside which it starts its generator and the null server."""
+    folder = tmp_path_factory.mktemp("foreign")
+    settings = Settings(models_dir=built_models(Terminal()))
+    with launch(Target.parse("wsgi+waitress"), settings, folder / "log") as server:
+        server.wait_ready(_PATIENCE_S)
+        yield _undisturbed(folder / "run", "--skip-check", "--url", f"a={server.base_url}")
 
 
 @pytest.mark.parametrize("number", range(KILLS))
-def test_a_killed_run_is_completed(number: int, whole: Whole, tmp_path: Path) -> None:
+def test_a_killed_run_is_completed(number: int, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """What was finished stays as it was, at most the trial in flight is begun twice, and nothing is left running."""
+    whole: Whole = request.getfixturevalue("foreign" if number % _LAUNCHED_EVERY else "launched")
     folder = tmp_path / "run"
-    process = _started(folder)
+    process = _started(folder, whole.options)
     # An n-th of the run for each of n kills, and the instant within it by chance: no part of a run is left out.
     share = (number + random.Random(f"{SEED}/{number}").random()) / KILLS  # noqa: S311 - an instant, not a secret
     time.sleep(share * whole.took_s)
@@ -83,10 +106,9 @@ def test_a_killed_run_is_completed(number: int, whole: Whole, tmp_path: Path) ->
 
     before = read_records(folder)
     finished = _lines(before)
-    print(f"kill {number}: at {share:.0%}, {len(finished)} lines of trials, last {before[-1]['kind']}")
-    resumed = subprocess.run(
-        [*_BENCH, "run", "--resume", str(folder)], capture_output=True, text=True, timeout=_PATIENCE_S, check=False
-    )
+    print(f"kill {number}: at {share:.0%}, {len(finished)} lines of trials, last {before[-1]['kind']}", flush=True)
+    command = [*_BENCH, "run", *(("--skip-check",) if "--skip-check" in whole.options else ()), "--resume", str(folder)]
+    resumed = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
 
     assert resumed.returncode in _TOLD, resumed.stderr
     assert json.loads((folder / "summary.json").read_text())["complete"] is True

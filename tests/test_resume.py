@@ -100,6 +100,9 @@ def test_a_journal_cut_anywhere_is_continued_without_loss_or_repetition(folder: 
         assert told == flying
         assert len(flying) <= 1
 
+        Journal.reopen(cut).close()
+        assert (cut / FILE_NAME).read_bytes() == content[: content.rfind(b"\n", 0, length) + 1]
+        (cut / FILE_NAME).write_bytes(content[:length])
         journal, left = _go_on(cut)
         with journal:
             assert journal.torn_bytes == len(content[:length].rpartition(b"\n")[2])
@@ -119,8 +122,8 @@ def test_two_attempts_at_one_trial_are_never_mixed(folder: Path, tmp_path: Path)
     """Killed with one target recorded, and again with the other three: that is no whole trial, and nothing counts."""
     content = (folder / FILE_NAME).read_bytes()
     lines = content.splitlines(keepends=True)
-    first = next(number for number, line in enumerate(lines) if b'"kind":"trial"' in line)
-    cut = _cut(folder, tmp_path / "cut", sum(map(len, lines[: first + 1])))
+    at = next(number for number, line in enumerate(lines) if b'"kind":"trial"' in line)
+    cut = _cut(folder, tmp_path / "cut", sum(map(len, lines[: at + 1])))
     place = PLACES[0]
     records = _first_attempt(folder, place)
 
@@ -135,7 +138,27 @@ def test_two_attempts_at_one_trial_are_never_mixed(folder: Path, tmp_path: Path)
     journal.close()
     assert left[0] == place
     assert read_run(cut).trials == ()
+    # Between the two stops nothing was begun, so nothing was in flight the second time.
+    first, second = read_run(cut).resumptions
+    assert (first["in_flight"]["block"], first["in_flight"]["scenario"]) == place
+    assert second["in_flight"] is None
     assert len(read_run(cut).resumptions) == 2
+
+
+def test_a_search_in_flight_begins_anew_and_one_that_is_recorded_does_not(folder: Path, tmp_path: Path) -> None:
+    """A capacity that was found stays; one that was begun and not found is what was in flight."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    place = {"block": 0, "target": TWIN, "endpoint": "predict"}
+    with Journal.reopen(copy) as journal:
+        journal.append({"kind": "begun", **place})
+    flying = remainder(read_run(copy), EXPECTED)
+    assert flying.in_flight == {"kind": "begun", **place}
+    assert flying.searched == frozenset()
+    with Journal.reopen(copy) as journal:
+        journal.append({"kind": "capacity", **place, "slo": {}, "ladder": [], "probes": [], "valid": True})
+    found = remainder(read_run(copy), EXPECTED)
+    assert found.in_flight is None
+    assert found.searched == {(0, TWIN, "predict")}
 
 
 def test_a_trial_without_its_whole_samples_is_not_finished(folder: Path, tmp_path: Path) -> None:

@@ -96,7 +96,9 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
         journal = Journal.reopen(folder)
         run = read_run(folder)
     except JournalError as error:
-        raise usage(str(error), hint="--resume takes a run folder, as `bench.py run` printed it") from error
+        raise usage(
+            str(error), hint="--resume takes the folder of a run that has stopped, as `bench.py run` printed it"
+        ) from error
     wait_until_gone(folder, terminal)
     urls = [f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings]
     own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
