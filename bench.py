@@ -14,7 +14,7 @@ from typing import Final
 
 from verbs.exits import INTERRUPTED, OK, ExpectedError
 
-_VERBS: Final = ("run", "serve", "check", "natives", "calibrate", "report", "list")
+_VERBS: Final = ("run", "serve", "check", "natives", "micro", "calibrate", "report", "list")
 
 _EPILOG: Final = """\
 examples:
@@ -23,6 +23,7 @@ examples:
   python bench.py run --targets flask,bottle+granian --endpoints classify
   python bench.py serve bottle+granian+function      one target, until Ctrl-C
   python bench.py check --targets flask,bottle       is it right, and are they alike?
+  python bench.py micro --quick                      where each microsecond of a request goes
   python bench.py report reports/runs/RUN            draw a report again
 
 exit codes: 0 fine; 1 a finding against a target; 2 usage; 3 the harness could not tell

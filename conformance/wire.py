@@ -146,7 +146,8 @@ class Wire:
         except OSError as error:
             return Exchange(answers=(), fate=Fate.REFUSED, problem=str(error), sent_all=False)
         exchange = _Talk(self._socket, data, methods, half_close=requests[-1].half_close).run(self._timeout_s)
-        if not exchange.reusable:
+        # Who has ended its own side cannot send on it again, whatever the server still thinks of the connection.
+        if not exchange.reusable or requests[-1].half_close:
             self.close()
         return exchange
 

@@ -148,18 +148,19 @@ class Connection:
         """Send what of `shot` is left after `taken` bytes; what is left then, goes out as the socket takes it."""
         self._unsent = memoryview(self.shot.wire)[taken:]
         self.fresh = False
-        self.route.readiness.modify(self._sock.fileno(), WRITABLE)
-        self._write()
+        if not self._write():
+            self.route.readiness.modify(self._sock.fileno(), WRITABLE)
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
+        """Send as much as the socket takes; whether that was all."""
         while self._unsent:
             try:
                 self._unsent = self._unsent[self._sock.send(self._unsent) :]
             except BlockingIOError:
-                return
+                return False
         self._unsent = None
         self.fresh = True
-        self.route.readiness.modify(self._sock.fileno(), READABLE)
+        return True
 
     def advance(self) -> Answer | None:
         """Do what the socket is ready for; the answer, once it is complete. Raises as `take` does."""
@@ -169,7 +170,8 @@ class Connection:
                 self.resume(0)
             return None
         if self._unsent is not None:
-            self._write()
+            if self._write():
+                self.route.readiness.modify(self._sock.fileno(), READABLE)
             return None
         data = self.recv(READ_BYTES)
         return self.take(data, self.route.world.clock())

@@ -148,7 +148,11 @@ def _serve(visit: Visit, lines: Sequence[Connection], hands: _Hands) -> None:  #
             except BlockingIOError:
                 continue
             except TRANSPORT_ERRORS as error:
-                now = hands.fail(line, ErrorKind.TRANSPORT, error)
+                if line.sent_ns:
+                    now = hands.fail(line, ErrorKind.TRANSPORT, error)
+                else:
+                    # Hung up on while it was idle: no request has failed, and the next one connects anew.
+                    line.close()
         if turned and now - turned > lag:
             lag = now - turned
         if not turned or not closed:

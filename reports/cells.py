@@ -120,19 +120,23 @@ def _told(notes: Sequence[tuple[int, str]]) -> str | None:
 
 
 def _block(trial: Trial, latencies: Latencies | None) -> dict[str, Any]:
-    """The figures of one block; medians are null below the 11 samples that they need."""
-    p50 = response = None
-    if latencies and not statistics.samples_missing(latencies.service_ns.size, 0.5):
-        p50 = samples.quantile_ns(latencies.service_ns, 0.5) / NS_PER_MS
-        response = samples.quantile_ns(latencies.response_ns, 0.5) / NS_PER_MS
+    """The figures of one block; a percentile is null below the samples that it needs: 11 for p50, 662 for p99."""
+    service_ns = latencies.service_ns if latencies else None
     return {
         "block": trial.block,
         "throughput_rps": trial.throughput_rps,
-        "p50_ms": p50,
-        "response_p50_ms": response,
+        "p50_ms": _quantile_ms(service_ns, 0.5),
+        "p99_ms": _quantile_ms(service_ns, 0.99),
+        "response_p50_ms": _quantile_ms(latencies.response_ns if latencies else None, 0.5),
         "cpu_ms_per_request": trial.cpu_ms_per_request,
         "samples": 0 if latencies is None else int(latencies.service_ns.size),
     }
+
+
+def _quantile_ms(latencies_ns: Nanoseconds | None, quantile: float) -> float | None:
+    if latencies_ns is None or statistics.samples_missing(latencies_ns.size, quantile):
+        return None
+    return samples.quantile_ns(latencies_ns, quantile) / NS_PER_MS
 
 
 def _median(values: Any) -> float | None:

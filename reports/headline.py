@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reports import wording
+from reports.ladder_words import ladder_sentence
 
 Row = Mapping[str, Any]
 # The question first, then what may decide more than it does.
@@ -16,6 +17,8 @@ MOST_CLAUSES = 2
 def headline(summary: Mapping[str, Any]) -> str:
     """The answer for an engineer who reads one sentence of the whole report."""
     pairs = leading_pairs(summary["comparisons"], summary["targets"])
+    if summary["ladder"] and not summary["results"]:
+        return _opening(summary) + ladder_sentence(summary["ladder"])
     opening = _opening(summary)
     if not pairs:
         return opening + _without_comparison(summary)

@@ -12,6 +12,8 @@ from markupsafe import Markup
 from reports import tables, wording
 from reports.cells import COLUMNS
 from reports.gallery import Plot
+from reports.ladder import SEGMENTS
+from reports.ladder_words import SEGMENT_WORDS, break_even_sentences, counted_rows, tax_functions
 from reports.plots import order
 from reports.treatment import flatten
 
@@ -50,6 +52,12 @@ def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
         verdicts=tables.verdict_table(summary),
         trust=tables.trust(summary),
         cost_sentences=tables.cost_sentences(summary),
+        loaded=bool(summary["results"]) or not summary["ladder"],
+        segments=SEGMENTS,
+        segment_words=SEGMENT_WORDS,
+        break_even_sentences=break_even_sentences(summary["ladder"]) if summary["ladder"] else [],
+        counted=counted_rows(summary["ladder"]["instructions"]) if summary["ladder"] else [],
+        tax_functions=lambda row: tax_functions(summary["ladder"]["instructions"], row["framework"], row["endpoint"]),
         command=tables.command_line(summary),
         percentile_columns=COLUMNS,
         case_verdicts=_case_verdicts(summary),

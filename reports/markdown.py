@@ -7,6 +7,8 @@ from typing import Any
 
 from reports import tables, wording
 from reports.cells import COLUMNS
+from reports.ladder import SEGMENTS
+from reports.ladder_words import break_even_sentences, counted_rows
 
 Row = Mapping[str, Any]
 
@@ -15,15 +17,13 @@ def markdown(summary: Row) -> str:
     """The whole text, ending in a newline."""
     parts = [
         "# Which part decides how the model is served?",
-        _text(summary["headline"]),
+        _text(f"{summary['headline']} {summary['second_sentence']}".strip()),
         _banner(summary),
         "## How far to trust it",
         "\n".join(f"- **{label}.** {_text(text)}" for label, text in tables.trust(summary)),
-        "## Verdicts",
-        _verdicts(summary),
-        "## Figures",
-        _figures(summary),
+        *(["## Verdicts", _verdicts(summary), "## Figures", _figures(summary)] if _loaded(summary) else []),
         *_capacity(summary),
+        *(["## The ladder", _ladder(summary)] if summary["ladder"] else []),
         "## Repeat it",
         f"```\n{tables.command_line(summary)}\n```",
     ]
@@ -35,6 +35,43 @@ def _banner(summary: Row) -> str:
         return ""
     reason = _text(summary["partial_reason"])
     return f"> **This run is partial:** {reason}. Everything below comes from the part that was done."
+
+
+def _loaded(summary: Row) -> bool:
+    """Whether this is a run under load, and not a climb of the ladder alone."""
+    return bool(summary["results"]) or not summary["ladder"]
+
+
+def _ladder(summary: Row) -> str:
+    """Where a request's time goes, from which model on the framework is moot, and what was counted."""
+    ladder = summary["ladder"]
+    heads = ["endpoint", "framework", "mode", "encoding", *SEGMENTS, "remainder", "in all \u00b5s"]
+    rows = [
+        [
+            f"/{row['endpoint']}",
+            *(row[name] for name in ("framework", "mode", "encoding")),
+            *(wording.number(row["segments"][name]["value"]) for name in SEGMENTS),
+            f"{wording.number(row['remainder_us'])} ({wording.percent(row['remainder_share'])} %)",
+            wording.number(row["total_us"]["value"]),
+        ]
+        for row in ladder["waterfalls"]
+    ]
+    counted = [
+        [
+            f"/{row['endpoint']}",
+            row["framework"],
+            f"{row['instructions']:,}",
+            f"{row['tax']:+,}",
+            f"{row['bytecodes']:,}",
+        ]
+        for row in counted_rows(ladder["instructions"])
+    ]
+    parts = [
+        _table(heads, rows) if rows else "",
+        "\n".join(f"- {_text(text)}" for text in break_even_sentences(ladder)),
+        _table(["endpoint", "framework", "instructions", "over the floor", "bytecodes"], counted) if counted else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _verdicts(summary: Row) -> str:

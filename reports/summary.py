@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import capacity, cells, comparisons, costs, encodings, treatment, wording
+from reports import capacity, cells, comparisons, costs, encodings, factors, ladder, treatment, wording
 from reports.headline import headline
+from reports.ladder_words import matters_sentence
 from reports.records import Gate, Run
 
 SCHEMA_VERSION = 1
@@ -96,7 +97,10 @@ def summarise(run: Run) -> dict[str, Any]:
         ],
         "startup": [_startup(run, target["id"]) for target in targets],
         "audit": _audit(run),
+        "ladder": ladder.summarise(run.folder),
     }
+    summary["what_matters"] = factors.what_matters(targets, summary["scenarios"], results, run.seed)
+    summary["second_sentence"] = matters_sentence(summary["what_matters"])
     summary["headline"] = headline(summary)
     return summary
 

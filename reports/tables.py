@@ -97,6 +97,8 @@ def verdict_table(summary: Row) -> list[dict[str, Any]]:
 def trust(summary: Row) -> list[tuple[str, str]]:
     """How far the answer may be trusted, as label and sentence: noise, blocks, validity, stops, what was not run."""
     noise, audit = summary["noise_floor"], summary["audit"]
+    if summary["ladder"] and not summary["results"]:
+        return ladder_trust(summary["ladder"])
     lines = []
     if noise["ratio_ci95"]:
         low, high = noise["ratio_ci95"]
@@ -131,6 +133,25 @@ def trust(summary: Row) -> list[tuple[str, str]]:
     absent = [f"{entry.get('what')}: {entry.get('reason')}" for entry in summary["not_run"]]
     absent += [f"{entry['target']}: refused, {entry['reason']}" for entry in summary["refused"]]
     lines.append(("Not run", "; ".join(absent) + "." if absent else "Nothing was left out."))
+    return lines
+
+
+def ladder_trust(ladder: Row) -> list[tuple[str, str]]:
+    """How far a climb of the ladder may be trusted: its noise, its order of rungs, what does not add up."""
+    lines = []
+    if ladder["noise"]:
+        low, high = (wording.signed_change(end) for end in ladder["noise"]["ci95"])
+        text = f"The same application twice comes out between {low} and {high} of itself on the WSGI rung."
+        lines.append(("Noise (A/A)", text))
+    wrong = ladder["inconsistent"]
+    lines.append(
+        ("Rungs", f"{'; '.join(wrong)}." if wrong else "Each rung costs at least what the one beneath it does.")
+    )
+    left = [abs(row["remainder_share"]) for row in ladder["waterfalls"]]
+    if left:
+        lines.append(("Remainder", f"The segments add up to the whole to within {wording.percent(max(left))} %."))
+    if (ladder["instructions"] or {}).get("skipped"):
+        lines.append(("Not run", f"Exact counts: {ladder['instructions']['skipped']}."))
     return lines
 
 

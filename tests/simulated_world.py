@@ -25,10 +25,11 @@ class SimulatedWorld:
 
     early_ns = 0
 
-    def __init__(self, answering: Answering, *, refuses: bool = False) -> None:
+    def __init__(self, answering: Answering, *, refuses: bool = False, hangs_up: bool = False) -> None:
         self.now = 1_000 * MS
         self.answering = answering
         self.refuses = refuses
+        self.hangs_up = hangs_up
         self.breaths = 0
         self.sockets: dict[int, SimulatedSocket] = {}
         self._numbers = itertools.count(3)
@@ -57,12 +58,16 @@ class SimulatedWorld:
 
 
 class SimulatedSocket:
-    """One connection: a request goes out at once, its answer is there when the target says."""
+    """One connection: a request goes out at once, its answer is there when the target says.
+
+    A target that hangs up does so a millisecond after each answer, if no request has come by then.
+    """
 
     def __init__(self, world: SimulatedWorld, number: int) -> None:
         self._world = world
         self._number = number
         self.answer_at: int | None = None
+        self._idle = True
 
     def fileno(self) -> int:
         """Its number."""
@@ -74,7 +79,8 @@ class SimulatedSocket:
 
     def send(self, data: bytes) -> int:
         """All of it."""
-        assert self.answer_at is None, "a second request before the first answer"
+        assert self._idle, "a second request before the first answer"
+        self._idle = False
         self.answer_at = self._world.answering(self._world.now)
         return len(data)
 
@@ -82,8 +88,11 @@ class SimulatedSocket:
         """The answer, if it is there."""
         if self.answer_at is None or self.answer_at > self._world.now:
             raise BlockingIOError
+        if self._idle:
+            raise ConnectionResetError("hung up")
         if not flags:
-            self.answer_at = None
+            self._idle = True
+            self.answer_at = self._world.now + MS if self._world.hangs_up else None
         return GOOD
 
     def close(self) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -215,3 +217,17 @@ def test_prefix_goes_before_every_target() -> None:
     address = Address.of("http://127.0.0.1:80/v1/")
     assert (address.prefix, address.authority) == ("/v1", "127.0.0.1")
     assert get("/healthz").wire(address.authority, address.prefix).startswith(b"GET /v1/healthz HTTP/1.1\r\n")
+
+
+def test_half_closed_connection_is_not_used_again() -> None:
+    """After a request that ended the sending side the next one opens a connection, however long the server stays."""
+
+    def stays(peer: socket.socket) -> None:
+        peer.recv(65536)
+        peer.sendall(OK)
+        time.sleep(0.05)
+
+    with scripted(stays) as address, Wire(address, timeout_s=2.0) as wire:
+        first, second = wire.ask(replace(PREDICT, half_close=True)), wire.ask(PREDICT)
+    assert first.fate is Fate.KEPT
+    assert [exchange.answer is not None for exchange in (first, second)] == [True, True]

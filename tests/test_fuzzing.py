@@ -140,6 +140,19 @@ def test_judge_finds_each_kind_of_fault(one: Exchange, other: Exchange, kind: st
     assert fault.signature.startswith(f"{kind} POST /predict application/json")
 
 
+def test_only_metadata_of_two_processes_may_differ() -> None:
+    """Over sockets `/metadata` tells of different processes; its status, and every other answer, is still compared."""
+    seen = {"a": _answer(200, b'{"pid":1}'), "b": _answer(200, b'{"pid":12}')}
+    alike = {name: _answer(200, b'{"status":"alive"}') for name in seen}
+    assert judged(get("/healthz"), alike, server=True) is None
+    assert judged(get("/metadat%61?x"), seen, server=True) is None
+    for request, server in ((get("/metadata"), False), (get("/healthz"), True)):
+        fault = judged(request, seen, server=server)
+        assert fault is not None
+        assert fault.signature.startswith("differs")
+    assert judged(get("/metadata"), seen | {"b": _answer(404, ERROR % b"not_found")}, server=True) is not None
+
+
 def test_a_planted_divergence_is_found_shrunk_and_kept(served: Service, tmp_path: Path) -> None:
     """A framework that merges slashes is found; what is kept is a small case, and red on that framework."""
     planted = Differential(served)

@@ -113,6 +113,17 @@ def test_a_dead_target_is_given_up() -> None:
     assert "refused" in made.route.failure.lower()  # type: ignore[union-attr]  # a failure there was
 
 
+def test_being_hung_up_on_while_idle_is_no_error() -> None:
+    """A target that drops idle connections costs an open loop a connection each time, and no request."""
+    schedule = ConstantRate((100,)).schedule(length_ns=SECOND, seed=1)
+    world = SimulatedWorld(lambda now: now + MS, hangs_up=True)
+    made = visit(world, users=5, length_ns=SECOND, schedule=schedule)
+    found = rows(made)
+    assert (found["error"] == ErrorKind.NONE).all()
+    assert len(found) == len(schedule) == made.route.connects
+    assert len(world.sockets) <= 1
+
+
 def test_others_may_run_in_a_long_slice() -> None:
     """The loop looks up at least every 100 ms, for overdue answers and its CPU, and every second for gevent."""
     world = SimulatedWorld(lambda now: now + 3 * MS)

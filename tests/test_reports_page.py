@@ -11,6 +11,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from synthetic_ladder import Truth as LadderTruth
+from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run
 
 from reports import drawing, gallery
@@ -56,7 +58,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A rendered complete run."""
-    path = write_run(tmp_path_factory.mktemp("page") / "run", SMALL)
+    path = write_ladder(write_run(tmp_path_factory.mktemp("page") / "run", SMALL), LadderTruth())
     render(path)
     return path
 
@@ -71,6 +73,7 @@ def test_rendering_writes_every_file_of_the_run_folder(folder: Path) -> None:
     """Summary, Markdown, page and all plots are there, and no half-written file is left."""
     assert {path.name for path in folder.iterdir()} == {
         "journal.jsonl",
+        "ladder.json",
         "samples",
         "summary.json",
         "summary.md",

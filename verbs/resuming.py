@@ -99,6 +99,8 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
         raise usage(
             str(error), hint="--resume takes the folder of a run that has stopped, as `bench.py run` printed it"
         ) from error
+    if run.plan not in PLANS:
+        raise usage(f"{folder} holds a climb of the ladder, which is not resumed", hint="python bench.py micro")
     wait_until_gone(folder, terminal)
     urls = [f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings]
     own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from reports.headline import headline, leading_pairs
+from reports.ladder_words import counted_rows
+from reports.ladder_words import usual as waterfalls
 from reports.render import render
+from reports.tables import ladder_trust
 from verbs.exits import FINDING, HARNESS, OK
 
 _SETTLED: Final = ("faster", "slower", "equivalent")
@@ -32,15 +35,31 @@ def verdict_lines(summary: Summary) -> list[str]:
     rows = [row for row in summary["comparisons"] if row["metric"] in ("throughput", "response_p50")]
     rows.sort(key=lambda row: row["axis"] != "noise")
     width = max((len(_pair(row)) for row in rows), default=0)
-    lines = [headline(summary), ""]
+    lines = [f"{headline(summary)} {summary['second_sentence']}".strip(), ""]
     lines += [f"{_pair(row):{width}}  {row['scenario']:29} {_ratio(row):24} {_said(row)}" for row in rows]
     lines += [_capacity(row) for row in summary["capacity"]]
     lines += [f"refused: {entry['target']}: {entry['reason']}" for entry in summary["refused"]]
     lines += [f"not run: {entry['what']}: {entry['reason']}" for entry in summary["not_run"]]
-    if summary["wall_s"]:
+    if summary["ladder"]:
+        lines += ladder_lines(summary["ladder"])
+    if summary["wall_s"] and summary["measuring_s"]:
         share = summary["measuring_s"] / summary["wall_s"]
         lines += ["", f"{summary['wall_s']:.0f} s in all, {100 * share:.0f} % of it under load"]
     return lines
+
+
+def ladder_lines(ladder: Mapping[str, Any]) -> list[str]:
+    """Where each endpoint's time goes, break-evens, exact counts, and how far the climb is to be trusted."""
+    lines = []
+    for row in waterfalls(ladder["waterfalls"]):
+        pieces = ", ".join(f"{name} {one['value']:.0f}" for name, one in row["segments"].items())
+        total = f"{row['total_us']['value']:.0f} us: {pieces}, remainder {row['remainder_us']:.0f}"
+        lines.append(f"/{row['endpoint']:17} {row['framework']:8} {total}")
+    lines += [
+        f"/{row['endpoint']:17} {row['framework']:8} {row['instructions']:,} instructions, {row['tax']:+,} over wsgi"
+        for row in counted_rows(ladder["instructions"])
+    ]
+    return lines + [f"{label}: {text}" for label, text in ladder_trust(ladder)]
 
 
 def exit_code(summary: Summary) -> int:

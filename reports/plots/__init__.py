@@ -5,4 +5,14 @@ from __future__ import annotations
 
 def order() -> tuple[str, ...]:
     """The plots that have a place of their own in the page; any other follows them."""
-    return ("throughput", "latency", "both_ways", "framework_cost", "modes", "ratios")
+    return (
+        "what_matters",
+        "throughput",
+        "latency",
+        "both_ways",
+        "waterfall",
+        "break_even",
+        "framework_cost",
+        "modes",
+        "ratios",
+    )

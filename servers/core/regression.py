@@ -49,21 +49,29 @@ class Regression:
         """The answer in the encoding of the request; raises ApiError."""
         media, body = request.open(ACCEPTS)
         if media.essence == PROTOBUF:
-            predictions = self._predict(service, tensor_rows(body, len(self.features)))
-            return Reply(status=200, body=tensor_bytes(predictions), headers=(("Content-Type", PROTOBUF),))
+            return self.tensor(self.predict(service, tensor_rows(body, len(self.features))))
         document = parse(body)
         if isinstance(document, dict) and INSTANCES in document:
-            predictions = self._predict(service, instance_rows(document, self.features))
-            text = f"{self.closing},{self.opening}".join(prediction_texts(predictions))
-            return Reply(status=200, body=f'{{"predictions":[{self.opening}{text}{self.closing}]}}'.encode())
-        predictions = service.predict(self.model, feature_row(document, self.features))
-        return Reply(status=200, body=self._single(prediction_text(predictions[0, 0])))
+            return self.several(self.predict(service, instance_rows(document, self.features)))
+        return self.one(service.predict(self.model, feature_row(document, self.features)))
 
-    def _single(self, text: str) -> bytes:
+    def one(self, predictions: NDArray[np.float32]) -> Reply:
+        """The JSON answer to a single row, from predictions [1, 1]."""
+        text = prediction_text(predictions[0, 0])
         matrix = f"[{self.opening}{text}{self.closing}]" if self.opening else text
-        return f'{{"prediction":{matrix}}}'.encode()
+        return Reply(status=200, body=f'{{"prediction":{matrix}}}'.encode())
 
-    def _predict(self, service: Service, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def several(self, predictions: NDArray[np.float32]) -> Reply:
+        """The JSON answer to `instances`, from predictions [N, 1]."""
+        text = f"{self.closing},{self.opening}".join(prediction_texts(predictions))
+        return Reply(status=200, body=f'{{"predictions":[{self.opening}{text}{self.closing}]}}'.encode())
+
+    def tensor(self, predictions: NDArray[np.float32]) -> Reply:
+        """The TensorProto answer, from predictions [N, 1]."""
+        return Reply(status=200, body=tensor_bytes(predictions), headers=(("Content-Type", PROTOBUF),))
+
+    def predict(self, service: Service, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The predictions [N, 1] of a batch [N, features], run in a padded size."""
         return service.predict(self.model, padded(batch))[: len(batch)]
 
 

@@ -11,9 +11,11 @@ from typing import Final
 from servers.core.endpoint import Endpoint
 from servers.core.regression import Regression, endpoint
 
+REGRESSION: Final = Regression(model="advanced_regression", features=("feature1", "feature2"), opening="[", closing="]")
+
 ENDPOINT: Final[Endpoint] = endpoint(
     "advanced_predict",
-    Regression(model="advanced_regression", features=("feature1", "feature2"), opening="[", closing="]"),
+    REGRESSION,
     summary="Predict from two features",
     answer="The prediction of a single row is a matrix of one row and one column, as the article writes it",
 )

@@ -14,31 +14,39 @@ from servers.core.json_text import parse
 from servers.core.reply import JSON, Reply, invalid_input
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from servers.core.request import MediaType, Request
     from servers.core.service import Service
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
 _RAW: Final = ("image/jpeg", "image/png")
-_ACCEPTS: Final = (JSON, _FORM, *_RAW, _MULTIPART)
+ACCEPTS: Final = (JSON, _FORM, *_RAW, _MULTIPART)
 _FIELD: Final = "image"
-_MODEL: Final = "digits_cnn"
+MODEL: Final = "digits_cnn"
 
 BASE64_IMAGE: Final = "base64-image"
 """The `format` of a string that holds an image."""
 
 
 def _handle(service: Service, request: Request) -> Reply:
-    media, body = request.open(_ACCEPTS)
+    media, body = request.open(ACCEPTS)
     # Taking the form apart and decoding cost more than the answer. A server that does both for what it then refuses
     # has, under overload, nothing left for what it accepted; so the 400s found there come after `overloaded`.
-    service.require_room(_MODEL)
-    image = decode_image(_image_bytes(media, body))
-    logits = service.predict(_MODEL, image[np.newaxis])
+    service.require_room(MODEL)
+    image = decode_image(image_bytes(media, body))
+    logits = service.predict(MODEL, image[np.newaxis])
+    return reply(logits)
+
+
+def reply(logits: NDArray[np.float32]) -> Reply:
+    """The answer to logits [1, 10]."""
     return Reply(status=200, body=b'{"predicted_class":%d}' % int(np.argmax(logits[0])))
 
 
-def _image_bytes(media: MediaType, body: bytes) -> bytes:
+def image_bytes(media: MediaType, body: bytes) -> bytes:
+    """The picture's file out of its wrapping; raises ApiError."""
     if media.essence in _RAW:
         return body
     if media.essence == _FORM:
@@ -85,8 +93,8 @@ ENDPOINT: Final = Endpoint(
     name="classify",
     method="POST",
     handle=_handle,
-    accepts=_ACCEPTS,
-    models=(_MODEL,),
+    accepts=ACCEPTS,
+    models=(MODEL,),
     operation={
         "summary": "Classify an image",
         "requestBody": {

@@ -11,9 +11,11 @@ from typing import Final
 from servers.core.endpoint import Endpoint
 from servers.core.regression import Regression, endpoint
 
+REGRESSION: Final = Regression(model="linear_regression", features=("feature",))
+
 ENDPOINT: Final[Endpoint] = endpoint(
     "predict",
-    Regression(model="linear_regression", features=("feature",)),
+    REGRESSION,
     summary="Predict from one feature",
     answer="The prediction of a single row is a number",
 )

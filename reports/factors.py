@@ -1,0 +1,131 @@
+"""What matters most: the share of the variation between targets that each choice explains.
+
+Targets are compared only under one workload: endpoint, users and rows a request are taken out by centring. What is left
+of the logarithm of throughput, or of p99, is explained by the choices as main effects; each one's share is its Shapley
+value of the explained variance, the mean gain over every order in which the choices can be added (Lindeman, Merenda and
+Gold 1980), which needs no balanced design. What no choice explains by itself, interactions and noise, is `unexplained`.
+Intervals are bootstrap intervals over blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from reports import statistics
+from reports.statistics import Floats
+
+CHOICES = ("framework", "server", "mode", "encoding", "threads", "device")
+METRICS = {"throughput": "throughput_rps", "p99": "p99_ms"}
+_BATCHED = frozenset({"instances", "protobuf"})
+_FEWEST_BLOCKS = 2
+
+Row = Mapping[str, Any]
+Cell = tuple[dict[str, str], tuple[Any, ...], list[float]]
+"""A cell's choices, its workload, and the logarithm of its figure in every block."""
+
+
+def what_matters(
+    targets: Sequence[Row], scenarios: Sequence[Row], results: Sequence[Row], seed: int
+) -> list[dict[str, Any]]:
+    """One object a metric that at least two choices can be told apart on; native and foreign targets are left out."""
+    found = []
+    for metric, figure in METRICS.items():
+        cells = _cells(targets, scenarios, results, figure)
+        shares = explained(cells, seed) if cells else None
+        if shares is not None:
+            found.append({"metric": metric, "cells": len(cells), **shares})
+    return found
+
+
+def explained(cells: Sequence[Cell], seed: int = 0) -> dict[str, Any] | None:
+    """The shares of every choice that varies, most first, and what is unexplained; None where fewer than two vary."""
+    names = [name for name in CHOICES if _varies(cells, name)]
+    if len(names) < 2:
+        return None
+    by_block = np.array([values for _, _, values in cells])
+    workloads = _dummies([workload for _, workload, _ in cells])
+    columns = {name: _dummies([choices[name] for choices, _, _ in cells]) for name in names}
+    drawn = statistics.resamples(by_block.shape[1], seed)
+    resampled = by_block @ drawn.counts.T / by_block.shape[1]
+    whole = _shapley(by_block.mean(axis=1, keepdims=True), workloads, columns)
+    blocks, draws = _shapley(by_block, workloads, columns), _shapley(resampled, workloads, columns)
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        low, high = statistics.bootstrap_interval(blocks[name], draws[name], drawn)
+        rows.append({"choice": name, "share": float(whole[name][0]), "ci95": [max(0.0, low), min(1.0, high)]})
+    rows.sort(key=lambda row: float(row["share"]), reverse=True)
+    return {"shares": rows, "unexplained": 1.0 - sum(row["share"] for row in rows), "blocks": by_block.shape[1]}
+
+
+def _cells(targets: Sequence[Row], scenarios: Sequence[Row], results: Sequence[Row], figure: str) -> list[Cell]:
+    known = {target["id"]: target for target in targets}
+    encodings = {scenario["id"]: scenario["encoding"] for scenario in scenarios}
+    found: list[tuple[dict[str, str], tuple[Any, ...], dict[int, float]]] = []
+    for row in results:
+        target = known[row["target"]]
+        if target["framework"] is None or target["framework"].endswith("-native") or target["twin_of"]:
+            continue
+        encoding = encodings[row["scenario"]]
+        choices = {part: str(target[part]) for part in ("framework", "server", "mode", "device")}
+        choices |= {"encoding": encoding, "threads": str(target["settings"].get("threads"))}
+        values = {entry["block"]: math.log(entry[figure]) for entry in row["blocks"] if entry[figure]}
+        found.append((choices, (row["endpoint"], row["users"], encoding in _BATCHED), values))
+    # Only blocks that nearly all cells have can be resampled together, and then only cells that have them all.
+    counted = [block for _, _, values in found for block in values]
+    blocks = sorted({block for block in counted if 2 * counted.count(block) > max(map(counted.count, counted))})
+    if len(blocks) < _FEWEST_BLOCKS:
+        return []
+    return [
+        (choices, workload, [values[block] for block in blocks])
+        for choices, workload, values in found
+        if all(block in values for block in blocks)
+    ]
+
+
+def _varies(cells: Sequence[Cell], name: str) -> bool:
+    """Whether some workload was measured under two values of the choice."""
+    seen: dict[tuple[Any, ...], set[str]] = {}
+    for choices, workload, _ in cells:
+        seen.setdefault(workload, set()).add(choices[name])
+    return any(len(values) > 1 for values in seen.values())
+
+
+def _dummies(values: Sequence[Any]) -> Floats:
+    """One column of zeros and ones a value."""
+    known = list(dict.fromkeys(values))
+    return np.array([[float(value == one) for one in known] for value in values])
+
+
+def _shapley(figures: Floats, workloads: Floats, columns: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The share of each choice for every column of `figures`, (cells, R)."""
+    centred = figures - _fitted(workloads, figures)
+    total = np.maximum((centred**2).sum(axis=0), np.finfo(np.float64).tiny)
+    names = list(columns)
+    worth: dict[frozenset[str], Floats] = {}
+    for size in range(len(names) + 1):
+        for subset in combinations(names, size):
+            design = np.hstack([workloads, *(columns[name] for name in subset)])
+            worth[frozenset(subset)] = ((_fitted(design, figures) - _fitted(workloads, figures)) ** 2).sum(axis=0)
+    found = {}
+    for name in names:
+        others = [one for one in names if one != name]
+        gain = np.zeros(figures.shape[1])
+        for size in range(len(others) + 1):
+            weight = math.factorial(size) * math.factorial(len(others) - size) / math.factorial(len(names))
+            for subset in combinations(others, size):
+                gain += weight * (worth[frozenset((*subset, name))] - worth[frozenset(subset)])
+        found[name] = gain / total
+    return found
+
+
+def _fitted(design: Floats, figures: Floats) -> Floats:
+    """The projection of `figures` on the columns of `design`, whatever its rank."""
+    basis, values, _ = np.linalg.svd(design, full_matrices=False)
+    basis = basis[:, values > values.max() * 1e-9]
+    projected: Floats = basis @ (basis.T @ figures)
+    return projected

@@ -1,0 +1,257 @@
+"""The ladder of a folder: what one request costs on each rung, where its time goes, and from which model on it is moot.
+
+Read from `ladder.json`, pytest-benchmark's own file. The calls of one group (mode, endpoint, encoding) pair: the n-th
+of every variant carry the same payload and were made milliseconds apart. A figure is the median over calls for each
+payload, averaged over the payloads. Its interval is Student's over batches of neighbouring rounds, so what lasts longer
+than a batch is in it. Differences are taken call by call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reports import statistics
+from reports.journal import JournalError
+from reports.statistics import Floats
+
+FILE_NAME = "ladder.json"
+COUNTS_NAME = "instructions.json"
+BATCHES = 10
+NULL, FLOOR = "null", "wsgi"
+PIECES = ("validation", "decode", "inference", "encode")
+SEGMENTS = ("server", "framework", *PIECES)
+SHARES = (0.10, 0.05, 0.01)
+PAIR = ("bottle", "flask")
+"""Baseline and candidate of the break-even."""
+
+Place = tuple[str, str, str]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A figure and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_json(self) -> Row:
+        """`value` and `ci95`."""
+        return {"value": self.value, "ci95": [self.low, self.high]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The variants of one mode, endpoint and encoding.
+
+    `calls_us` has microseconds a call, (rounds, payloads), by rung, framework and twin.
+    """
+
+    mode: str
+    endpoint: str
+    encoding: str
+    calls_us: Mapping[Place, Floats]
+
+    def of(self, rung: str, framework: str = "", twin: str = "") -> Floats | None:
+        """One variant's calls; None where it was not measured."""
+        return self.calls_us.get((rung, framework, twin))
+
+    @property
+    def frameworks(self) -> list[str]:
+        """Those with an HTTP rung, the null application left out, the floor first."""
+        found = [framework for rung, framework, _ in self.calls_us if rung == "http" and framework != NULL]
+        return sorted(found, key=lambda name: (name != FLOOR, name))
+
+    def named(self) -> Row:
+        """Mode, endpoint and encoding."""
+        return {"mode": self.mode, "endpoint": self.endpoint, "encoding": self.encoding}
+
+
+def read(folder: Path) -> list[Group]:
+    """The ladder's groups, empty where the folder has none. Raises JournalError where the file is something else."""
+    path = folder / FILE_NAME
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        made: dict[Place, dict[Place, Floats]] = {}
+        for entry in document["benchmarks"]:
+            facts = entry["extra_info"]
+            payloads = int(entry["stats"]["iterations"])
+            calls = statistics.finite(facts["calls_ns"], least=payloads).reshape(-1, payloads) / 1e3
+            place = (facts["mode"], facts["endpoint"], facts["encoding"])
+            made.setdefault(place, {})[facts["rung"], facts["framework"], facts["twin"]] = calls
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalError(f"{path} is not the ladder's file: {error}") from error
+    found = []
+    for (mode, endpoint, encoding), calls_us in made.items():
+        # A variant that broke off has fewer rounds; what pairs is what all have.
+        rounds = min(len(one) for one in calls_us.values())
+        cut = {place: one[:rounds] for place, one in calls_us.items()}
+        found.append(Group(mode=mode, endpoint=endpoint, encoding=encoding, calls_us=cut))
+    return found
+
+
+def middle(calls: Floats) -> float:
+    """The median over calls for each payload, averaged over the payloads."""
+    return float(np.median(calls, axis=0).mean())
+
+
+def estimate(calls: Floats) -> Estimate:
+    """`middle`, with Student's interval over batches of neighbouring rounds."""
+    value = middle(calls)
+    parts = [middle(batch) for batch in np.array_split(calls, min(BATCHES, len(calls)))]
+    low, high = statistics.student_interval(np.array(parts))
+    half = (high - low) / 2
+    return Estimate(value=value, low=value - half, high=value + half)
+
+
+def summarise(folder: Path) -> Row | None:
+    """The summary's `ladder` object; None where the folder has no ladder. Raises JournalError."""
+    groups = read(folder)
+    counts = instructions(folder)
+    if not groups and counts is None:
+        return None
+    return {
+        "rungs": [row for group in groups for row in _rungs(group)],
+        "inconsistent": [text for group in groups for text in inconsistencies(group)],
+        "noise": noise(groups),
+        "waterfalls": [row for group in groups for row in waterfalls(group)],
+        "break_evens": [row for group in groups if (row := break_even(group)) is not None],
+        "instructions": counts,
+    }
+
+
+def instructions(folder: Path) -> Row | None:
+    """What was counted exactly: `rows`, or `skipped` with the reason; None where the folder has nothing of it."""
+    path = folder / COUNTS_NAME
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise JournalError(f"{path} is not JSON: {error}") from error
+    if not isinstance(document, dict) or not {"rows", "skipped"} & document.keys():
+        raise JournalError(f"{path} holds neither rows nor a reason")
+    return document
+
+
+def _rungs(group: Group) -> list[Row]:
+    return [
+        group.named() | {"rung": rung, "framework": framework, "twin": twin, "us": estimate(calls).to_json()}
+        for (rung, framework, twin), calls in group.calls_us.items()
+    ]
+
+
+def inconsistencies(group: Group) -> list[str]:
+    """Rungs that come out below the one beneath them by more than the noise; empty as it should be."""
+    found = []
+    for framework in group.frameworks:
+        ladder = [("core", ""), ("codec", ""), ("wsgi", framework), ("http", framework)]
+        for below, above in pairwise(ladder):
+            lower, upper = group.of(*below), group.of(*above)
+            if lower is None or upper is None:
+                continue
+            step = estimate(upper - lower)
+            if step.high < 0:
+                where = f"{group.mode}, /{group.endpoint} as {group.encoding}, {framework}"
+                found.append(f"{where}: {above[0]} is {-step.value:.0f} us below {below[0]}")
+    return found
+
+
+def noise(groups: Sequence[Group]) -> Row | None:
+    """The same application against its twin on the WSGI rung, over all groups: the median ratio and its interval."""
+    logs = []
+    for group in groups:
+        for (rung, framework, twin), calls in group.calls_us.items():
+            first = group.of(rung, framework)
+            if twin and first is not None:
+                logs.append(np.log(calls / first))
+    if not logs:
+        return None
+    # Each group by its own median, so that one with many short calls does not outweigh the others.
+    own = [estimate(one) for one in logs]
+    weights = np.array([1 / max(one.high - one.low, 1e-12) ** 2 for one in own])
+    value = float(np.average([one.value for one in own], weights=weights))
+    half = float(1 / np.sqrt(weights.sum())) / 2
+    return {
+        "ratio": float(np.exp(value)),
+        "ci95": [float(np.exp(value - half)), float(np.exp(value + half))],
+        "pairs": int(sum(one.size for one in logs)),
+    }
+
+
+def waterfalls(group: Group) -> list[Row]:
+    """Where a request's time goes in each framework; `remainder_us` is what the segments do not add up to.
+
+    `server` is what HTTP adds to the WSGI call: socket, client, server, and what a process that sleeps between requests
+    runs slower; `constant_us` is that part of it which a constant answer has too. `framework` is what the WSGI call
+    adds to the codec, the gate in front of every framework included. The other four are laps of one call.
+    """
+    codec = group.of("codec")
+    pieces = {name: calls for name in PIECES if (calls := group.of(name)) is not None}
+    null_http, null_wsgi = group.of("http", NULL), group.of("wsgi", NULL)
+    if codec is None or len(pieces) < len(PIECES):
+        return []
+    rows = []
+    for framework in group.frameworks:
+        http, wsgi = group.of("http", framework), group.of("wsgi", framework)
+        if http is None or wsgi is None:
+            continue
+        segments = {"server": http - wsgi, "framework": wsgi - codec, **pieces}
+        estimates = {name: estimate(calls) for name, calls in segments.items()}
+        total = estimate(http)
+        remainder = total.value - sum(one.value for one in estimates.values())
+        rows.append(
+            group.named()
+            | {
+                "framework": framework,
+                "total_us": total.to_json(),
+                "segments": {name: one.to_json() for name, one in estimates.items()},
+                "remainder_us": remainder,
+                "remainder_share": remainder / total.value,
+                "constant_us": None
+                if null_http is None or null_wsgi is None
+                else estimate(null_http - null_wsgi).to_json(),
+            }
+        )
+    return rows
+
+
+def break_even(group: Group, pair: tuple[str, str] = PAIR) -> Row | None:
+    """From which model time on the candidate instead of the baseline changes a request's time by less than each share.
+
+    With d the candidate's extra time and b the baseline's request without its model, the change at a model of m is
+    d / (b + m), so it is below a share s from m = d / s - b on. A threshold of 0 or less means: with any model.
+    """
+    baseline, candidate, core = group.of("http", pair[0]), group.of("http", pair[1]), group.of("core")
+    if baseline is None or candidate is None or core is None:
+        return None
+    difference = estimate(candidate - baseline)
+    model, request = estimate(core), estimate(baseline)
+    rest = baseline - core
+    return group.named() | {
+        "baseline": pair[0],
+        "candidate": pair[1],
+        "difference_us": difference.to_json(),
+        "model_us": model.to_json(),
+        "rest_us": estimate(rest).to_json(),
+        "request_us": request.to_json(),
+        "change": estimate((candidate - baseline) / request.value).to_json(),
+        "thresholds": [
+            {"share": share, "model_us": estimate((candidate - baseline) / share - rest).to_json()} for share in SHARES
+        ],
+    }
+
+
+def change_at(row: Mapping[str, Any], model_us: float) -> float:
+    """The share by which the candidate changes a request whose model takes `model_us`, by the line of `break_even`."""
+    return float(row["difference_us"]["value"] / (row["rest_us"]["value"] + model_us))
