@@ -2,17 +2,20 @@
 
 Writing and reading meet only in this file's format, so a killed run is readable and visibly partial, and a
 report can be drawn again on another machine. The last line may be torn (the writer died inside it): the
-reader leaves it out, and reopening for a resume cuts it off.
+reader leaves it out, and reopening for a resume cuts it off. What a resumed run begins anew counts once: its `resumed`
+record names the places whose earlier trials no longer count.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from reports.attempts import last_begun, without_void
 from reports.records import (
     Capacity,
     Comparison,
@@ -32,8 +35,12 @@ if TYPE_CHECKING:
 
 FILE_NAME = "journal.jsonl"
 SCHEMA_VERSION = 1
+PARTIAL = f".{FILE_NAME}."
+"""How the name begins that a journal has until its first line is written."""
 
-KINDS = frozenset({"run", "generator", "launch", "gate", "parity", "refused", "trial", "capacity", "end"})
+KINDS = frozenset(
+    {"run", "generator", "launch", "gate", "parity", "refused", "begun", "trial", "capacity", "resumed", "end"}
+)
 
 
 class JournalError(ValueError):
@@ -59,10 +66,14 @@ def encode(record: Mapping[str, Any]) -> bytes:
 
 
 class Journal:
-    """The open journal of one run folder. One writer at a time; every append is one flushed line."""
+    """The open journal of one run folder. One writer at a time, by a lock; every append is flushed.
 
-    def __init__(self, path: Path, stream: IO[bytes]) -> None:
+    `torn_bytes` is the length of the torn line that reopening has cut off.
+    """
+
+    def __init__(self, path: Path, stream: IO[bytes], *, torn_bytes: int = 0) -> None:
         self.path = path
+        self.torn_bytes = torn_bytes
         self._stream = stream
 
     @classmethod
@@ -76,31 +87,39 @@ class Journal:
         line = encode(header)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / FILE_NAME
-        try:
-            stream = path.open("xb")
-        except FileExistsError as error:
-            raise JournalError(f"{path} exists already; resume it or choose another folder") from error
-        journal = cls(path, stream)
+        partial = folder / f"{PARTIAL}{os.getpid()}"
+        journal = cls(path, _locked(partial.open("wb"), path))
         journal._write(line)
+        try:
+            # Unlike an exclusive open it appears with its first line in it: whatever is there can be resumed.
+            os.link(partial, path)
+        except FileExistsError as error:
+            journal.close()
+            raise JournalError(f"{path} exists already; resume it or choose another folder") from error
+        finally:
+            partial.unlink()
         return journal
 
     @classmethod
     def reopen(cls, folder: Path) -> Journal:
-        """The journal of `folder`, to append to. A torn last line is cut off first."""
+        """The journal of `folder`, to append to. A torn last line is cut off first.
+
+        Raises JournalError where there is none, and where another process has it open to write.
+        """
         path = folder / FILE_NAME
         try:
             stream = path.open("r+b")
         except FileNotFoundError as error:
             raise JournalError(f"{path} does not exist: there is no run to resume") from error
-        whole, _torn = split_lines(stream.read())
+        whole, torn = split_lines(_locked(stream, path).read())
         length = sum(len(line) + 1 for line in whole)
         stream.truncate(length)
         stream.seek(length)
-        return cls(path, stream)
+        return cls(path, stream, torn_bytes=len(torn))
 
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Write one record; it is in the file, in one piece, when this returns."""
-        self._write(encode(record))
+    def append(self, *records: Mapping[str, Any]) -> None:
+        """Write records, several of them at once; they are in the file, each in one piece, when this returns."""
+        self._write(b"".join(map(encode, records)))
 
     def _write(self, line: bytes) -> None:
         self._stream.write(line)
@@ -123,6 +142,16 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _locked(stream: IO[bytes], path: Path) -> IO[bytes]:
+    """The stream, with the lock of its one writer, which ends with the writer in whatever way that ends."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        stream.close()
+        raise JournalError(f"{path} is being written: that run is still going on") from error
+    return stream
 
 
 def split_lines(content: bytes) -> tuple[list[bytes], bytes]:
@@ -155,7 +184,7 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
 
 
 def read_run(folder: Path) -> Run:
-    """The run in `folder`. Where a resumed run measured a place again, the later record counts.
+    """The run in `folder`. Where a resumed run measured a place again, only that counts.
 
     Raises JournalError where the folder holds no journal, or a broken one.
     """
@@ -171,6 +200,7 @@ def read_run(folder: Path) -> Run:
         by_kind[record["kind"]].append(record)
     last = records[-1]
     try:
+        by_kind["trial"] = without_void(records)
         trials = [Trial.from_json(record) for record in by_kind["trial"]]
         launches = [Launch.from_json(record) for record in by_kind["launch"]]
         gates = [Gate.from_json(record) for record in by_kind["gate"]]
@@ -200,6 +230,8 @@ def read_run(folder: Path) -> Run:
             trials=tuple({(one.block, one.target, one.scenario): one for one in trials}.values()),
             capacities=tuple({(one.block, one.target, one.endpoint): one for one in capacities}.values()),
             slo=header.get("slo"),
+            begun=last_begun(records),
+            resumptions=tuple(by_kind["resumed"]),
             # Records after an end mean that a resumed run is not over.
             end=last if last["kind"] == "end" else None,
         )

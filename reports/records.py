@@ -355,7 +355,10 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run folder, read. Each place (block, target, scenario) has one record; if resumed, its last."""
+    """One run folder, read. Each place (block, target, scenario) has one record; if resumed, its last.
+
+    `begun` is the record of what was begun last, and `resumptions` those of when the run went on.
+    """
 
     folder: Path
     run_id: str
@@ -379,6 +382,8 @@ class Run:
     capacities: tuple[Capacity, ...]
     slo: str | None
     model: Mapping[str, Any] = field(default_factory=dict)
+    begun: Mapping[str, Any] | None = None
+    resumptions: tuple[Mapping[str, Any], ...] = ()
     end: Mapping[str, Any] | None = field(default=None)
 
     @property

@@ -52,6 +52,10 @@ def summarise(run: Run) -> dict[str, Any]:
         "command": list(run.command),
         "complete": run.complete,
         "partial_reason": run.partial_reason,
+        "resumed": {
+            "times": len(run.resumptions),
+            "begun_anew": sum(one.get("in_flight") is not None for one in run.resumptions),
+        },
         "wall_s": (run.end or {}).get("wall_s"),
         "measuring_s": (run.end or {}).get("measuring_s"),
         "model": dict(run.model) or None,

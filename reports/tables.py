@@ -95,7 +95,7 @@ def verdict_table(summary: Row) -> list[dict[str, Any]]:
 
 
 def trust(summary: Row) -> list[tuple[str, str]]:
-    """How far the answer may be trusted, as label and sentence: noise, blocks, validity, what was not run."""
+    """How far the answer may be trusted, as label and sentence: noise, blocks, validity, stops, what was not run."""
     noise, audit = summary["noise_floor"], summary["audit"]
     if summary["ladder"] and not summary["results"]:
         return ladder_trust(summary["ladder"])
@@ -126,6 +126,10 @@ def trust(summary: Row) -> list[tuple[str, str]]:
     else:
         failed = f"{audit['errors']} of {audit['requests']} requests failed."
         lines.append(("Validity", f"All {audit['trials']} trials are valid. {failed}"))
+    if stops := summary["resumed"]["times"]:
+        anew = wording.plural(summary["resumed"]["begun_anew"], "measurement")
+        text = f"The run was stopped and resumed {wording.plural(stops, 'time')}; {anew} under way began anew."
+        lines.append(("Resumed", text))
     absent = [f"{entry.get('what')}: {entry.get('reason')}" for entry in summary["not_run"]]
     absent += [f"{entry['target']}: refused, {entry['reason']}" for entry in summary["refused"]]
     lines.append(("Not run", "; ".join(absent) + "." if absent else "Nothing was left out."))

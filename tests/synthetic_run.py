@@ -260,6 +260,8 @@ def _write_block(
     alike = [target["id"] for target in up if target["judged"] and not target["twin_of"]]
     journal.append({"kind": "parity", "block": block, "targets": alike, "cases": 70, "differences": []})
     for scenario in truth.scenarios:
+        names = [target["id"] for target in up]
+        journal.append({"kind": "begun", "block": block, "scenario": scenario, "targets": names})
         drift = np.exp(rng.normal(0, truth.drift_sd))
         for target in up:
             rate = true_rate(target, scenario, truth) * drift * np.exp(rng.normal(0, truth.noise_sd))

@@ -70,11 +70,13 @@ def test_every_append_is_in_the_file_when_it_returns(folder: Path) -> None:
 
 
 def test_a_journal_is_never_overwritten(folder: Path) -> None:
-    """Creating one where one is raises, and leaves it as it was."""
+    """Creating one where one is raises, and leaves it as it was and nothing beside it."""
+    files = sorted(folder.iterdir())
     content = (folder / FILE_NAME).read_bytes()
     with pytest.raises(JournalError, match="exists already"):
         Journal.create(folder, read_records(folder)[0])
     assert (folder / FILE_NAME).read_bytes() == content
+    assert sorted(folder.iterdir()) == files
 
 
 def test_a_figure_that_is_not_a_number_is_not_written(folder: Path) -> None:

@@ -38,11 +38,9 @@ class Block:
     def run(self, scenarios: Sequence[Scenario]) -> None:
         """Launch, judge (in the first block), prime, measure, stop. Raises ExpectedError if nothing may be measured."""
         run = self.experiment
-        # Seeded by the block, so that a resumed run visits in the order that the whole one would have.
-        rng = random.Random(f"{run.seed}/{self.number}")  # noqa: S311 - an order, not a secret
         admitted = self._admitted(run.contenders)
-        present = rng.sample(admitted, k=len(admitted))
-        order = rng.sample(list(scenarios), k=len(scenarios))
+        present = self._chance("targets").sample(admitted, k=len(admitted))
+        order = self._chance("scenarios").sample(run.plan.scenarios, k=len(run.plan.scenarios))
         logs = run.folder / "logs" / f"block{self.number}"
         with Fleet(settings=run.settings, cpus=share_out(run.settings.workers).servers, logs=logs) as fleet:
             self._say(f"starting {len(present)} servers")
@@ -57,10 +55,18 @@ class Block:
             if not requests:
                 raise ExpectedError("no target passed the gate; there is nothing to measure", code=FINDING)
             for scenario in order:
-                self._trial(scenario, fleet, requests, rng.randrange(2**32))
+                if scenario in scenarios:
+                    self._trial(scenario, fleet, requests)
             searches = [place for place in run.unsearched() if place[0] == self.number and place[1] in requests]
-            for _, name, endpoint in rng.sample(searches, k=len(searches)):
-                self._search(name, endpoint, fleet, requests[name], rng.randrange(2**32))
+            for _, name, endpoint in self._chance("searches").sample(searches, k=len(searches)):
+                self._search(name, endpoint, fleet, requests[name])
+
+    def _chance(self, *what: str) -> random.Random:
+        """A source of its own for each use, so that a resumed run draws for the rest what the whole one would have."""
+        return random.Random("/".join(map(str, (self.experiment.seed, self.number, *what))))  # noqa: S311 - an order, not a secret
+
+    def _seed(self, *what: str) -> int:
+        return self._chance(*what).randrange(2**32)
 
     def _admitted(self, contenders: Sequence[Contender]) -> list[Contender]:
         return [one for one in contenders if one.id not in self.experiment.refused]
@@ -89,7 +95,6 @@ class Block:
         scenario: Scenario,
         fleet: Fleet,
         requests: dict[str, dict[str, tuple[PreparedRequest, ...]]],
-        seed: int,
     ) -> None:
         run = self.experiment
         targets = tuple(
@@ -108,24 +113,28 @@ class Block:
             longest_slice_s=max(LONGEST_SLICE_S, run.plan.slice_s_of(scenario)),
             warmup_slices=run.plan.warmup_slices,
             longest_warmup_slices=run.plan.longest_warmup_slices,
-            seed=seed,
+            seed=self._seed("trial", scenario.id),
             ceiling_rps=self.ceiling_rps,
             out=str(run.folder / "samples"),
             label=f"b{self.number}-{scenario.id}",
         )
+        self._journal("begun", scenario=scenario.id, targets=[target.id for target in targets])
         began = time.monotonic()
         with harness_out_of_the_way(share_out(run.settings.workers)):
             records = self.generator.trial(order, lambda event: self.meter.visit(self.number, scenario.id, event))
         run.measuring_s += time.monotonic() - began
-        for record in records:
-            server = fleet.servers.get(record["target"])
-            metadata = server.metadata() if server else None
-            self._journal("trial", **record | {"retraces": metadata["retraces"] if metadata else None})
+        servers = {record["target"]: fleet.servers.get(record["target"]) for record in records}
+        about = {name: server.metadata() if server else None for name, server in servers.items()}
+        run.journal.append(
+            *(
+                {"kind": "trial", "block": self.number, **record, "retraces": facts["retraces"] if facts else None}
+                for record in records
+                for facts in (about[record["target"]],)
+            )
+        )
         self.meter.scenario_done()
 
-    def _search(
-        self, name: str, endpoint: str, fleet: Fleet, theirs: dict[str, tuple[PreparedRequest, ...]], seed: int
-    ) -> None:
+    def _search(self, name: str, endpoint: str, fleet: Fleet, theirs: dict[str, tuple[PreparedRequest, ...]]) -> None:
         run = self.experiment
         usual = next((each for each in run.plan.scenarios if (each.endpoint, each.variant) == (endpoint, None)), None)
         if usual is None or run.slo is None:
@@ -137,10 +146,11 @@ class Block:
             ),
             scenario=usual,
             slo=run.slo,
-            seed=seed,
+            seed=self._seed("search", name, endpoint),
             ceiling_rps=self.ceiling_rps,
             say=self._say,
         )
+        self._journal("begun", target=name, endpoint=endpoint)
         began = time.monotonic()
         with harness_out_of_the_way(share_out(run.settings.workers)):
             found = search.find()

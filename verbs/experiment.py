@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conformance.case import Reference
 from loadtests.remote import Generator, GeneratorError
-from loadtests.scenarios import Plan
+from loadtests.scenarios import Plan, Scenario
 from loadtests.search import Slo
 from reports.journal import Journal
 from servers.settings import Settings
@@ -20,6 +20,7 @@ from verbs.gating import Gatekeeper
 from verbs.given import GuestModel
 from verbs.line_up import Contender
 from verbs.meter import Meter
+from verbs.remnants import mark
 from verbs.terminal import Terminal
 
 
@@ -28,6 +29,7 @@ class Experiment:
     """What is measured and how far it has come. `done` holds the (block, scenario id) pairs that a resumed run has.
 
     `slo` asks for each target's capacity too; `searched` holds the (block, target, endpoint) that have one.
+    `complete` says that the journal has the planned end already.
     """
 
     folder: Path
@@ -44,10 +46,15 @@ class Experiment:
     done: frozenset[tuple[int, str]] = frozenset()
     searched: frozenset[tuple[int, str, str]] = frozenset()
     refused: set[str] = field(default_factory=set)
+    complete: bool = False
     measuring_s: float = 0.0
 
     def run(self) -> None:
         """Measure everything that is not done yet; the journal's last line says whether it came to the end."""
+        if self.is_over():
+            self.journal.close()
+            return
+        mark(self.folder)
         started = time.monotonic()
         reason: str | None = "the harness failed"
         try:
@@ -74,6 +81,19 @@ class Experiment:
                     }
                 )
 
+    def is_over(self) -> bool:
+        """Whether all is measured and the journal says so."""
+        return self.complete and not self.waiting() and not self.unsearched()
+
+    def waiting(self) -> list[tuple[int, Scenario]]:
+        """The trials to come: block and scenario."""
+        return [
+            (block, scenario)
+            for block in range(self.plan.blocks)
+            for scenario in self.plan.scenarios
+            if (block, scenario.id) not in self.done
+        ]
+
     def unsearched(self) -> list[tuple[int, str, str]]:
         """Where a capacity is still to be found: block, target, endpoint. Twins have none of their own."""
         if self.slo is None:
@@ -90,12 +110,9 @@ class Experiment:
     def _measure(self) -> None:
         cores = share_out(self.settings.workers)
         generator_core = cores.generator[0] if cores.generator else None
-        waiting = [
-            (block, scenario)
-            for block in range(self.plan.blocks)
-            for scenario in self.plan.scenarios
-            if (block, scenario.id) not in self.done
-        ]
+        waiting = self.waiting()
+        if not waiting and not self.unsearched():
+            return
         with Generator(cpu=generator_core) as generator, self.terminal.bar("Measuring") as bar:
             meter = Meter(
                 bar,

@@ -1,4 +1,4 @@
-"""Turning a command line, or the header of a run that was stopped, into an experiment."""
+"""Turning a command line into an experiment."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.case import Reference
-from loadtests.scenarios import PLANS, Scenario, likewise, scenario_from_id
+from loadtests.scenarios import PLANS, Scenario, likewise
 from loadtests.search import Slo
 from reports.environment import describe
-from reports.journal import SCHEMA_VERSION, Journal, JournalError, read_run
+from reports.journal import SCHEMA_VERSION, Journal, JournalError
 from reports.records import Target
 from reports.wording import plural
 from servers.launch import REPOSITORY
@@ -23,7 +23,7 @@ from verbs.built_models import built_models
 from verbs.cores import share_out
 from verbs.exits import usage
 from verbs.experiment import Experiment
-from verbs.given import GuestModel, guest_model, recorded_guest, refuse_in_vain
+from verbs.given import GuestModel, guest_model, refuse_in_vain
 from verbs.line_up import NO_GPU, Contender, comparisons, contenders, has_gpu, left_out, named_targets, takes
 from verbs.meter import LAUNCH_S
 from verbs.terminal import Terminal
@@ -61,7 +61,7 @@ def plan_experiment(
     lacks = guest.lacks if guest else _lacks_nothing
     present = contenders(plan, targets, urls, lacks)
     chosen = PLANS[plan]
-    chosen = replace(chosen, scenarios=_scenarios(tuple(scenarios) or chosen.scenarios, endpoints, guest))
+    chosen = replace(chosen, scenarios=scenarios_of(tuple(scenarios) or chosen.scenarios, endpoints, guest))
     if not chosen.scenarios:
         raise usage("none of --scenarios is on one of --endpoints")
     if server_python is not None and not server_python.exists():
@@ -72,7 +72,7 @@ def plan_experiment(
     folder = (out or RUNS / run_id).resolve()
     # Resolving a virtual environment's interpreter would follow its link out of the environment.
     python = str(server_python.absolute()) if server_python else sys.executable
-    settings = _with_model(batching(Settings(python=python, models_dir=built_models(terminal))), guest)
+    settings = with_model(batching(Settings(python=python, models_dir=built_models(terminal))), guest)
     header = {
         "kind": "run",
         "schema_version": SCHEMA_VERSION,
@@ -121,52 +121,6 @@ def plan_experiment(
     )
 
 
-def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, figures: Reference | None) -> Experiment:
-    """The run in `folder` as its header describes it, without what it has measured. Raises ExpectedError."""
-    try:
-        run = read_run(folder)
-        journal = Journal.reopen(folder)
-    except JournalError as error:
-        raise usage(str(error), hint="--resume takes a run folder, as `bench.py run` printed it") from error
-    if run.plan not in PLANS:
-        raise usage(f"{folder} holds a climb of the ladder, which is not resumed", hint="python bench.py micro")
-    urls = [f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings]
-    own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
-    present = contenders(run.plan, ",".join(target.id for target in own), urls)
-    guest = recorded_guest(terminal, run.model, dict.fromkeys(str(target.mode) for target in own))
-    endpoints = {scenario.endpoint for scenario in run.scenarios}
-    known = {one.id: one for one in _scenarios(PLANS[run.plan].scenarios, endpoints, guest)}
-    plan = replace(
-        PLANS[run.plan],
-        scenarios=tuple(known.get(one.id) or scenario_from_id(one.id) for one in run.scenarios),
-        blocks=run.blocks,
-    )
-    refused = {refusal.target for refusal in run.refusals}
-    expected = {
-        scenario.id: {one.id for one in present if takes(one, scenario, skip_check=skip_check)} - refused
-        for scenario in plan.scenarios
-    }
-    measured: dict[tuple[int, str], set[str]] = {}
-    for trial in run.trials:
-        measured.setdefault((trial.block, trial.scenario), set()).add(trial.target)
-    return Experiment(
-        folder=folder.resolve(),
-        plan=plan,
-        seed=run.seed,
-        contenders=present,
-        settings=_with_model(settings_of(own, built_models(terminal)), guest),
-        skip_check=skip_check,
-        figures=figures,
-        terminal=terminal,
-        journal=journal,
-        guest=guest,
-        done=frozenset(place for place, targets in measured.items() if expected.get(place[1], set()) <= targets),
-        refused=refused,
-        slo=Slo.parse(run.slo) if run.slo else None,
-        searched=frozenset((one.block, one.target, one.endpoint) for one in run.capacities),
-    )
-
-
 def settings_of(own: Sequence[Target], models_dir: Path) -> Settings:
     """The settings that a run's header recorded, so that a resumed run goes on under the same ones."""
     known = {field.name for field in fields(Settings)}
@@ -199,7 +153,7 @@ def _no_gpu(present: Sequence[Contender]) -> list[dict[str, str]]:
     return [{"what": "device gpu", "reason": "not in this plan" if has_gpu() else NO_GPU}]
 
 
-def _scenarios(
+def scenarios_of(
     scenarios: tuple[Scenario, ...], endpoints: Collection[str], guest: GuestModel | None
 ) -> tuple[Scenario, ...]:
     """Those of the chosen endpoints; a user's own model is loaded as /predict is."""
@@ -209,7 +163,8 @@ def _scenarios(
     return chosen + likewise(scenarios, guest.name, guest.encoding, len(guest.model.payloads))
 
 
-def _with_model(settings: Settings, guest: GuestModel | None) -> Settings:
+def with_model(settings: Settings, guest: GuestModel | None) -> Settings:
+    """The settings under which a user's own model, where there is one, is served."""
     return guest.placed(settings) if guest else settings
 
 

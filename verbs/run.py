@@ -61,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Measure, then draw; a run that is interrupted leaves a journal that `report` and `--resume` can read."""
     from verbs.gating import foreign_figures  # noqa: PLC0415 - kept out of --help
-    from verbs.planning import plan_experiment, resume_experiment  # noqa: PLC0415
+    from verbs.planning import plan_experiment  # noqa: PLC0415
+    from verbs.resuming import resume_experiment  # noqa: PLC0415
     from verbs.terminal import Terminal  # noqa: PLC0415
     from verbs.verdict import draw_and_print, exit_code  # noqa: PLC0415
 
