@@ -7,6 +7,7 @@ Every verb lives in a file of its own under `verbs/`, parser and handler side by
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -58,6 +59,8 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(["run", *arguments] if bare else arguments)
     try:
         code: int = modules[chosen.verb].main(chosen)
+        # Here and not at exit, where a closed pipe could no longer be caught.
+        sys.stdout.flush()
     except ExpectedError as error:
         print(f"bench.py: {error}", file=sys.stderr)
         if error.hint:
@@ -67,8 +70,8 @@ def main(arguments: list[str]) -> int:
         print("bench.py: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # `bench.py list | head` closes the pipe early; that is no fault.
-        sys.stderr.close()
+        # `bench.py list | head` closes the pipe early; that is no fault, nor is what the exit has left to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     return code
 

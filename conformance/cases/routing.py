@@ -114,12 +114,20 @@ _METHODS: Final = (
         "RFC 9110 section 9.1",
         server_may_refuse=True,
     ),
+    _case(
+        "capitalized-method",
+        "A method with one capital is another method.",
+        replace(PREDICT, method="Post"),
+        not_allowed("/predict"),
+        "RFC 9110 section 9.1",
+        server_may_refuse=True,
+    ),
     *(
         _case(
             f"options-{_slug(path)}",
-            f"OPTIONS of {path} is 204 with a sorted Allow, without a body or a Content-Type.",
+            f"OPTIONS of {path} is 204 with a sorted Allow, without a body, its type or its length.",
             get(path, "OPTIONS"),
-            Expectation(status=204, headers=(("Allow", allow(path)),), absent=("Content-Type",)),
+            Expectation(status=204, headers=(("Allow", allow(path)),), absent=("Content-Type", "Content-Length")),
             "RFC 9110 section 9.3.7",
         )
         for path in (*POST_PATHS, *GET_PATHS)
