@@ -40,7 +40,7 @@ FILES: Final = (
     *(f"servers/core/{name}.py" for name in ("gate", "request", "reply", "forms", "json_text", "rows", "endpoint")),
 )
 
-_LONGEST_S: Final = 120.0
+_LONGEST_S: Final = 60.0
 _KILLED, _SURVIVED = 1, 0
 
 
