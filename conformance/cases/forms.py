@@ -332,33 +332,26 @@ _PARTED: Final = (
         _PARAMETERS,
         kind="multipart/form-data; boundary=cut-here; boundary=elsewhere",
     ),
-    _multipart(
-        "longest-boundary",
-        "A boundary of 70 characters is accepted.",
-        Join(
-            parts=(
-                b"--" + b"b" * _LONGEST_BOUNDARY + b'\r\nContent-Disposition: form-data; name="image"\r\n\r\n',
-                _TEXT,
-                b"\r\n--" + b"b" * _LONGEST_BOUNDARY + b"--\r\n",
-            )
-        ),
-        _ALIKE,
-        _SYNTAX,
-        kind=f"multipart/form-data; boundary={'b' * _LONGEST_BOUNDARY}",
-    ),
-    _multipart(
-        "boundary-too-long",
-        "A boundary of 71 characters is malformed.",
-        Join(
-            parts=(
-                b"--" + b"b" * (_LONGEST_BOUNDARY + 1) + b'\r\nContent-Disposition: form-data; name="image"\r\n\r\n',
-                _TEXT,
-                b"\r\n--" + b"b" * (_LONGEST_BOUNDARY + 1) + b"--\r\n",
-            )
-        ),
-        _MALFORMED,
-        _SYNTAX,
-        kind=f"multipart/form-data; boundary={'b' * (_LONGEST_BOUNDARY + 1)}",
+    *(
+        _multipart(
+            name,
+            proves,
+            Join(
+                parts=(
+                    b"--" + b"b" * length + b'\r\nContent-Disposition: form-data; name="image"\r\n\r\n',
+                    _TEXT,
+                    b"\r\n--" + b"b" * length + b"--\r\n",
+                )
+            ),
+            expects,
+            _SYNTAX,
+            kind=f"multipart/form-data; boundary={'b' * length}",
+        )
+        for name, proves, length, expects in (
+            ("shortest-boundary", "A boundary of one character is accepted.", 1, _ALIKE),
+            ("longest-boundary", "A boundary of 70 characters is accepted.", _LONGEST_BOUNDARY, _ALIKE),
+            ("boundary-too-long", "A boundary of 71 characters is malformed.", _LONGEST_BOUNDARY + 1, _MALFORMED),
+        )
     ),
     _multipart(
         "empty-boundary",

@@ -50,6 +50,11 @@ CASES: Final = (
     _refused("charset-latin-1", "A charset that JSON does not have is refused.", "application/json; charset=latin1"),
     _refused("charset-utf-16", "A charset of UTF-16 is refused.", "application/json; charset=utf-16"),
     _refused("charset-unknown", "A charset that nobody knows is refused.", "application/json; charset=x-unknown"),
+    _refused(
+        "junk-after-parameter",
+        "What follows a parameter without a semicolon makes it no media type.",
+        "application/json; charset=utf-8 too",
+    ),
     _case(
         "gzip",
         "A compressed body is refused and not parsed as text.",
