@@ -45,6 +45,7 @@ SERVERS_OWN: Final = frozenset(
         "length-repeated",
         "length-signed",
         "length-underscore",
+        "routing-capitalized-method",
         "routing-lower-case-method",
     }
 )

@@ -211,6 +211,8 @@ class ContractApp:
         parameters = _PARAMETER.findall(header)[1:]
         charset = options.get("charset", "utf-8").lower() == "utf-8" or kind != JSON
         charset = charset and all("=" in part or not part.strip() for part in parameters)
+        # A value that is no quoted string ends at its first space.
+        charset = charset and not any(re.search(r'=[^"\s]\S*\s+\S', part) for part in parameters)
         if kind not in POSTS[path] or not charset or environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
             raise RefusedError("unsupported_media_type", headers=(("Accept", ", ".join(sorted(POSTS[path]))),))
         if path == "/classify":

@@ -52,7 +52,7 @@ CASES: Final = (
     _refused("charset-unknown", "A charset that nobody knows is refused.", "application/json; charset=x-unknown"),
     _refused(
         "junk-after-parameter",
-        "What follows a parameter without a semicolon makes it no media type.",
+        "A parameter with junk behind it makes no media type.",
         "application/json; charset=utf-8 too",
     ),
     _case(
