@@ -75,7 +75,7 @@ def test_naive_code_answers_nobody_after_a_hostile_request(tmp_path: Path) -> No
         server.wait_ready(_START_S)
         siege = Siege(
             base_url=server.base_url,
-            hostile=_FEW,
+            hostile=_MANY,
             patience_s=2.0,
             good=[(endpoint, payload) for endpoint, payload in goods() if payload.name.startswith("predict-0")],
         )
