@@ -7,13 +7,12 @@ Every verb lives in a file of its own under `verbs/`, parser and handler side by
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from importlib import import_module
 from types import ModuleType
 from typing import Final
 
-from verbs.exits import INTERRUPTED, OK, ExpectedError
+from verbs.exits import run_program
 
 _VERBS: Final = ("run", "serve", "check", "natives", "micro", "calibrate", "report", "compare", "list")
 
@@ -57,23 +56,7 @@ def main(arguments: list[str]) -> int:
     # No verb means the main job, with its options: `bench.py --plan smoke` is `bench.py run --plan smoke`.
     bare = not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"))
     chosen = parser.parse_args(["run", *arguments] if bare else arguments)
-    try:
-        code: int = modules[chosen.verb].main(chosen)
-        # Here and not at exit, where a closed pipe could no longer be caught.
-        sys.stdout.flush()
-    except ExpectedError as error:
-        print(f"bench.py: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"hint: {error.hint}", file=sys.stderr)
-        return error.code
-    except KeyboardInterrupt:
-        print("bench.py: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # `bench.py list | head` closes the pipe early; that is no fault, nor is what the exit has left to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
-    return code
+    return run_program("bench.py", lambda: modules[chosen.verb].main(chosen))
 
 
 if __name__ == "__main__":

@@ -21,18 +21,15 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Final
 
-from loadtests.remote import GeneratorError
 from loadtests.scenarios import CLASSIFY, PREDICT, closed
 from peers.fastapi_server import NAME, launch
 from reports.statistics import paired_ratio
-from servers.launch import LaunchError
 from servers.parts import MODES
 from servers.settings import Settings
 from verbs.built_models import built_models
-from verbs.exits import HARNESS, INTERRUPTED, OK, ExpectedError, usage
+from verbs.exits import OK, run_program, usage
 from verbs.line_up import TWIN, contenders
-from verbs.priming import WrongAnswerError
-from verbs.side_by_side import Entrant, Rates, SideBySide, start_target
+from verbs.side_by_side import FAULTS, Entrant, Rates, SideBySide, add_size_options, require_size, start_target
 from verbs.terminal import Terminal
 
 _LITE: Final = ("lite",) if "lite" in MODES and find_spec("ai_edge_litert") else ()
@@ -46,26 +43,16 @@ _NEEDED: Final = ("fastapi", "uvicorn", "uvloop", "httptools")
 def main(arguments: Sequence[str]) -> int:
     """Measure, print; the exit code, as `bench.py` counts them."""
     parser = argparse.ArgumentParser(prog="peers.compare", description=str(__doc__).splitlines()[0])
-    parser.add_argument("--blocks", type=int, default=5, help="repetitions with fresh processes (default: %(default)s)")
-    parser.add_argument("--slices", type=int, default=12, help="visits to each target (default: %(default)s)")
-    parser.add_argument("--users", type=int, default=16, help="connections (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="order of visits (default: %(default)s)")
+    add_size_options(parser, slices=12, visited="target")
     chosen = parser.parse_args(arguments)
-    try:
-        if missing := [name for name in _NEEDED if find_spec(name) is None]:
-            raise usage(f"{', '.join(missing)} is not installed", hint="uv sync --group peers")
-        if chosen.blocks < 2 or chosen.slices < 1 or chosen.users < 1:
-            raise usage("at least two blocks, one slice and one user")
-        _print(*_measure(chosen))
-    except ExpectedError as error:
-        print(f"peers: {error}\nhint: {error.hint}", file=sys.stderr)
-        return error.code
-    except (GeneratorError, LaunchError, WrongAnswerError) as error:
-        print(f"peers: {error}", file=sys.stderr)
-        return HARNESS
-    except KeyboardInterrupt:
-        print("peers: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return run_program("peers", lambda: _run(chosen), FAULTS)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise usage(f"{', '.join(missing)} is not installed", hint="uv sync --group peers")
+    require_size(chosen)
+    _print(*_measure(chosen))
     return OK
 
 

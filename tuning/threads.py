@@ -16,17 +16,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from loadtests.remote import GeneratorError
 from loadtests.scenarios import CLASSIFY, PREDICT, closed
 from reports.statistics import paired_ratio
-from servers.launch import LaunchError
 from servers.settings import Settings
 from servers.target import Target, TargetError
 from tuning.variants import AXES, axes_of, variants
 from verbs.built_models import built_models
-from verbs.exits import HARNESS, INTERRUPTED, OK, ExpectedError, usage
-from verbs.priming import WrongAnswerError
-from verbs.side_by_side import Entrant, Rates, SideBySide, start_target
+from verbs.exits import OK, run_program, usage
+from verbs.side_by_side import FAULTS, Entrant, Rates, SideBySide, add_size_options, require_size, start_target
 from verbs.terminal import Terminal
 
 _DEFAULT: Final = "default"
@@ -52,27 +49,13 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--target", default="bottle+granian+function", help="what is tuned (default: %(default)s)")
     parser.add_argument("--axes", help=f"settings to vary (default: {','.join(AXES)}, or what the mode has of them)")
-    parser.add_argument("--blocks", type=int, default=5, help="repetitions with fresh processes (default: %(default)s)")
-    parser.add_argument("--slices", type=int, default=12, help="visits to each variant (default: %(default)s)")
-    parser.add_argument("--users", type=int, default=16, help="connections (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="order of visits (default: %(default)s)")
-    try:
-        _run(parser.parse_args(arguments))
-    except ExpectedError as error:
-        print(f"tuning: {error}\nhint: {error.hint}", file=sys.stderr)
-        return error.code
-    except (GeneratorError, LaunchError, WrongAnswerError) as error:
-        print(f"tuning: {error}", file=sys.stderr)
-        return HARNESS
-    except KeyboardInterrupt:
-        print("tuning: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    return OK
+    add_size_options(parser, slices=12, visited="variant")
+    chosen = parser.parse_args(arguments)
+    return run_program("tuning", lambda: _run(chosen), FAULTS)
 
 
-def _run(chosen: argparse.Namespace) -> None:
-    if chosen.blocks < 2 or chosen.slices < 1 or chosen.users < 1:
-        raise usage("at least two blocks, one slice and one user", hint="for example --blocks 2 --slices 2")
+def _run(chosen: argparse.Namespace) -> int:
+    require_size(chosen)
     try:
         target = Target.parse(chosen.target)
     except TargetError as error:
@@ -104,6 +87,7 @@ def _run(chosen: argparse.Namespace) -> None:
     _print(rates, list(tried))
     for doubt in doubts:
         print(f"invalid: {doubt}")
+    return OK
 
 
 def _print(rates: Rates, names: Sequence[str]) -> None:

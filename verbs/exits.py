@@ -1,7 +1,10 @@
-"""Exit codes, and the error that carries one."""
+"""Exit codes, the error that carries one, and how every program here ends."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
 from typing import Final
 
 OK: Final = 0
@@ -26,3 +29,30 @@ class ExpectedError(Exception):
 def usage(message: str, hint: str = "see `python bench.py --help`") -> ExpectedError:
     """A wrong command line."""
     return ExpectedError(message, hint=hint, code=USAGE)
+
+
+def run_program(name: str, work: Callable[[], int], faults: tuple[type[Exception], ...] = ()) -> int:
+    """The exit code of `work`, which is told in one line and a hint where it ends otherwise.
+
+    `faults` are the errors by which parts of the harness say that they failed. All others are bugs, and raised.
+    """
+    try:
+        code = work()
+        # Here and not at exit, where a closed pipe could no longer be caught.
+        sys.stdout.flush()
+    except ExpectedError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        if error.hint:
+            print(f"hint: {error.hint}", file=sys.stderr)
+        return error.code
+    except faults as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return HARNESS
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # `bench.py list | head` closes the pipe early; that is no fault, nor is what the exit has left to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    return code

@@ -6,32 +6,50 @@ same generator, the same priming against the reference, the same pairing within 
 
 from __future__ import annotations
 
+import argparse
 import random
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from loadtests.orders import TargetOrder, TrialOrder
-from loadtests.remote import Generator
+from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Scenario
-from servers.launch import Server, launch
+from servers.launch import LaunchError, Server, launch
 from servers.settings import Settings
 from servers.target import Target
 from servers.wsgi import ServerError
 from verbs.ceiling import measure_ceiling
-from verbs.cores import harness_out_of_the_way, share_out
+from verbs.cores import Cores, harness_out_of_the_way, share_out
 from verbs.exits import usage
-from verbs.priming import prime
+from verbs.priming import WrongAnswerError, prime
 from verbs.terminal import Terminal
 
 _START_TIMEOUT_S: Final = 180.0
 
+FAULTS: Final = (GeneratorError, LaunchError, WrongAnswerError)
+"""How a comparison says that it could not be made."""
+
 Rates = dict[str, dict[str, list[float]]]
 """Requests per second by scenario, then entrant, one a block."""
+
+
+def add_size_options(parser: argparse.ArgumentParser, *, slices: int, visited: str) -> None:
+    """Declare how much is measured; `slices` is the default number of visits to each of what is `visited`."""
+    parser.add_argument("--blocks", type=int, default=5, help="repetitions with fresh processes (default: %(default)s)")
+    parser.add_argument("--slices", type=int, default=slices, help=f"visits to each {visited} (default: %(default)s)")
+    parser.add_argument("--users", type=int, default=16, help="connections (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="order of visits (default: %(default)s)")
+
+
+def require_size(chosen: argparse.Namespace) -> None:
+    """Raise ExpectedError where the options ask for too little to pair."""
+    if chosen.blocks < 2 or chosen.slices < 1 or chosen.users < 1:
+        raise usage("at least two blocks, one slice and one user", hint="for example --blocks 2 --slices 2")
 
 
 def start_target(target: Target, settings: Settings, log: Path) -> Server:
@@ -86,33 +104,14 @@ class SideBySide:
     def _block(self, number: int, generator: Generator, ceiling_rps: float, logs: Path) -> list[dict[str, Any]]:
         rng = random.Random(f"{self.seed}/{number}")  # noqa: S311 - an order, not a secret
         cores = share_out(workers=1)
-        with ExitStack() as stack:
-            servers: dict[str, Server] = {}
-            for one in rng.sample(list(self.entrants), k=len(self.entrants)):
-                log = logs / f"{number}-{len(servers)}.log"
-                servers[one.name] = stack.enter_context(one.start(log))
-            # Each takes its time to stop, and they can take it together.
-            for server in servers.values():
-                stack.callback(server.ask_to_stop)
-            for server in servers.values():
-                server.wait_ready(_START_TIMEOUT_S)
-            # Only now: a server that is pinned while others still start would share its core with their start-up.
-            for server in servers.values():
-                if cores.servers:
-                    server.pin(cores.servers)
+        with up_together(rng.sample(list(self.entrants), k=len(self.entrants)), cores, logs, number) as servers:
             requests = {name: prime(server.base_url, self.scenarios, foreign=False) for name, server in servers.items()}
             found: list[dict[str, Any]] = []
             for scenario in rng.sample(list(self.scenarios), k=len(self.scenarios)):
                 order = TrialOrder(
                     scenario=scenario,
                     targets=tuple(
-                        TargetOrder(
-                            id=name,
-                            base_url=server.base_url,
-                            requests=requests[name][scenario.id],
-                            pids=tuple(process.pid for process in server.processes()),
-                        )
-                        for name, server in servers.items()
+                        ordered(name, server, requests[name][scenario.id]) for name, server in servers.items()
                     ),
                     slices=self.slices,
                     seed=rng.randrange(2**32),
@@ -122,3 +121,28 @@ class SideBySide:
                 with harness_out_of_the_way(cores):
                     found += generator.trial(order)
             return found
+
+
+@contextmanager
+def up_together(entrants: Sequence[Entrant], cores: Cores, logs: Path, block: int) -> Iterator[dict[str, Server]]:
+    """All of them started in that order, warm and pinned, by name; stopped in the end. Raises as `start` does."""
+    with ExitStack() as stack:
+        servers: dict[str, Server] = {}
+        for one in entrants:
+            servers[one.name] = stack.enter_context(one.start(logs / f"{block}-{len(servers)}.log"))
+        # Each takes its time to stop, and they can take it together.
+        for server in servers.values():
+            stack.callback(server.ask_to_stop)
+        for server in servers.values():
+            server.wait_ready(_START_TIMEOUT_S)
+        # Only now: a server that is pinned while others still start would share its core with their start-up.
+        for server in servers.values():
+            if cores.servers:
+                server.pin(cores.servers)
+        yield servers
+
+
+def ordered(name: str, server: Server, requests: tuple[PreparedRequest, ...]) -> TargetOrder:
+    """A server that is up, as the generator is told of it."""
+    pids = tuple(process.pid for process in server.processes())
+    return TargetOrder(id=name, base_url=server.base_url, requests=requests, pids=pids)

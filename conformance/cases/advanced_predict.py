@@ -6,22 +6,14 @@ from typing import Final
 
 from conformance.case import Case, Expectation
 from conformance.expect import answered, invalid, post
-from conformance.request import Request
+from conformance.topic import Topic
 
 _PATH: Final = "/advanced_predict"
 _MARKER: Final = b"zq7marker"
 _PLAIN: Final = post(_PATH, b'{"feature1":24.5,"feature2":90.0}')
 
 
-def _case(name: str, proves: str, request: Request | None, expects: Expectation) -> Case:
-    return Case(
-        id=f"advanced-{name}",
-        proves=proves,
-        clause="design 3, POST /advanced_predict",
-        endpoint="advanced_predict",
-        request=request,
-        expects=expects,
-    )
+_case: Final = Topic(prefix="advanced", endpoint="advanced_predict", clause="design 3, POST /advanced_predict").case
 
 
 def _alike(name: str, proves: str, body: bytes) -> Case:

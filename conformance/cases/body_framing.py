@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Case, Expectation, Level
+from conformance.case import Level
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.expect import PREDICT, answered, post, refused
 from conformance.parts import Join, Part, Repeat, build
 from conformance.request import Framing, Request
+from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
 
@@ -19,26 +20,7 @@ def _padded(size_bytes: int) -> Part:
     return Join(parts=(_BODY, Repeat(unit=b" ", times=size_bytes - len(_BODY))))
 
 
-def _case(
-    name: str,
-    proves: str,
-    request: Request,
-    expects: Expectation,
-    clause: str,
-    *,
-    server_may_refuse: bool = False,
-    level: Level = Level.MUST,
-) -> Case:
-    return Case(
-        id=f"body-{name}",
-        proves=proves,
-        clause=clause,
-        endpoint="predict",
-        request=request,
-        expects=expects,
-        server_may_refuse=server_may_refuse,
-        level=level,
-    )
+_case: Final = Topic(prefix="body", endpoint="predict").case
 
 
 _ALIKE: Final = answered("/predict", same_as=PREDICT)

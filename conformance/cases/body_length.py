@@ -9,6 +9,7 @@ from conformance.contract import BODY_LIMIT_BYTES
 from conformance.expect import PREDICT, answered, post, refused
 from conformance.parts import Join, Repeat, build
 from conformance.request import Request
+from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
 _HEAD: Final = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -21,26 +22,7 @@ _LENGTH: Final = "RFC 9110 section 8.6"
 _CHUNKS: Final = "RFC 9112 section 7.1"
 
 
-def _case(
-    name: str,
-    proves: str,
-    request: Request,
-    expects: Expectation,
-    clause: str,
-    *,
-    server_may_refuse: bool = True,
-    level: Level = Level.MUST,
-) -> Case:
-    return Case(
-        id=f"length-{name}",
-        proves=proves,
-        clause=clause,
-        endpoint="predict",
-        request=request,
-        expects=expects,
-        server_may_refuse=server_may_refuse,
-        level=level,
-    )
+_case: Final = Topic(prefix="length", endpoint="predict", server_may_refuse=True).case
 
 
 def _declared(name: str, proves: str, value: bytes, expects: Expectation = _INCOMPLETE) -> Case:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from conformance.case import Case, Expectation
+from conformance.case import Case
 from conformance.contract import IMAGE_SIDE_PX
 from conformance.expect import JSON, answered, invalid, post, refused, unsupported
 from conformance.parts import Base64, ClaimedPng, Cut, Escaped, Join, Part, Picture
 from conformance.request import Request
+from conformance.topic import Topic
 
 _PATH: Final = "/classify"
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -40,15 +41,7 @@ def _multipart(*parts: Part) -> Part:
     return Join(parts=(*parts, b"--cut-here--\r\n"))
 
 
-def _case(name: str, proves: str, request: Request | None, expects: Expectation, clause: str = "") -> Case:
-    return Case(
-        id=f"classify-{name}",
-        proves=proves,
-        clause=clause or "design 3, POST /classify",
-        endpoint="classify",
-        request=request,
-        expects=expects,
-    )
+_case: Final = Topic(prefix="classify", endpoint="classify", clause="design 3, POST /classify").case
 
 
 def _alike(name: str, proves: str, body: Part, kind: str, like: Request = _AS_PNG) -> Case:

@@ -9,6 +9,7 @@ from conformance.case import Case, Expectation
 from conformance.expect import JSON, answered, invalid, post, refused, unsupported
 from conformance.parts import Base64, ClaimedPng, Cut, Escaped, Join, Part, Picture, Repeat, build
 from conformance.request import Request
+from conformance.topic import Topic
 
 _PATH: Final = "/classify"
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -23,24 +24,7 @@ _MAX_PARTS: Final = 64
 _LONGEST_BOUNDARY: Final = 70
 
 
-def _case(
-    name: str,
-    proves: str,
-    request: Request,
-    expects: Expectation,
-    clause: str,
-    *,
-    server_may_refuse: bool = False,
-) -> Case:
-    return Case(
-        id=f"form-{name}",
-        proves=proves,
-        clause=clause,
-        endpoint="classify",
-        request=request,
-        expects=expects,
-        server_may_refuse=server_may_refuse,
-    )
+_case: Final = Topic(prefix="form", endpoint="classify").case
 
 
 def _urlencoded(

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Case, Expectation
+from conformance.case import Case
 from conformance.expect import PREDICT, answered, post, unsupported
 from conformance.parts import build
 from conformance.request import Request
+from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
 
 
-def _case(name: str, proves: str, request: Request, expects: Expectation, clause: str) -> Case:
-    return Case(id=f"media-{name}", proves=proves, clause=clause, endpoint="predict", request=request, expects=expects)
+_case: Final = Topic(prefix="media", endpoint="predict").case
 
 
 def _accepted(name: str, proves: str, kind: str) -> Case:

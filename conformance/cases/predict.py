@@ -8,6 +8,7 @@ from conformance.case import Case, Expectation
 from conformance.expect import PREDICT, answered, invalid, post
 from conformance.parts import Join, Part, Repeat
 from conformance.request import Request
+from conformance.topic import Topic
 
 _PATH: Final = "/predict"
 _CONTRACT: Final = "design 3, POST /predict"
@@ -17,10 +18,7 @@ _HUGE_INTEGER: Final = Join(parts=(b'{"feature":1', Repeat(unit=b"0", times=400)
 _ENDLESS_INTEGER: Final = Join(parts=(b'{"feature":', Repeat(unit=b"9", times=5000), b"}"))
 
 
-def _case(name: str, proves: str, request: Request | None, expects: Expectation, clause: str = _NUMBERS) -> Case:
-    return Case(
-        id=f"predict-{name}", proves=proves, clause=clause, endpoint="predict", request=request, expects=expects
-    )
+_case: Final = Topic(prefix="predict", endpoint="predict", clause=_NUMBERS).case
 
 
 def _alike(name: str, proves: str, body: bytes, like: Request = PREDICT) -> Case:

@@ -5,35 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Case, Expectation, Level
+from conformance.case import Level
 from conformance.expect import PREDICT, answered, get, refused, unsupported
 from conformance.parts import build
 from conformance.request import Request
+from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
 _MARKER: Final = "zq7marker"
 
 
-def _case(
-    name: str,
-    proves: str,
-    request: Request,
-    expects: Expectation,
-    clause: str,
-    *,
-    server_may_refuse: bool = False,
-    level: Level = Level.MUST,
-) -> Case:
-    return Case(
-        id=f"head-{name}",
-        proves=proves,
-        clause=clause,
-        endpoint="predict",
-        request=request,
-        expects=expects,
-        server_may_refuse=server_may_refuse,
-        level=level,
-    )
+_case: Final = Topic(prefix="head", endpoint="predict").case
 
 
 def _raw(line: bytes, *headers: bytes, host: bytes = b"Host: localhost\r\n") -> Request:

@@ -5,35 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Case, Expectation, Level
+from conformance.case import Expectation
 from conformance.contract import BODY_LIMIT_BYTES, GET_PATHS, POST_PATHS
 from conformance.expect import PREDICT, allow, answered, get, not_allowed, post, refused, unsupported
 from conformance.parts import Repeat
-from conformance.request import Request
+from conformance.topic import Topic
 
 _TOO_LARGE: Final = Repeat(unit=b" ", times=BODY_LIMIT_BYTES + 1)
 
 
-def _case(
-    name: str,
-    proves: str,
-    request: Request,
-    expects: Expectation,
-    clause: str = "design 3, paths",
-    *,
-    level: Level = Level.MUST,
-    server_may_refuse: bool = False,
-) -> Case:
-    return Case(
-        id=f"routing-{name}",
-        proves=proves,
-        clause=clause,
-        endpoint="service",
-        request=request,
-        expects=expects,
-        level=level,
-        server_may_refuse=server_may_refuse,
-    )
+_case: Final = Topic(prefix="routing", endpoint="service", clause="design 3, paths").case
 
 
 def _slug(path: str) -> str:

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from conformance.case import Case, Expectation
+from conformance.case import Expectation
 from conformance.contract import GET_PATHS
 from conformance.expect import get
 from conformance.request import Request
+from conformance.topic import Topic
 
-
-def _case(
-    name: str, proves: str, request: Request, expects: Expectation, clause: str = "design 3", *, parity: bool = True
-) -> Case:
-    return Case(
-        id=f"service-{name}",
-        proves=proves,
-        clause=clause,
-        endpoint="service",
-        request=request,
-        expects=expects,
-        parity=parity,
-    )
+_case: Final = Topic(prefix="service", endpoint="service", clause="design 3").case
 
 
 _HEADS: Final = tuple(
