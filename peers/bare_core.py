@@ -45,21 +45,25 @@ def main(mode: str) -> None:
         inter=settings.inter_threads,
     )
     predict = loaded.predictors[_MODEL]
+
+    def classify(picture: bytes) -> int:
+        return int(np.argmax(predict(decode_image(picture, resize=loaded.resize)[np.newaxis])[0]))
+
     asked = payloads("classify", "json")
     pictures = [base64.b64decode(json.loads(payload.body)["image"]) for payload in asked]
     for picture, payload in zip(pictures, asked, strict=True):
-        if int(np.argmax(predict(decode_image(picture)[np.newaxis])[0])) != payload.expected:
+        if classify(picture) != payload.expected:
             raise WrongClassError(payload.name)
     print("ready", flush=True)
     endless = itertools.cycle(pictures)
     for line in sys.stdin:
         for _ in range(_FIRST_ROUND):
-            int(np.argmax(predict(decode_image(next(endless))[np.newaxis])[0]))
+            classify(next(endless))
         started = now = time.perf_counter()
         end = started + float(line)
         count = 0
         while now < end:
-            int(np.argmax(predict(decode_image(next(endless))[np.newaxis])[0]))
+            classify(next(endless))
             count += 1
             now = time.perf_counter()
         print(json.dumps({"count": count, "took_s": now - started}), flush=True)

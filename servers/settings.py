@@ -73,6 +73,8 @@ class Settings:
             "TF_NUM_INTRAOP_THREADS": str(self.intra_threads),
             "TF_NUM_INTEROP_THREADS": str(self.inter_threads),
             "TF_CPP_MIN_LOG_LEVEL": "2",
+            # What Numba compiles for one process it need not compile for the next.
+            "NUMBA_CACHE_DIR": str(self.models_dir / "compiled"),
             # Without it TensorFlow imports Keras, a third of its start-up, which no target here uses.
             "TF_USE_LEGACY_KERAS": "1",
             # Sets iterate in hash order; one seed for all targets keeps that out of the comparison.

@@ -39,7 +39,7 @@ def endpoint(name: str, signature: Signature) -> Endpoint:
     given = Given(signature=signature)
 
     def handle(service: Service, request: Request) -> Reply:
-        inputs, form = given.inputs(request)
+        inputs, form = given.inputs(request, service.resize)
         return given.reply(service.run(name, inputs), form)
 
     return Endpoint(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from servers.core import any_tensor, nested
-from servers.core.images import decode_image
+from servers.core.images import by_pillow, decode_image
 from servers.core.json_text import parse
 from servers.core.reply import JSON, ApiError, Reply, encode, invalid_input
 from servers.core.tensors import PROTOBUF
@@ -17,6 +17,7 @@ from servers.models.signature import rows_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from servers.core.images import Resize
     from servers.core.request import Request
     from servers.models.signature import Signature, Tensor
 
@@ -44,7 +45,7 @@ class Given:
         tensors = (PROTOBUF,) if one and [each.kind != "string" for each in self.signature.outputs] == [True] else ()
         return (JSON, *tensors, *(IMAGES if one and image_size(self.signature.inputs[0]) else ()))
 
-    def inputs(self, request: Request) -> tuple[Arrays, str]:
+    def inputs(self, request: Request, resize: Resize = by_pillow) -> tuple[Arrays, str]:
         """The model's inputs, checked, and the name under which they are answered. Raises ApiError."""
         media, body = request.open(self.accepts)
         if media.essence == PROTOBUF:
@@ -54,7 +55,7 @@ class Given:
             return (found,), PROTOBUF
         if media.essence in IMAGES:
             (tensor,) = self.signature.inputs
-            return (_picture(body, tensor),), PREDICTIONS if self.signature.rows else OUTPUTS
+            return (_picture(body, tensor, resize),), PREDICTIONS if self.signature.rows else OUTPUTS
         whole = any(tensor.kind == "integer" for tensor in self.signature.inputs)
         document = parse(body, integers=whole)
         if not isinstance(document, dict):
@@ -163,11 +164,11 @@ def image_size(tensor: Tensor) -> tuple[int, int, int] | None:
     return height, width, channels
 
 
-def _picture(body: bytes, tensor: Tensor) -> NDArray[Any]:
+def _picture(body: bytes, tensor: Tensor, resize: Resize) -> NDArray[Any]:
     size = image_size(tensor)
     assert size is not None  # noqa: S101 - the media type is accepted for pictures only
     height, width, channels = size
-    levels = decode_image(body, width, height, _MODES[channels]).reshape(1, height, width, channels)
+    levels = decode_image(body, width, height, _MODES[channels], resize).reshape(1, height, width, channels)
     return levels if tensor.dtype == "uint8" else (levels / np.float32(_PIXEL_MAX)).astype(tensor.dtype)
 
 

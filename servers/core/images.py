@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -36,12 +37,23 @@ _DAMAGED: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, struc
 Image.MAX_IMAGE_PIXELS = None
 
 
-def decode_image(data: bytes, width: int = SIDE, height: int = SIDE, mode: str = "RGB") -> NDArray[np.uint8]:
+Resize = Callable[[Image.Image, int, int], NDArray[np.uint8]]
+"""The levels of a picture made so many pixels wide and high: [height, width, 3] of an RGB one, [height, width] of L."""
+
+
+def by_pillow(image: Image.Image, width: int, height: int) -> NDArray[np.uint8]:
+    """Pillow's bicubic filter, which the article uses and all others are held against."""
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC), dtype=np.uint8)
+
+
+def decode_image(
+    data: bytes, width: int = SIDE, height: int = SIDE, mode: str = "RGB", resize: Resize = by_pillow
+) -> NDArray[np.uint8]:
     """The pixels of one image as a model takes them; the sizes are the classifier's where none are given.
 
     Returns uint8 [height, width, 3] where the Pillow mode is RGB, [height, width] where it is L, resized with Pillow's
-    bicubic filter (the article's `convert("RGB").resize(...)`). Orientation tags are ignored, alpha is dropped, and of
-    an animation the first frame counts.
+    bicubic filter (the article's `convert("RGB").resize(...)`) or one that gives the same pixels. Orientation tags are
+    ignored, alpha is dropped, and of an animation the first frame counts.
 
     Pillow's draft mode, which lets the JPEG decoder scale down by itself, is left out, fast as it is: it is another
     filter. It begins at twice the side, and there it changes pixels by up to 30 levels of 255 and logits by up to 0.12,
@@ -56,10 +68,10 @@ def decode_image(data: bytes, width: int = SIDE, height: int = SIDE, mode: str =
             sides = image.size
             if max(sides) > MAX_SIDE or sides[0] * sides[1] > MAX_PIXELS:
                 raise _refusal(f"over {MAX_SIDE} pixels a side or {MAX_PIXELS} pixels in all")
-            pixels = image.convert(mode).resize((width, height), Image.Resampling.BICUBIC)
+            pixels = image.convert(mode)
     except _DAMAGED as damage:
         raise _refusal("damaged or truncated image") from damage
-    return np.asarray(pixels, dtype=np.uint8)
+    return resize(pixels, width, height)
 
 
 def _refusal(why: str) -> ApiError:

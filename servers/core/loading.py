@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from servers.core import bicubic
 from servers.core.batching import BATCHED
+from servers.core.images import Resize, by_pillow
 from servers.core.refusal import RefusedError
 from servers.core.row_counts import PADDED_ROWS
 from servers.models.catalog import MODELS
@@ -37,7 +39,7 @@ _ODD_SIZE: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What requests are answered from: the catalog's models, and in `runs` a user's own."""
+    """What requests are answered from: the catalog's models, in `runs` a user's own, and how pictures are resized."""
 
     predictors: dict[str, Predictor]
     models: dict[str, dict[str, Any]]
@@ -46,6 +48,7 @@ class Loaded:
     threads: dict[str, Any]
     retraces: Callable[[], int]
     runs: dict[str, Run] = field(default_factory=dict)
+    resize: Resize = by_pillow
 
 
 def load(
@@ -79,6 +82,7 @@ def load(
     for guest in guests:
         _refuse_changed(guest)
     runs = {guest.name: modes.build_given(mode, guest) for guest in guests}
+    resize = bicubic.compiled()
     loaded = time.perf_counter()
     errors: dict[str, float] = {}
     for name, source in sources.items():
@@ -135,6 +139,7 @@ def load(
         threads=threads | {"executor": executor},
         retraces=lambda: sum(count() for count in counters) - traces_when_ready,
         runs={name: one.predict for name, one in runs.items()},
+        resize=resize,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from servers.core.endpoints import ENDPOINTS
+from servers.core.images import by_pillow
 from servers.core.reply import ApiError, Reply, internal, method_not_allowed, not_found, overloaded
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from servers.core.batching import Batcher
     from servers.core.endpoint import Endpoint
+    from servers.core.images import Resize
     from servers.core.loading import Loaded
     from servers.core.request import Request
 
@@ -67,6 +69,11 @@ class Service:
         """A user's model on inputs that the endpoint has held against its signature; 503 until warm."""
         return self.require_ready().runs[model](*inputs)
 
+    @property
+    def resize(self) -> Resize:
+        """How pictures are brought to a model's size; the pixels are the same before loading has found a faster way."""
+        return by_pillow if self.loaded is None else self.loaded.resize
+
     def require_room(self, model: str) -> None:
         """Raise ApiError 503 where the queue of `model` is full; for before costly work on a request's input."""
         batcher = self.batchers.get(model)
@@ -88,6 +95,7 @@ class Service:
             "device": None if loaded is None else loaded.device,
             "models": {} if loaded is None else loaded.models,
             "startup": {} if loaded is None else loaded.startup_s,
+            "resampling": "pillow" if self.resize is by_pillow else "compiled",
             "batching": {name: batcher.to_json() for name, batcher in self.batchers.items()},
             "retraces": None if loaded is None else loaded.retraces(),
         }

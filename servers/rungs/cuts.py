@@ -49,7 +49,7 @@ class Cut:
     """
 
     open: Callable[[Request], tuple[MediaType, bytes]]
-    decode: Callable[[MediaType, bytes], Any]
+    decode: Callable[[Service, MediaType, bytes], Any]
     to_rows: Callable[[Any], Any]
     infer: Callable[[Service, Any], Any]
     encode: Callable[[Any], Reply]
@@ -60,7 +60,7 @@ def cut(endpoint: str, encoding: str) -> Cut:
     if endpoint == "classify":
         return Cut(
             open=lambda request: request.open(classify.ACCEPTS),
-            decode=lambda media, body: decode_image(classify.image_bytes(media, body)),
+            decode=lambda service, media, body: decode_image(classify.image_bytes(media, body), resize=service.resize),
             to_rows=lambda pixels: pixels[np.newaxis],
             infer=lambda service, batch: service.predict(classify.MODEL, batch),
             encode=classify.reply,
@@ -69,7 +69,7 @@ def cut(endpoint: str, encoding: str) -> Cut:
     if encoding == "protobuf":
         return Cut(
             open=lambda request: request.open(ACCEPTS),
-            decode=lambda _media, body: tensor_rows(body, len(regression.features)),
+            decode=lambda _service, _media, body: tensor_rows(body, len(regression.features)),
             to_rows=lambda rows: rows,
             infer=regression.predict,
             encode=regression.tensor,
@@ -78,7 +78,7 @@ def cut(endpoint: str, encoding: str) -> Cut:
     to_rows = feature_row if single else instance_rows
     return Cut(
         open=lambda request: request.open(ACCEPTS),
-        decode=lambda _media, body: parse(body),
+        decode=lambda _service, _media, body: parse(body),
         to_rows=lambda document: to_rows(document, regression.features),
         infer=(lambda service, rows: service.predict(regression.model, rows)) if single else regression.predict,
         encode=regression.one if single else regression.several,
@@ -102,7 +102,7 @@ def steps(
     pieces = cut(endpoint, encoding)
     row = next(one for one in ENDPOINTS if one.path == f"/{endpoint}")
     requests = requests_of(payloads)
-    rows = [pieces.to_rows(pieces.decode(*pieces.open(one))) for one in requests]
+    rows = [pieces.to_rows(pieces.decode(service, *pieces.open(one))) for one in requests]
     replies = [service.answer(row, one) for one in requests]
 
     def in_pieces(request: Request) -> tuple[tuple[int, ...], Reply]:
@@ -110,7 +110,7 @@ def steps(
         began = clock()
         media, body = pieces.open(request)
         opened = clock()
-        found = pieces.decode(media, body)
+        found = pieces.decode(service, media, body)
         decoded = clock()
         batch = pieces.to_rows(found)
         checked = clock()

@@ -35,7 +35,7 @@ def _handle(service: Service, request: Request) -> Reply:
     # Taking the form apart and decoding cost more than the answer. A server that does both for what it then refuses
     # has, under overload, nothing left for what it accepted; so the 400s found there come after `overloaded`.
     service.require_room(MODEL)
-    image = decode_image(image_bytes(media, body))
+    image = decode_image(image_bytes(media, body), resize=service.resize)
     logits = service.predict(MODEL, image[np.newaxis])
     return reply(logits)
 
