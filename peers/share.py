@@ -18,28 +18,39 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-from loadtests.orders import TargetOrder, TrialOrder
-from loadtests.remote import Generator, GeneratorError
+from loadtests.orders import TrialOrder
+from loadtests.remote import Generator
 from loadtests.scenarios import CLASSIFY, closed
 from reports.statistics import paired_ratio
 from servers.launch import LaunchError, child_environment
 from servers.settings import Settings
+from servers.target import Target
 from verbs.built_models import built_models
 from verbs.ceiling import measure_ceiling
-from verbs.cores import harness_out_of_the_way, share_out
-from verbs.exits import HARNESS, INTERRUPTED, OK, ExpectedError, usage
-from verbs.fleet import Fleet
-from verbs.line_up import contenders
-from verbs.priming import WrongAnswerError, prime
+from verbs.cores import Cores, harness_out_of_the_way, share_out
+from verbs.exits import OK, run_program
+from verbs.priming import prime
+from verbs.side_by_side import (
+    FAULTS,
+    Entrant,
+    add_size_options,
+    ordered,
+    require_size,
+    start_target,
+    up_together,
+)
 from verbs.terminal import Terminal
 
 MODES: Final = ("function", *(("lite",) if find_spec("ai_edge_litert") else ()))
+
+Rates = dict[str, list[float]]
 
 _LOOP_S: Final = 0.2
 """About what a slice of the generator measures."""
@@ -48,36 +59,31 @@ _LOOP_S: Final = 0.2
 def main(arguments: Sequence[str]) -> int:
     """Measure, print; the exit code, as `bench.py` counts them."""
     parser = argparse.ArgumentParser(prog="peers.share", description=str(__doc__).splitlines()[0])
-    parser.add_argument("--blocks", type=int, default=5, help="repetitions with fresh processes (default: %(default)s)")
-    parser.add_argument("--slices", type=int, default=20, help="visits to each (default: %(default)s)")
-    parser.add_argument("--users", type=int, default=16, help="connections (default: %(default)s)")
+    add_size_options(parser, slices=20, visited="target")
     parser.add_argument("--framework", default="bottle", help="framework, on granian (default: %(default)s)")
     chosen = parser.parse_args(arguments)
-    try:
-        if chosen.blocks < 2 or chosen.slices < 1 or chosen.users < 1:
-            raise usage("at least two blocks, one slice and one user")
-        _measure(chosen)
-    except ExpectedError as error:
-        print(f"peers: {error}\nhint: {error.hint}", file=sys.stderr)
-        return error.code
-    except (GeneratorError, LaunchError, WrongAnswerError) as error:
-        print(f"peers: {error}", file=sys.stderr)
-        return HARNESS
-    except KeyboardInterrupt:
-        print("peers: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return run_program("peers", lambda: _run(chosen), FAULTS)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    require_size(chosen)
+    targets = {mode: Target.parse(f"{chosen.framework}+granian+{mode}+cpu") for mode in MODES}
+    served, bare = _measure(chosen, targets, Terminal())
+    for mode, target in targets.items():
+        share = paired_ratio(bare[mode], served[mode])
+        print(f"{mode}: bare core {_mean(bare[mode]):.0f}/s, {target.id} {_mean(served[mode]):.0f} requests/s")
+        print(f"  share of the bare core: {share.ratio:.3f} [{share.low:.3f}, {share.high:.3f}]")
     return OK
 
 
-def _measure(chosen: argparse.Namespace) -> None:
-    terminal = Terminal()
+def _measure(chosen: argparse.Namespace, targets: dict[str, Target], terminal: Terminal) -> tuple[Rates, Rates]:
+    """Pictures a second by mode, one figure a block: those served, and those of the bare loop."""
     cores = share_out(workers=1)
     settings = Settings(python=sys.executable, models_dir=built_models(terminal))
-    (scenario,) = closed(CLASSIFY, chosen.users)
-    scenario = replace(scenario, encoding="json")
-    targets = {mode: f"{chosen.framework}+granian+{mode}+cpu" for mode in MODES}
-    served: dict[str, list[float]] = {mode: [] for mode in MODES}
-    bare: dict[str, list[float]] = {mode: [] for mode in MODES}
+    scenarios = [replace(one, encoding="json") for one in closed(CLASSIFY, chosen.users)]
+    entrants = [Entrant(name=mode, start=partial(start_target, one, settings)) for mode, one in targets.items()]
+    served: Rates = {mode: [] for mode in targets}
+    bare: Rates = {mode: [] for mode in targets}
     with (
         tempfile.TemporaryDirectory(prefix="titrate-share-") as folder,
         Generator(cpu=next(iter(cores.generator), None)) as generator,
@@ -85,47 +91,41 @@ def _measure(chosen: argparse.Namespace) -> None:
         ceiling = measure_ceiling(generator, settings, cores.servers, Path(folder))
         for block in range(chosen.blocks):
             terminal.say(f"block {block + 1}/{chosen.blocks}")
-            rng = random.Random(block)  # noqa: S311 - an order, not a secret
+            rng = random.Random(f"{chosen.seed}/{block}")  # noqa: S311 - an order, not a secret
             with ExitStack() as stack:
-                fleet = stack.enter_context(Fleet(settings=settings, cpus=cores.servers, logs=Path(folder)))
-                fleet.launch(contenders("smoke", ",".join(targets.values()), ()), lambda _name: None)
-                loops = {mode: stack.enter_context(_bare_loop(mode, settings, cores.servers)) for mode in MODES}
+                servers = stack.enter_context(up_together(entrants, cores, Path(folder), block))
+                loops = {mode: stack.enter_context(_bare_loop(mode, settings, cores.servers)) for mode in targets}
                 orders = {
                     mode: TrialOrder(
                         scenario=scenario,
-                        targets=(
-                            TargetOrder(
-                                id=name,
-                                base_url=fleet.urls[name],
-                                requests=prime(fleet.urls[name], [scenario], foreign=False)[scenario.id],
-                                pids=tuple(fleet.pids(name)),
-                            ),
-                        ),
+                        targets=(ordered(mode, server, requests[scenario.id]),),
                         slices=1,
                         seed=rng.randrange(2**32),
                         ceiling_rps=ceiling["ceiling_rps"],
                         label=scenario.id,
                     )
-                    for mode, name in targets.items()
+                    for mode, server in servers.items()
+                    for requests in (prime(server.base_url, scenarios, foreign=False),)
+                    for scenario in scenarios
                 }
-                figures: dict[tuple[str, bool], list[float]] = {}
-                visits = [(mode, through_http) for mode in MODES for through_http in (False, True)]
+                visits: list[tuple[dict[str, list[float]], str, Callable[[], float]]] = []
+                rates: tuple[Rates, Rates] = ({mode: [] for mode in targets}, {mode: [] for mode in targets})
+                for mode in targets:
+                    visits.append((rates[0], mode, partial(_served_rps, generator, orders[mode], cores)))
+                    visits.append((rates[1], mode, partial(loops[mode], _LOOP_S)))
                 for _ in range(chosen.slices):
-                    for mode, through_http in rng.sample(visits, k=len(visits)):
-                        if through_http:
-                            with harness_out_of_the_way(cores):
-                                (record,) = generator.trial(orders[mode])
-                            rate_rps = record["throughput_rps"]
-                        else:
-                            rate_rps = loops[mode](_LOOP_S)
-                        figures.setdefault((mode, through_http), []).append(rate_rps)
-            for mode in MODES:
-                served[mode].append(_mean(figures[mode, True]))
-                bare[mode].append(_mean(figures[mode, False]))
-    for mode in MODES:
-        share = paired_ratio(bare[mode], served[mode])
-        print(f"{mode}: bare core {_mean(bare[mode]):.0f}/s, {targets[mode]} {_mean(served[mode]):.0f} requests/s")
-        print(f"  share of the bare core: {share.ratio:.3f} [{share.low:.3f}, {share.high:.3f}]")
+                    for into, mode, visit in rng.sample(visits, k=len(visits)):
+                        into[mode].append(visit())
+            for mode in targets:
+                served[mode].append(_mean(rates[0][mode]))
+                bare[mode].append(_mean(rates[1][mode]))
+    return served, bare
+
+
+def _served_rps(generator: Generator, order: TrialOrder, cores: Cores) -> float:
+    with harness_out_of_the_way(cores):
+        (record,) = generator.trial(order)
+    return float(record["throughput_rps"])
 
 
 @contextmanager

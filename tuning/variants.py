@@ -9,7 +9,7 @@ from typing import Any, Final
 from servers.settings import Settings
 
 AXES: Final[dict[str, tuple[Any, ...]]] = {
-    "threads": (1, 2, 4, 8),
+    "threads": (1, 2, 4, 8, 16),
     # 0 is TensorFlow's own choice: a thread a core.
     "intra_threads": (1, 2, 0),
     "inter_threads": (1, 2, 0),
