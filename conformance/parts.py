@@ -7,6 +7,7 @@ picture, and nothing is drawn before a case runs.
 from __future__ import annotations
 
 import base64
+import re
 import io
 import struct
 import zlib
@@ -50,9 +51,13 @@ class Base64:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escaped:
-    """A part percent-encoded, every byte but letters, digits and `_.-~` (RFC 3986 section 2.1)."""
+    """A part percent-encoded, every byte but letters, digits and `_.-~` (RFC 3986 section 2.1).
+
+    `small` writes the hexadecimal digits as small letters, which mean the same.
+    """
 
     of: Part
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +84,9 @@ class ClaimedPng:
 Part: TypeAlias = bytes | Repeat | Join | Cut | Base64 | Escaped | Picture | ClaimedPng
 
 
+_ESCAPE: Final = re.compile(rb"%..")
+
+
 def build(part: Part) -> bytes:
     """The bytes that a recipe stands for."""
     match part:
@@ -93,7 +101,8 @@ def build(part: Part) -> bytes:
         case Base64():
             return base64.b64encode(build(part.of))
         case Escaped():
-            return quote_from_bytes(build(part.of), safe="").encode()
+            text = quote_from_bytes(build(part.of), safe="").encode()
+            return _ESCAPE.sub(lambda escape: escape[0].lower(), text) if part.small else text
         case Picture():
             return _drawn(part)
         case ClaimedPng():

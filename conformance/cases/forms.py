@@ -113,6 +113,25 @@ _URLENCODED: Final = (
         Join(parts=(_FIELD, b"\n")),
         _MALFORMED,
     ),
+    _urlencoded(
+        "printable-ends",
+        "A field of the first and the last printable character changes nothing.",
+        Join(parts=(_FIELD, b"&a= ~")),
+        _ALIKE,
+    ),
+    _urlencoded(
+        "delete",
+        "A delete character after a good field is malformed.",
+        Join(parts=(_FIELD, b"&a=\x7f")),
+        _MALFORMED,
+    ),
+    _urlencoded(
+        "small-digits",
+        "The digits of an escape may be small letters.",
+        Join(parts=(b"image=", Escaped(of=_TEXT, small=True))),
+        _ALIKE,
+        "RFC 3986 section 2.1",
+    ),
     _urlencoded("escaped-bytes", "An escaped byte that is no UTF-8 is no base64.", b"image=%FF%FE", invalid("/image")),
     _urlencoded(
         "escaped-bytes-inside",
