@@ -7,8 +7,8 @@ picture, and nothing is drawn before a case runs.
 from __future__ import annotations
 
 import base64
-import re
 import io
+import re
 import struct
 import zlib
 from dataclasses import dataclass, fields
