@@ -1,4 +1,4 @@
-"""What the target's processes use: CPU time, memory, context switches (Linux).
+"""What the target's processes use: CPU time, memory, threads, context switches (Linux).
 
 CPU time is read from each process's CPU clock (clock_getcpuclockid(3)): it counts nanoseconds and keeps the
 time of threads that have ended, where /proc/PID/stat counts ticks of 10 ms, a tenth of a slice. Processes
@@ -40,6 +40,17 @@ class ProcessSet:
     def peak_rss_mib(self) -> float:
         """Sum of the peak resident sizes (VmHWM) in MiB; pages that processes share count in each."""
         return sum(_field_sum(Path(f"/proc/{pid}/status"), "VmHWM") for pid in self.pids) / 1024
+
+    def pss_mib(self) -> float:
+        """Sum of the proportional resident sizes in MiB: pages that processes share count once among them.
+
+        Reading it walks the page tables, so it is no figure to ask for while a slice runs (proc_pid_smaps(5)).
+        """
+        return sum(_field_sum(Path(f"/proc/{pid}/smaps_rollup"), "Pss") for pid in self.pids) / 1024
+
+    def threads(self) -> int:
+        """Threads now alive."""
+        return sum(_field_sum(Path(f"/proc/{pid}/status"), "Threads") for pid in self.pids)
 
     def context_switches(self) -> int:
         """Voluntary and involuntary switches of all threads now alive."""

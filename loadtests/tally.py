@@ -155,7 +155,7 @@ class TargetTally:
         if arrival.rate_rps is not None:
             backlog = Backlog(most_in_flight=arrival.users, cap_hits=self.cap_hits, unsent=self.unsent)
         share = self._share()
-        rss_mib = self._rss_mib()
+        sizes = self._sizes()
         reason = reason_against(
             share=share,
             requests=self.requests,
@@ -192,7 +192,7 @@ class TargetTally:
             "backlog": backlog.to_json() if backlog else None,
             "over_limit": self._over_limit(order.limit_ms),
             "cpu_ms_per_request": self.cpu_ns / 1e6 / self.requests if own and self.requests else None,
-            "rss_mib": rss_mib,
+            **sizes,
             "context_switches": self.context_switches if own else None,
             "retraces": None,
             "generator": share.to_json(),
@@ -237,14 +237,18 @@ class TargetTally:
         errors = Counter(self.samples.column("error").tolist())
         return {kind.name.lower(): errors[kind] for kind in ErrorKind if kind and errors[kind]}
 
-    def _rss_mib(self) -> float | None:
-        if self.processes is None or self.lost is not None:
-            return None
-        try:
-            return self.processes.peak_rss_mib()
-        except OSError as error:
-            self.lost = f"a process of the target has ended ({error})"
-            return None
+    def _sizes(self) -> dict[str, float | int | None]:
+        """Peak resident memory, memory with shared pages shared out, and threads, of all processes at the trial's end."""
+        if self.processes is not None and self.lost is None:
+            try:
+                return {
+                    "rss_mib": self.processes.peak_rss_mib(),
+                    "pss_mib": self.processes.pss_mib(),
+                    "threads": self.processes.threads(),
+                }
+            except OSError as error:
+                self.lost = f"a process of the target has ended ({error})"
+        return {"rss_mib": None, "pss_mib": None, "threads": None}
 
     def _save(self, order: TrialOrder, index: int) -> str | None:
         if order.out is None:

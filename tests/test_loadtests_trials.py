@@ -400,10 +400,14 @@ def _wait_until_up(*urls: str) -> None:
 
 
 def test_resources_are_the_targets_own(generator: Generator, waitress_targets: tuple[TargetOrder, TargetOrder]) -> None:
-    """CPU time, memory and switches are read per target, and one that burns CPU while it waits is flagged."""
+    """CPU time, memory, threads and switches are read per target, and one that burns CPU while it waits is flagged."""
     quiet, restless = generator.trial(order(*waitress_targets, slices=4, slice_s=0.1))
     assert quiet["cpu_ms_per_request"] > 0
-    assert quiet["rss_mib"] > 1
+    assert 1 < quiet["pss_mib"] <= quiet["rss_mib"]
+    # Waitress' four, and the one that listens.
+    assert quiet["threads"] == 5
+    # The other one has a thread more, which burns.
+    assert restless["threads"] == 6
     assert quiet["context_switches"] > 0
     # What the restless one burns shows in the quiet one's slices, not the other way round.
     assert quiet["disturbed_slices"] == 4
@@ -417,7 +421,7 @@ def test_foreign_servers_have_no_resources(generator: Generator) -> None:
     with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
         (record,) = generator.trial(order(server.target("a")))
     assert record["cpu_ms_per_request"] is None
-    assert record["rss_mib"] is None
+    assert record["rss_mib"] is record["pss_mib"] is record["threads"] is None
     assert record["idle_cpu_share"] is None
 
 
