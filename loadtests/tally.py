@@ -238,7 +238,7 @@ class TargetTally:
         return {kind.name.lower(): errors[kind] for kind in ErrorKind if kind and errors[kind]}
 
     def _sizes(self) -> dict[str, float | int | None]:
-        """Peak resident memory, memory with shared pages shared out, and threads, of all processes at the trial's end."""
+        """Peak resident memory, memory with shared pages shared out, and threads, at the end of the trial."""
         if self.processes is not None and self.lost is None:
             try:
                 return {
