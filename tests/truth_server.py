@@ -1,8 +1,10 @@
-"""A server whose service times are known: `python truth_server.py CPU [STALL_EVERY_S STALL_S]`, a process of its own.
+"""A server whose service times are known: `python truth_server.py CPU LOG [STALL_EVERY_S STALL_S]`, on its own.
 
 A request's body is its service time in microseconds. All requests are served at once, each on its own, and the server
-spins instead of sleeping, so that an answer leaves within microseconds of its time. In stalls, which begin at
-multiples of STALL_EVERY_S on the monotonic clock, it neither reads nor writes.
+spins instead of sleeping, so that an answer leaves within microseconds of its time, unless the machine takes its core
+away. So it also keeps what it really did: when it had read each request and when it had sent the answer, on the
+monotonic clock, which goes into LOG as rows of two int64 in the end. In stalls, which begin at multiples of
+STALL_EVERY_S on that clock, it neither reads nor writes.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import os
 import select
 import socket
 import sys
+from array import array
+from pathlib import Path
 from time import monotonic_ns
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -27,23 +31,27 @@ def moves_at(at_ns: int, every_ns: int, stall_ns: int) -> int:
 def main() -> None:
     """Serve until standard input closes."""
     os.sched_setaffinity(0, {int(sys.argv[1])})
-    every_ns, stall_ns = (int(float(text) * 1e9) for text in sys.argv[2:4]) if len(sys.argv) > 2 else (0, 0)
+    every_ns, stall_ns = (int(float(text) * 1e9) for text in sys.argv[3:5]) if len(sys.argv) > 3 else (0, 0)
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.settimeout(0)
     poll = select.epoll()
     poll.register(listener.fileno(), select.EPOLLIN)
     poll.register(sys.stdin.fileno(), select.EPOLLIN)
     open_sockets: dict[int, socket.socket] = {}
-    pending: list[tuple[int, int]] = []
+    pending: list[tuple[int, int, int]] = []
+    done = array("q")
     print(listener.getsockname()[1], flush=True)
     while True:
         now = monotonic_ns()
         if moves_at(now, every_ns, stall_ns) > now:
             continue
         while pending and pending[0][0] <= now:
-            open_sockets[heapq.heappop(pending)[1]].send(ANSWER)
+            _, fd, read = heapq.heappop(pending)
+            open_sockets[fd].send(ANSWER)
+            done.extend((read, monotonic_ns()))
         for fd, _ in poll.poll(0):
             if fd == sys.stdin.fileno():
+                Path(sys.argv[2]).write_bytes(done.tobytes())
                 return
             if fd == listener.fileno():
                 accepted, _ = listener.accept()
@@ -54,7 +62,8 @@ def main() -> None:
                 continue
             data = open_sockets[fd].recv(4096)
             if data:
-                heapq.heappush(pending, (monotonic_ns() + 1000 * int(data.rpartition(b"\r\n")[2]), fd))
+                read = monotonic_ns()
+                heapq.heappush(pending, (read + 1000 * int(data.rpartition(b"\r\n")[2]), fd, read))
             else:
                 poll.unregister(fd)
                 open_sockets.pop(fd).close()
