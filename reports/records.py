@@ -381,6 +381,7 @@ class Run:
     trials: tuple[Trial, ...]
     capacities: tuple[Capacity, ...]
     slo: str | None
+    expect_workers: int | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     begun: Mapping[str, Any] | None = None
     resumptions: tuple[Mapping[str, Any], ...] = ()
