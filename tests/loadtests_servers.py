@@ -1,4 +1,4 @@
-"""A small HTTP server whose behaviour and service times are known, on loopback by default, for the generator's tests."""
+"""A small HTTP server with known behaviour and service times, on loopback by default, for the generator's tests."""
 
 from __future__ import annotations
 
