@@ -69,6 +69,7 @@ class Master:
         self._inboxes: dict[str, Queue[_Heard]] = defaultdict(Queue)
         self._hellos: dict[str, dict[str, Any]] = {}
         self._tag = 0
+        self._code = code_digest()
         for word in TO_MASTER:
             self._runner.register_message(PREFIX + word, self._hear)
 
@@ -97,10 +98,12 @@ class Master:
         """A stage on which the mustered workers make a trial's visits. Raises MusterError as above."""
         return Troupe(self, order, self.muster())
 
-    def is_there(self, client: str) -> bool:
-        """Whether Locust has heard a worker's heart lately."""
+    def missed(self, client: str) -> str | None:
+        """Why a worker is not there: it took its leave, or Locust has not heard its heart lately. None where it is."""
         node = self._runner.clients.get(client)
-        return node is not None and node.state != STATE_MISSING
+        if node is None:
+            return "it has ended"
+        return "its heartbeat has stopped" if node.state == STATE_MISSING else None
 
     def new_tag(self) -> int:
         """A number that no earlier message carries."""
@@ -117,8 +120,8 @@ class Master:
             try:
                 heard: _Heard = self._inboxes[client].get(timeout=LOOK_S)
             except Empty:
-                if not self.is_there(client):
-                    raise LostWorkerError(f"{peer} was lost: its heartbeat has stopped") from None
+                if (why := self.missed(client)) is not None:
+                    raise LostWorkerError(f"{peer} was lost: {why}") from None
                 if time.monotonic() > until_s:
                     raise LostWorkerError(f"{peer} was lost: it lives but does not answer") from None
                 continue
@@ -139,12 +142,12 @@ class Master:
         """Those that are there, in the order in which they first came."""
         found = []
         for client, hello in self._hellos.items():
-            if not self.is_there(client):
+            if self.missed(client) is not None:
                 continue
             peer = Peer(
                 id=self._runner.get_worker_index(client) + 1, host=hello["host"], calibration=hello["calibration"]
             )
-            if hello["code"] != code_digest():
+            if hello["code"] != self._code:
                 raise MusterError(
                     f"{peer} runs other code than this machine",
                     hint="check out the same commit on both, without changes in loadtests/",
@@ -175,12 +178,17 @@ class Troupe:
         self._tag = self._master.new_tag()
         for client, portion in zip(self._clients, self.portions, strict=True):
             self._master.tell(client, "trial", self._tag, order=order, portion=portion.to_json())
-        self._all("standing")
+        try:
+            self._all("standing")
+        except BaseException:
+            # Nobody else would tell those that stand already.
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         for client in self._clients:
-            if self._master.is_there(client):
+            if self._master.missed(client) is None:
                 self._master.tell(client, "end", self._master.new_tag())
 
     def probe(self, target: int) -> Probe:

@@ -62,7 +62,7 @@ def test_usage_errors_are_one_line() -> None:
 
 
 def test_clocks_are_known_to_half_a_round_trip() -> None:
-    """However the two ways of a message differ, the true offset lies within what is stated; the shortest trip counts."""
+    """However the two ways of a message differ, the true offset lies within what is stated; the shortest counts."""
     for truth_ns in (0, 5_000, -86_400_000_000_000):
         exchanges = [
             Exchange(sent_ns=at, answered_ns=at + there + truth_ns, received_ns=at + there + back)

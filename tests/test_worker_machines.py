@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +19,7 @@ from test_workers import assert_union, columns_of, kept, order
 from worker_processes import free_port, worker
 
 from loadtests.orders import Workforce
-from loadtests.remote import Generator, UnmannedError
+from loadtests.remote import ROOT, Generator, UnmannedError
 
 
 def test_two_machines_share_a_trial(tmp_path: Path) -> None:
@@ -74,3 +78,57 @@ def test_a_lost_machine_is_noticed(harm: Callable[[subprocess.Popen[bytes], Mach
             assert "was lost: its heartbeat has stopped" in record["reason"]
             with pytest.raises(UnmannedError, match="1 of 2 expected workers"):
                 generator.muster()
+
+
+@pytest.mark.main_job
+def test_a_run_survives_the_loss_of_a_machine(tmp_path: Path) -> None:
+    """The verbs as typed: two workers load a server, one is killed, its trial is invalid and the run ends with code 3.
+
+    With two workers again, --resume brings it to its end, and the report counts the trials that were left out.
+    """
+    port, folder = free_port(), tmp_path / "run"
+    program = ("bench.py", "worker", "--cpu", str(max(os.sched_getaffinity(0))), "--master-port")
+    command = [sys.executable, "bench.py", "run", "--expect-workers", "2", "--master-port", str(port)]
+    command += ["--workers-timeout", "60", "--skip-check"]
+    with machines(2) as (one, two), KnownServer(lambda _n, _b: [0.004, ok()], host=one.host) as server:
+        new = ["--plan", "smoke", "--endpoints", "predict", "--url", f"a={server.base_url}", "--out", str(folder)]
+        with (
+            worker(port, master=one.host, within=one.within, program=program),
+            worker(port, master=two.host, within=two.within, program=program) as victim,
+            subprocess.Popen([*command, *new], cwd=ROOT, stderr=subprocess.PIPE, text=True) as run,
+        ):
+            _wait_for(folder / "journal.jsonl", '"begun"')
+            victim.send_signal(signal.SIGKILL)
+            _, told = run.communicate(timeout=300)
+        assert run.returncode == 3, told
+        assert "1 of 2 expected workers were there" in told
+        lost = [trial for trial in _trials(folder) if "was lost" in str(trial["reason"])]
+        assert len({(trial["block"], trial["scenario"]) for trial in lost}) == 1
+        assert not any(trial["valid"] for trial in lost)
+        with (
+            worker(port, master=one.host, within=one.within, program=program),
+            worker(port, master=two.host, within=two.within, program=program),
+        ):
+            again = subprocess.run(
+                [*command, "--resume", str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+            )
+    assert again.returncode in (0, 3), again.stderr
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["complete"]
+    assert summary["audit"]["workers"] == 2
+    assert summary["audit"]["worst_clock_us"] > 0
+    assert {len(trial["workers"]) for trial in _trials(folder)} == {2}
+    assert {trial["block"] for trial in _trials(folder)} == {0, 1, 2}
+    assert "Workers on other machines" in (folder / "report.html").read_text()
+
+
+def _wait_for(path: Path, text: str) -> None:
+    until = time.monotonic() + 240
+    while not (path.exists() and text in path.read_text()):
+        assert time.monotonic() < until, f"{path} never held {text}"
+        time.sleep(0.1)
+
+
+def _trials(folder: Path) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    return [record for record in records if record["kind"] == "trial"]

@@ -23,13 +23,18 @@ def free_port() -> int:
 
 @contextmanager
 def worker(
-    port: int, *, master: str = "127.0.0.1", keep: Path | None = None, within: Sequence[str] = ()
+    port: int,
+    *,
+    master: str = "127.0.0.1",
+    keep: Path | None = None,
+    within: Sequence[str] = (),
+    program: Sequence[str] = ("-m", "loadtests.generator", "--port"),
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A worker of the master at `port`; `within` is a command that runs another one, such as `ip netns exec NAME`.
 
-    Whatever has become of it, it is gone afterwards.
+    `program` says what is run, up to the port's number. Whatever has become of it, it is gone afterwards.
     """
-    command = [*within, sys.executable, "-m", "loadtests.generator", "--master", master, "--port", str(port)]
+    command = [*within, sys.executable, *program, str(port), "--master", master]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [*command, *(["--keep", str(keep)] if keep else [])],
