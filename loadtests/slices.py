@@ -45,6 +45,7 @@ class Conductor:
         self._arrival = order.scenario.arrival
         self._stage: Stage = stage or Stand(order, Portion(users=self._arrival.users))
         self._chance = np.random.default_rng(order.seed)
+        self._warming = True
         self.tallies = [TargetTally(target, self._stage.portions) for target in order.targets]
 
     def run(self) -> list[dict[str, Any]]:
@@ -55,6 +56,8 @@ class Conductor:
         except LostWorkerError as error:
             for tally in self.tallies:
                 tally.lost = str(error)
+                if self._warming:
+                    tally.end_warmup(judged=False)
         measured = any(tally.processes is not None for tally in self.tallies)
         return [
             tally.record(self._order, index=index, measured_resources=measured, peers=self._stage.peers)
@@ -68,6 +71,7 @@ class Conductor:
                 probe = self._stage.probe(index)
                 tally.lost, tally.closes = probe.lost, probe.closes
         self._warm_up()
+        self._warming = False
         for number in range(self._order.slices):
             self._round(number, "measure", self.tallies)
 

@@ -225,6 +225,29 @@ def test_a_killed_worker_is_noticed(tmp_path: Path) -> None:
         assert len(again["workers"]) == 2
 
 
+def test_a_worker_lost_in_the_warm_up_leaves_no_samples(tmp_path: Path) -> None:
+    """What was thrown away when all is well is not counted when a worker is lost before anything was measured."""
+    port = free_port()
+    workforce = Workforce(expect=2, bind="127.0.0.1", port=port, timeout_s=60)
+    with (
+        KnownServer(lambda _n, _b: [0.002, ok()]) as server,
+        worker(port) as victim,
+        worker(port),
+        Generator(workforce=workforce) as generator,
+    ):
+        records = []
+        for event in generator.events(order(server.target("a"), warmup_slices=1000, out=str(tmp_path / "samples"))):
+            if event["event"] == "trial":
+                records = event["results"]
+            elif event["round"] == 2:
+                victim.send_signal(signal.SIGKILL)
+    (record,) = records
+    assert not record["valid"]
+    assert "was lost" in record["reason"]
+    assert record["warmup_requests"] > 0
+    assert record["requests"] == record["slices"] == len(columns_of(record, tmp_path)["user"]) == 0
+
+
 def test_too_few_workers_are_one_line_and_a_hint() -> None:
     """Where workers do not come in time, the error says how many did, in one line, and what to start where."""
     port = free_port()
