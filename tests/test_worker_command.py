@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from loadtests_servers import KnownServer, ok
@@ -14,6 +15,8 @@ from loadtests.accounts import reason_against_workers
 from loadtests.clocks import Exchange, compare, summarize
 from loadtests.parts import portions
 from loadtests.remote import ROOT
+from reports.journal import read_run
+from reports.sameness import plan_differences
 from verbs.ceiling import joint_ceiling
 
 
@@ -26,7 +29,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_run_without_its_workers_ends_with_code_3(tmp_path: Path) -> None:
     """Nobody comes: one line, a hint with the command for the other machine, exit code 3, and a journal that says so.
 
-    And what was begun with workers is not resumed without them.
+    What was begun with workers is not resumed without them, and is compared with no run of another number.
     """
     port = str(free_port())
     folder = tmp_path / "run"
@@ -46,6 +49,9 @@ def test_a_run_without_its_workers_ends_with_code_3(tmp_path: Path) -> None:
     again = bench("run", "--resume", str(folder))
     assert again.returncode == 2
     assert "was begun with --expect-workers 2" in again.stderr
+    begun = read_run(folder)
+    assert plan_differences(begun, begun) == []
+    assert plan_differences(begun, replace(begun, expect_workers=None)) == ["expect_workers 2 in BASE, None in NEW"]
 
 
 def test_usage_errors_are_one_line() -> None:
