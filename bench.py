@@ -14,13 +14,14 @@ from typing import Final
 
 from verbs.exits import run_program
 
-_VERBS: Final = ("run", "serve", "check", "natives", "micro", "calibrate", "report", "compare", "list")
+_VERBS: Final = ("run", "worker", "serve", "check", "natives", "micro", "calibrate", "report", "compare", "list")
 
 _EPILOG: Final = """\
 examples:
   python bench.py                                    the default plan: verdicts, and an HTML report
   python bench.py run --plan smoke                   a minute's look
   python bench.py run --targets flask,bottle+granian --endpoints classify
+  python bench.py worker --master HOST               load from this machine for a `run --expect-workers` on HOST
   python bench.py serve bottle+granian+function      one target, until Ctrl-C
   python bench.py check --targets flask,bottle       is it right, and are they alike?
   python bench.py micro --quick                      where each microsecond of a request goes

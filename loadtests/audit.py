@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def lag_p99_us(lags_ns: array[int]) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorShare:
-    """The generator's part in one trial.
+    """The generator's part in one trial; of many generators, each one's or the worst.
 
     CPU share of its visits and of the worst 50 ms in them, the share of their time for which it waited for a core (None
     where the system does not tell), share of late sends, the 99th percentiles of lag and send lag in us.
@@ -58,6 +58,19 @@ class GeneratorShare:
             "lag_p99_us": self.lag_p99_us,
             "send_lag_p99_us": self.send_lag_p99_us,
         }
+
+
+def worst(shares: Sequence[GeneratorShare]) -> GeneratorShare:
+    """The worst of several generators in each respect: one that is at its limit spoils a trial for all."""
+    queued = [share.queued_share for share in shares if share.queued_share is not None]
+    return GeneratorShare(
+        cpu_share=max(share.cpu_share for share in shares),
+        peak_cpu_share=max(share.peak_cpu_share for share in shares),
+        queued_share=max(queued) if queued else None,
+        late_share=max(share.late_share for share in shares),
+        lag_p99_us=max(share.lag_p99_us for share in shares),
+        send_lag_p99_us=max(share.send_lag_p99_us for share in shares),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

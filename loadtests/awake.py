@@ -12,9 +12,26 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 _SET_PDEATHSIG: Final = 1
+
+
+@contextmanager
+def awake(cpu: int | None) -> Iterator[None]:
+    """Keep the generator's own core from sleeping, where it has one; only while it measures."""
+    if cpu is None or not hasattr(os, "SCHED_IDLE"):
+        yield
+        return
+    command = [sys.executable, "-m", "loadtests.awake", str(cpu), str(os.getpid())]
+    pid = os.posix_spawn(sys.executable, command, dict(os.environ))
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def main(cpu: int, parent: int) -> None:

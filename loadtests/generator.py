@@ -1,4 +1,7 @@
-"""The generator's process: `python -m loadtests.generator [--cpu N]`.
+"""The generator's process: `python -m loadtests.generator [--cpu N] [--expect-workers N | --master HOST]`.
+
+With `--expect-workers` it sends no request itself: it is the master of workers, among which every trial is shared out.
+With `--master` it is one of them, and all of the following is its master's.
 
 It lives across trials and speaks JSON, one object a line, over its standard input and output; logs go to
 standard error. It ends when its standard input closes, also in the middle of a trial, so it never outlives
@@ -13,6 +16,7 @@ Asked of it, one at a time:
         targets [{id, base_url, pids, requests [{method, path, headers, body_b64, expect_status,
                                                  expect_body_b64|null}]}]
     {"op": "calibrate", "target": {as above}, "users", "slices", "slice_s", "timeout_s", "seed"}
+    {"op": "muster"}, of a master: wait for the expected workers
 
 Answered by it:
 
@@ -21,7 +25,9 @@ Answered by it:
         "lost"|null}, after each visit
     {"event": "trial", "results": [one record a target, in the order given]}
     {"event": "calibration", "ceiling_rps", "overhead_us", "users", "cpu_share"}
+    {"event": "mustered", "workers": [{id, host, calibration: {ceiling_rps, overhead_us, users, cpu_share}|null}]}
     {"event": "error", "message", "traceback"}, where the generator or its caller is at fault
+    {"event": "unmanned", "message", "hint"}, where workers are missing or cannot come; also in place of `ready`
 
 A trial's record holds what loadtests.tally.TargetTally.record writes, which is the journal's trial line
 without `kind` and `block`.
@@ -36,12 +42,10 @@ import logging
 import os
 import platform
 import resource
-import signal
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 # Locust patches the standard library on import; everything below must see it patched.
@@ -51,9 +55,12 @@ import gevent  # isort: skip
 from gevent.os import make_nonblocking, nb_read  # isort: skip
 from gevent.queue import Queue  # isort: skip
 
+from loadtests.awake import awake
 from loadtests.calibrate import calibrate
-from loadtests.orders import TrialOrder
+from loadtests.master import Master, MusterError
+from loadtests.orders import TrialOrder, Workforce
 from loadtests.slices import Conductor
+from loadtests.worker import work
 
 READ_BYTES = 65536
 
@@ -75,29 +82,17 @@ def listen(requests: Queue[bytes]) -> None:
             requests.put(line)
 
 
-@contextmanager
-def awake(cpu: int | None) -> Iterator[None]:
-    """Keep the generator's own core from sleeping, where it has one; only while it measures."""
-    if cpu is None or not hasattr(os, "SCHED_IDLE"):
-        yield
-        return
-    command = [sys.executable, "-m", "loadtests.awake", str(cpu), str(os.getpid())]
-    pid = os.posix_spawn(sys.executable, command, dict(os.environ))
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-
-
-def serve(requests: Queue[bytes], cpu: int | None) -> None:
+def serve(requests: Queue[bytes], cpu: int | None, master: Master | None) -> None:
     """Answer requests for ever."""
     while True:
         try:
             message = json.loads(requests.get())
-            with awake(cpu):
-                found = answer(message)
+            # A master only waits, and its workers have cores of their own.
+            with awake(None if master else cpu):
+                found = answer(message, master)
             say(found)
+        except MusterError as error:
+            say({"event": "unmanned", "message": str(error), "hint": error.hint})
         except Exception as error:  # noqa: BLE001 - reported to the harness, which raises it there
             say(
                 {
@@ -108,12 +103,20 @@ def serve(requests: Queue[bytes], cpu: int | None) -> None:
             )
 
 
-def answer(message: dict[str, Any]) -> dict[str, Any]:
-    """The closing event of one request. Raises ValueError for an operation that there is not."""
+def answer(message: dict[str, Any], master: Master | None = None) -> dict[str, Any]:
+    """The closing event of one request.
+
+    Raises ValueError for an operation that there is not, MusterError where a master has too few workers.
+    """
     if message["op"] == "trial":
-        return {"event": "trial", "results": Conductor(TrialOrder.from_json(message), say).run()}
-    if message["op"] == "calibrate":
+        order = TrialOrder.from_json(message)
+        stage = master.troupe(order) if master else None
+        return {"event": "trial", "results": Conductor(order, say, stage).run()}
+    if message["op"] == "calibrate" and master is None:
         return {"event": "calibration", **calibrate(message, say).to_json()}
+    if message["op"] == "muster" and master is not None:
+        workers = [{"id": peer.id, "host": peer.host, "calibration": peer.calibration} for _, peer in master.muster()]
+        return {"event": "mustered", "workers": workers}
     raise ValueError(f"unknown operation {message['op']!r}")
 
 
@@ -121,6 +124,13 @@ def main() -> int:
     """Serve until standard input closes."""
     parser = argparse.ArgumentParser(prog="python -m loadtests.generator")
     parser.add_argument("--cpu", type=int, help="pin the generator to this core")
+    parser.add_argument("--expect-workers", type=int, metavar="N", help="be the master of so many workers")
+    parser.add_argument("--bind", default="*", help="where a master listens (default: all addresses)")
+    parser.add_argument("--timeout-s", type=float, default=60.0, help="how long it waits (default: %(default)s)")
+    parser.add_argument("--master", metavar="HOST", help="be a worker of the master there")
+    parser.add_argument("--port", type=int, default=5557, help="the master's (default: %(default)s)")
+    parser.add_argument("--calibration", type=json.loads, help="JSON: what this worker can do")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="where a worker keeps a copy of its samples")
     arguments = parser.parse_args()
     if arguments.cpu is not None:
         os.sched_setaffinity(0, {arguments.cpu})
@@ -131,6 +141,28 @@ def main() -> int:
     # What the imports have left is never garbage; frozen, it costs the collections between slices nothing.
     gc.collect()
     gc.freeze()
+    if arguments.master is not None:
+        return work(
+            master=arguments.master,
+            port=arguments.port,
+            cpu=arguments.cpu,
+            calibration=arguments.calibration,
+            keep=arguments.keep,
+        )
+    master = None
+    if arguments.expect_workers is not None:
+        try:
+            master = Master(
+                Workforce(
+                    expect=arguments.expect_workers,
+                    bind=arguments.bind,
+                    port=arguments.port,
+                    timeout_s=arguments.timeout_s,
+                )
+            )
+        except MusterError as error:
+            say({"event": "unmanned", "message": str(error), "hint": error.hint})
+            return 1
     say(
         {
             "event": "ready",
@@ -144,10 +176,12 @@ def main() -> int:
         }
     )
     requests: Queue[bytes] = Queue()
-    server = gevent.spawn(serve, requests, arguments.cpu)
+    server = gevent.spawn(serve, requests, arguments.cpu, master)
     listener = gevent.spawn(listen, requests)
     gevent.wait([server, listener], count=1)
     server.kill()
+    if master is not None:
+        master.close()
     return 0
 
 

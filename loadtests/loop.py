@@ -61,10 +61,13 @@ class Visit:
         self.opened_ns = self.deadline_ns = 0
         self.cap_hits = self.unsent = 0
 
-    def run(self, lines: Sequence[Connection]) -> None:
-        """Make the visit over `lines`, each of its own user; returns when the last answer is in or overdue."""
+    def run(self, lines: Sequence[Connection], opens_ns: int | None = None) -> None:
+        """Make the visit over `lines`, each of its own user; returns when the last answer is in or overdue.
+
+        It opens now, or opened at `opens_ns`, which others have agreed on: the deadline and all due times hang on it.
+        """
         hands = _Hands(self, lines)
-        self.opened_ns = self.route.world.clock()
+        self.opened_ns = self.route.world.clock() if opens_ns is None else opens_ns
         self.deadline_ns = self.opened_ns + self.length_ns
         try:
             _serve(self, lines, hands)

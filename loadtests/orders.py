@@ -93,6 +93,20 @@ class TargetOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Workforce:
+    """Other load generators that are to come: how many, to which address and port, and how long they are waited for."""
+
+    expect: int
+    bind: str = "*"
+    port: int = 5557
+    timeout_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.expect < 1 or self.timeout_s <= 0 or not 0 < self.port < 65_536:
+            raise ValueError("workers are one at least, waited for some time, on a port of 1 to 65535")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialOrder:
     """One scenario on several targets that are up together, visited in random order, slice by slice.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from loadtests.orders import TargetOrder, TrialOrder
+from loadtests.orders import TargetOrder, TrialOrder, Workforce
 
 START_S = 60.0
 STOP_S = 5.0
@@ -33,16 +33,33 @@ Event = dict[str, Any]
 class GeneratorError(Exception):
     """The generator died, hung, spoke nonsense or reported a fault of its own; the message says which."""
 
+    hint = "run `python bench.py calibrate` to see it alone"
+
+
+class UnmannedError(GeneratorError):
+    """The workers that were expected are not there, or cannot come; the hint says what would help."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
 
 class Generator:
     """The generator's process, as a context manager.
 
-    `cpu` pins it to one core; `python` is the interpreter that has Locust. Use from one thread. After a
-    GeneratorError other than a reported fault the process is gone.
+    `cpu` pins it to one core; `python` is the interpreter that has Locust; a `workforce` makes it the master of
+    workers, which then send all requests. Use from one thread. After a GeneratorError other than a reported fault or
+    missing workers the process is gone.
     """
 
-    def __init__(self, *, cpu: int | None = None, python: str = sys.executable) -> None:
+    def __init__(
+        self, *, cpu: int | None = None, python: str = sys.executable, workforce: Workforce | None = None
+    ) -> None:
         self._command = [python, "-m", "loadtests.generator", *([] if cpu is None else ["--cpu", str(cpu)])]
+        self._workforce = workforce
+        if workforce is not None:
+            self._command += ["--expect-workers", str(workforce.expect), "--bind", workforce.bind]
+            self._command += ["--port", str(workforce.port), "--timeout-s", str(workforce.timeout_s)]
         self._process: subprocess.Popen[bytes] | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         self._buffer = bytearray()
@@ -69,6 +86,9 @@ class Generator:
             start_new_session=True,
         )
         self.info = self._next_event(START_S)
+        if self.info.get("event") == "unmanned":
+            self.stop()
+            raise UnmannedError(self.info["message"], self.info["hint"])
         if self.info.get("event") != "ready":
             self._fail(f"it began with {self.info!r}")
 
@@ -100,8 +120,20 @@ class Generator:
 
         To be read to the end, or the generator stopped.
         """
+        if self._workforce is not None:
+            self.muster()
         patience_s = order.longest_slice_s + 2 * order.timeout_s + GRACE_S
         yield from self._converse(order.to_json(), "trial", patience_s)
+
+    def muster(self) -> list[dict[str, Any]]:
+        """Wait for the workers; who they are, and what each can do: `id`, `host`, `calibration`.
+
+        Raises UnmannedError where they do not come in time.
+        """
+        patience_s = GRACE_S + (self._workforce.timeout_s if self._workforce else 0.0)
+        (final,) = self._converse({"op": "muster"}, "mustered", patience_s)
+        workers: list[dict[str, Any]] = final["workers"]
+        return workers
 
     def calibrate(
         self,
@@ -147,6 +179,8 @@ class Generator:
             event = self._next_event(patience_s)
             if event.get("event") == "error":
                 raise GeneratorError(f"the generator reports {event['message']}\n{event['traceback']}")
+            if event.get("event") == "unmanned":
+                raise UnmannedError(event["message"], event["hint"])
             if event.get("event") not in {"slice", closing}:
                 self._fail(f"it answered {event!r}")
             yield event

@@ -7,7 +7,6 @@ their CPU clocks at the slice's edges, outside of its time.
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,76 +14,66 @@ from typing import Any
 
 import numpy as np
 
-from loadtests.audit import LATE_NS, queued_ns
-from loadtests.connection import stand_ready
-from loadtests.loop import Visit
+from loadtests.audit import LATE_NS
 from loadtests.orders import TrialOrder
-from loadtests.samples import Samples, SliceFigures
-from loadtests.tally import TargetTally, generator_seed
-from loadtests.user import Crew, spawn
+from loadtests.parts import Errand, LostWorkerError, Portion, Stage, merge
+from loadtests.samples import SliceFigures
+from loadtests.stand import Stand
+from loadtests.tally import TargetTally
 
 Report = Callable[[dict[str, Any]], None]
-
-OPENED_AHEAD = 16
-"""An open loop opens the other connections only when so many requests are in flight: some servers take few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """The clocks at one edge of a slice: wall, generator CPU and queue time, and every target's CPU time, in ns."""
+    """The clocks at one edge of a slice: wall, and every target's CPU time, in ns."""
 
     wall_ns: int
-    generator_cpu_ns: int
-    generator_queued_ns: int | None
     target_cpu_ns: list[int | None]
     switches: int | None
 
 
 class Conductor:
-    """Runs one trial. `report` gets a progress event after each visit."""
+    """Runs one trial. `report` gets a progress event after each visit; `stage` makes the visits.
 
-    def __init__(self, order: TrialOrder, report: Report) -> None:
+    Without a stage, this process makes them itself.
+    """
+
+    def __init__(self, order: TrialOrder, report: Report, stage: Stage | None = None) -> None:
         self._order = order
         self._report = report
         self._arrival = order.scenario.arrival
-        self._crew = Crew()
+        self._stage: Stage = stage or Stand(order, Portion(users=self._arrival.users))
         self._chance = np.random.default_rng(order.seed)
-        self.tallies = [TargetTally(target) for target in order.targets]
+        self._warming = True
+        self.tallies = [TargetTally(target, self._stage.portions) for target in order.targets]
 
     def run(self) -> list[dict[str, Any]]:
-        """The records of all targets, in the order's order."""
-        runner = spawn(self._crew, self._arrival.users)
-        # Collections would land inside slices; between them there is time for it, and little garbage.
-        gc.disable()
+        """The records of all targets, in the order's order. A worker that is lost ends the trial, which is invalid."""
         try:
+            with self._stage:
+                self._measure()
+        except LostWorkerError as error:
             for tally in self.tallies:
-                tally.slice_s = self._order.slice_s
-                self._probe(tally)
-            self._warm_up()
-            for number in range(self._order.slices):
-                self._round(number, "measure", self.tallies)
-        finally:
-            gc.enable()
-            runner.quit()
+                tally.lost = str(error)
+                if self._warming:
+                    tally.end_warmup(judged=False)
         measured = any(tally.processes is not None for tally in self.tallies)
         return [
-            tally.record(self._order, index=index, measured_resources=measured)
+            tally.record(self._order, index=index, measured_resources=measured, peers=self._stage.peers)
             for index, tally in enumerate(self.tallies)
         ]
 
-    def _probe(self, tally: TargetTally) -> None:
-        """One exchange: does the target close its connections? Known before any is opened in advance."""
-        if tally.lost is not None:
-            return
-        samples = Samples()
-        line = self._crew.lines(tally.route)[0]
-        visit = Visit(
-            route=tally.route, samples=samples, number=0, length_ns=1, timeout_ns=int(self._order.timeout_s * 1e9)
-        )
-        visit.run([line])
-        if samples.close_slice(number=0, opened_ns=0, deadline_ns=0, late_ns=0).unanswered:
-            tally.lost = f"no answer to the first request ({tally.route.failure})"
-        tally.route.closes = not line.is_open
+    def _measure(self) -> None:
+        for index, tally in enumerate(self.tallies):
+            tally.slice_s = self._order.slice_s
+            if tally.lost is None:
+                probe = self._stage.probe(index)
+                tally.lost, tally.closes = probe.lost, probe.closes
+        self._warm_up()
+        self._warming = False
+        for number in range(self._order.slices):
+            self._round(number, "measure", self.tallies)
 
     def _warm_up(self) -> None:
         """As many rounds as were ordered, and more of those targets that are not steady yet, where that was ordered."""
@@ -101,7 +90,13 @@ class Conductor:
             tally = tallies[index]
             if tally.lost is not None:
                 continue
-            figures = self._visit(tally, number, position)
+            errand = Errand(
+                target=self.tallies.index(tally),
+                number=number,
+                length_ns=int(tally.slice_s * 1e9),
+                warmup=stage == "warmup",
+            )
+            figures = self._visit(tally, errand, position)
             if self._arrival.rate_rps is None and (stage == "warmup" or not figures.window_ns):
                 tally.slice_s = min(max(tally.slice_s, tally.needed_s(figures)), self._order.longest_slice_s)
             self._report(
@@ -119,41 +114,21 @@ class Conductor:
                 }
             )
 
-    def _visit(self, tally: TargetTally, number: int, position: int) -> SliceFigures:
-        length_ns = int(tally.slice_s * 1e9)
-        # The same schedule for every target of a round: what chance does to one, it does to all.
-        schedule = self._arrival.schedule(length_ns=length_ns, seed=generator_seed(self._order.seed, number))
-        visit = Visit(
-            route=tally.route,
-            samples=tally.samples,
-            number=number,
-            length_ns=length_ns,
-            timeout_ns=int(self._order.timeout_s * 1e9),
-            schedule=schedule,
-            lags_ns=tally.lags_ns,
-        )
-        lines = self._crew.lines(tally.route)
-        ahead = lines if schedule is None else lines[:OPENED_AHEAD]
-        stand_ready(tally.route, ahead, visit.timeout_ns)
-        gc.collect()
+    def _visit(self, tally: TargetTally, errand: Errand, position: int) -> SliceFigures:
+        self._stage.prepare(errand)
         opening = self._edge(tally)
-        visit.run(lines)
+        parts = self._stage.go()
         closing = self._edge(tally)
+        scheduled = self._arrival.rate_rps is not None
+        tally.samples.rows += merge(parts)
         figures = tally.samples.close_slice(
-            number=number,
-            opened_ns=visit.opened_ns,
-            deadline_ns=visit.deadline_ns,
+            number=errand.number,
+            opened_ns=parts[0].opened_ns,
+            deadline_ns=parts[0].deadline_ns,
             late_ns=LATE_NS,
-            scheduled=schedule is not None,
+            scheduled=scheduled,
         )
-        tally.add(
-            figures,
-            visit,
-            position=position,
-            wall_ns=closing.wall_ns - opening.wall_ns,
-            generator_cpu_ns=closing.generator_cpu_ns - opening.generator_cpu_ns,
-            generator_queued_ns=(closing.generator_queued_ns or 0) - (opening.generator_queued_ns or 0),
-        )
+        tally.add(figures, parts, scheduled=scheduled, position=position, wall_ns=closing.wall_ns - opening.wall_ns)
         self._add_resources(tally, opening, closing)
         return figures
 
@@ -162,8 +137,6 @@ class Conductor:
         targets = [tally.cpu_now_ns() for tally in self.tallies]
         return Edge(
             wall_ns=time.monotonic_ns(),
-            generator_cpu_ns=time.process_time_ns(),
-            generator_queued_ns=queued_ns(),
             target_cpu_ns=targets,
             switches=switches,
         )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from array import array
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from loadtests.accounts import Account, reason_against_workers
 from loadtests.answers import ErrorKind
-from loadtests.audit import Backlog, GeneratorShare, lag_p99_us, queued_ns, reason_against
-from loadtests.connection import Route
-from loadtests.loop import Visit
+from loadtests.audit import Backlog, reason_against, worst
 from loadtests.orders import TargetOrder, TrialOrder
+from loadtests.parts import Part, Peer, Portion
 from loadtests.resources import ProcessGoneError, ProcessSet
 from loadtests.samples import STEADY, Samples, SliceFigures
 
@@ -32,13 +32,14 @@ RESTLESS_SHARE = 0.05
 
 
 class TargetTally:
-    """One target in one trial: what is known of it, and the sums over its measured visits."""
+    """One target in one trial: what is known of it, and the sums over its measured visits by all generators."""
 
-    def __init__(self, order: TargetOrder) -> None:
+    def __init__(self, order: TargetOrder, portions: Sequence[Portion]) -> None:
         self.order = order
-        self.route = Route(order)
         self.samples = Samples()
-        self.lags_ns = array("q")
+        self.accounts = [Account(portion) for portion in portions]
+        self.closes = False
+        self.connects = 0
         self.lost: str | None = None
         self.slice_s = 0.0
         self.positions: list[int] = []
@@ -54,10 +55,8 @@ class TargetTally:
         self._clear()
 
     def _clear(self) -> None:
-        self.cap_hits = self.unsent = self.generator_queued_ns = 0
-        self.peak_cpu_share = 0.0
-        self.slices = self.completed = self.steady_requests = self.late = self.window_ns = 0
-        self.requests = self.wall_ns = self.generator_cpu_ns = 0
+        self.cap_hits = self.unsent = 0
+        self.slices = self.completed = self.window_ns = self.requests = self.wall_ns = 0
         self.cpu_ns = self.context_switches = self.others_cpu_ns = self.disturbed = 0
         self.waited_ns = self.waiting_cpu_ns = 0
 
@@ -74,7 +73,8 @@ class TargetTally:
         self.warmup_requests = len(self.samples)
         self.samples.clear()
         self.positions.clear()
-        del self.lags_ns[:]
+        for account in self.accounts:
+            account.clear()
         self._clear()
 
     def cpu_now_ns(self) -> int | None:
@@ -105,32 +105,23 @@ class TargetTally:
         return max(TURNS_IN_SLICE * figures.turn_ns, ROUNDS_IN_SLICE * figures.round_ns) / 1e9
 
     def add(
-        self,
-        figures: SliceFigures,
-        visit: Visit,
-        *,
-        position: int,
-        wall_ns: int,
-        generator_cpu_ns: int,
-        generator_queued_ns: int,
+        self, figures: SliceFigures, parts: Sequence[Part], *, scheduled: bool, position: int, wall_ns: int
     ) -> None:
-        """One visit to this target."""
+        """One visit to this target: what it came to, and each generator's part of it."""
         window_s = figures.window_ns / 1e9
         rate_rps = figures.completed / window_s if figures.window_ns else 0.0
-        self._windows.append(rate_rps if visit.schedule is None else figures.median_ns / 1e9)
-        self.cap_hits += visit.cap_hits
-        self.unsent += visit.unsent
-        self.peak_cpu_share = max([self.peak_cpu_share, *visit.shares])
-        self.generator_queued_ns += generator_queued_ns
+        self._windows.append(figures.median_ns / 1e9 if scheduled else rate_rps)
+        for account, part in zip(self.accounts, parts, strict=True):
+            account.add(part)
+        self.cap_hits += sum(part.cap_hits for part in parts)
+        self.unsent += sum(part.unsent for part in parts)
+        self.connects = sum(part.connects for part in parts)
         self.slices += 1
         self.positions.append(position)
         self.requests += figures.requests
         self.completed += figures.completed
-        self.steady_requests += figures.steady
-        self.late += figures.late
         self.window_ns += figures.window_ns
         self.wall_ns += wall_ns
-        self.generator_cpu_ns += generator_cpu_ns
         if figures.requests and figures.unanswered == figures.requests and self.lost is None:
             self.lost = f"none of the {figures.requests} requests of a slice was answered"
 
@@ -146,15 +137,24 @@ class TargetTally:
         self.waiting_cpu_ns += cpu_ns
         self.waited_ns += wall_ns
 
-    def record(self, order: TrialOrder, *, index: int, measured_resources: bool) -> dict[str, Any]:
-        """The trial's record; writes the samples file on the way. Shares are of wall time on one core."""
+    def record(
+        self, order: TrialOrder, *, index: int, measured_resources: bool, peers: Sequence[Peer] = ()
+    ) -> dict[str, Any]:
+        """The trial's record; writes the samples file on the way. Shares are of wall time on one core.
+
+        `peers` are the workers that shared the load, if any did; `generator` is then the worst of them.
+        """
         kinds = self._error_kinds()
         throughput_rps = self.completed / (self.window_ns / 1e9) if self.window_ns else 0.0
         arrival = order.scenario.arrival
         backlog = None
         if arrival.rate_rps is not None:
             backlog = Backlog(most_in_flight=arrival.users, cap_hits=self.cap_hits, unsent=self.unsent)
-        share = self._share()
+        share = worst([account.share(self.samples) for account in self.accounts])
+        workers = [
+            account.record(peer, self.samples, self.window_ns)
+            for account, peer in zip(self.accounts, peers, strict=bool(peers))
+        ]
         sizes = self._sizes()
         reason = reason_against(
             share=share,
@@ -165,7 +165,7 @@ class TargetTally:
             ceiling_rps=order.ceiling_rps,
             lost=self.lost,
             backlog=backlog,
-        )
+        ) or reason_against_workers(workers, slice_s=self.slice_s)
         own = self.processes is not None
         return {
             "target": self.order.id,
@@ -196,25 +196,14 @@ class TargetTally:
             "context_switches": self.context_switches if own else None,
             "retraces": None,
             "generator": share.to_json(),
+            "workers": workers or None,
             "idle_cpu_share": self.others_cpu_ns / self.wall_ns if measured_resources and self.wall_ns else None,
             "disturbed_slices": self.disturbed if measured_resources else None,
             "waiting_cpu_share": self.waiting_cpu_ns / self.waited_ns if own and self.waited_ns else None,
-            "connects": self.route.connects,
-            "closes_connections": self.route.closes,
+            "connects": self.connects,
+            "closes_connections": self.closes,
             "samples": self._save(order, index),
         }
-
-    def _share(self) -> GeneratorShare:
-        send_lags_ns = self.samples.column("sent_ns") - self.samples.column("due_ns")
-        queued = self.generator_queued_ns / self.wall_ns if self.wall_ns else 0.0
-        return GeneratorShare(
-            cpu_share=self.generator_cpu_ns / self.wall_ns if self.wall_ns else 0.0,
-            peak_cpu_share=self.peak_cpu_share,
-            queued_share=None if queued_ns() is None else queued,
-            late_share=self.late / self.steady_requests if self.steady_requests else 0.0,
-            lag_p99_us=lag_p99_us(self.lags_ns),
-            send_lag_p99_us=float(np.percentile(send_lags_ns, 99)) / 1e3 if len(send_lags_ns) else 0.0,
-        )
 
     def _median_us(self) -> float | None:
         """The median service time of the steady right answers, in us."""
@@ -260,8 +249,3 @@ class TargetTally:
         path = folder / re.sub(r"[^A-Za-z0-9._@+-]", "_", name)
         self.samples.save(path)
         return f"{folder.name}/{path.name}"
-
-
-def generator_seed(seed: int, *parts: int) -> int:
-    """A seed of its own for one part of a trial, drawn from the trial's."""
-    return int(np.random.SeedSequence([seed, *parts]).generate_state(1)[0])

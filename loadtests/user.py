@@ -8,7 +8,8 @@ Locust's statistics see none of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gevent
@@ -20,9 +21,10 @@ from loadtests.connection import Connection, Route
 
 
 class Crew:
-    """The users of one trial, in the order in which Locust spawned them."""
+    """The users of one trial in this process, numbered from `first` on as Locust spawned them."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
+        self.first = first
         self.users: list[SliceUser] = []
 
     def lines(self, route: Route) -> Sequence[Connection]:
@@ -45,7 +47,7 @@ class SliceUser(User):
 
     def __init__(self, environment: CrewEnvironment) -> None:
         super().__init__(environment)
-        self.number = len(environment.crew.users)
+        self.number = environment.crew.first + len(environment.crew.users)
         self._connections: dict[str, Connection] = {}
         self._stopped = Event()
         environment.crew.users.append(self)
@@ -67,12 +69,16 @@ class SliceUser(User):
         self._stopped.wait()
 
 
-def spawn(crew: Crew, users: int) -> Any:
-    """Let Locust spawn so many users at once; returns its runner, whose `quit` stops them."""
-    environment = CrewEnvironment(crew)
-    runner = environment.create_local_runner()
-    runner.start(users, spawn_rate=users)
-    gevent.wait([runner.spawning_greenlet])
+def spawn(crew: Crew, users: int, runner: Any = None) -> Callable[[], None]:
+    """Let Locust spawn so many users at once; what is returned stops them.
+
+    `runner` is Locust's worker, whose environment is a CrewEnvironment; without one, a local runner does it.
+    """
+    ours: Any = CrewEnvironment(crew).create_local_runner() if runner is None else runner
+    ours.environment.crew = crew
+    ours.spawn_users({SliceUser.__name__: users})
+    # A user that has not begun would not be told of its end either, and would leave its connections open.
+    gevent.sleep(0)
     if len(crew.users) != users:
         raise RuntimeError(f"Locust spawned {len(crew.users)} users, not {users}")
-    return runner
+    return ours.quit if runner is None else partial(ours.stop_users, {SliceUser.__name__: users})

@@ -230,6 +230,7 @@ def read_run(folder: Path) -> Run:
             trials=tuple({(one.block, one.target, one.scenario): one for one in trials}.values()),
             capacities=tuple({(one.block, one.target, one.endpoint): one for one in capacities}.values()),
             slo=header.get("slo"),
+            expect_workers=header.get("expect_workers"),
             begun=last_begun(records),
             resumptions=tuple(by_kind["resumed"]),
             # Records after an end mean that a resumed run is not over.

@@ -178,6 +178,7 @@ class Trial:
     backlog: Mapping[str, Any]
     steady: bool | None
     generator: Mapping[str, Any]
+    workers: tuple[Mapping[str, Any], ...]
     samples: str | None
 
     @classmethod
@@ -208,6 +209,7 @@ class Trial:
             backlog=_mapping(record, "backlog"),
             steady=record.get("steady") if isinstance(record.get("steady"), bool) else None,
             generator=_mapping(record, "generator"),
+            workers=tuple(_sequence(record, "workers")),
             samples=samples if isinstance(samples, str) else None,
         )
 
@@ -357,6 +359,7 @@ class Capacity:
 class Run:
     """One run folder, read. Each place (block, target, scenario) has one record; if resumed, its last.
 
+    `expect_workers` is how many load generators shared the load; None where one of this machine did it all.
     `begun` is the record of what was begun last, and `resumptions` those of when the run went on.
     """
 
@@ -381,6 +384,7 @@ class Run:
     trials: tuple[Trial, ...]
     capacities: tuple[Capacity, ...]
     slo: str | None
+    expect_workers: int | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     begun: Mapping[str, Any] | None = None
     resumptions: tuple[Mapping[str, Any], ...] = ()

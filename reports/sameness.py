@@ -41,7 +41,7 @@ def machine_differences(base: Run, new: Run) -> list[str]:
 def plan_differences(base: Run, new: Run) -> list[str]:
     """What tells that two runs were measured by different plans; which cells each holds is not part of it."""
     found = []
-    for name in ("plan", "slice_s", "blocks"):
+    for name in ("plan", "slice_s", "blocks", "expect_workers"):
         left, right = getattr(base, name), getattr(new, name)
         if left != right:
             found.append(_differ(name, left, right))

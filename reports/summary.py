@@ -183,6 +183,16 @@ def _audit(run: Run) -> dict[str, Any]:
         "worst_lag_p99_us": worst("lag_p99_us"),
         "worst_send_lag_p99_us": worst("send_lag_p99_us"),
         "worst_queued_share": worst("queued_share"),
+        "workers": max((len(trial.workers) for trial in run.trials), default=0),
+        "worst_clock_us": max(
+            (
+                worker["offset_uncertainty_us"]
+                for trial in run.trials
+                for worker in trial.workers
+                if worker.get("offset_uncertainty_us") is not None
+            ),
+            default=None,
+        ),
         "unstable": sum(trial.steady is False for trial in run.trials),
         "worst_idle_cpu_share": max(
             (trial.idle_cpu_share for trial in run.trials if trial.idle_cpu_share is not None), default=None

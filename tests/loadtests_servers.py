@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback whose behaviour and service times are known, for the generator's tests."""
+"""A small HTTP server with known behaviour and service times, on loopback by default, for the generator's tests."""
 
 from __future__ import annotations
 
@@ -27,23 +27,27 @@ def ok(body: bytes = GOOD, *, extra: bytes = b"", status: bytes = b"200 OK", ver
 class KnownServer:
     """Answers each request as `reply` says, one thread a connection, or strictly one connection at a time.
 
-    `served_s` holds the time from each request's last byte to its answer's last byte, as the server saw it.
+    `served_s` holds the time from each request's last byte to its answer's last byte, as the server saw it, and
+    `came_ns` when each request was read.
     """
 
-    def __init__(self, reply: Reply, *, threaded: bool = True, idle_s: float | None = None) -> None:
+    def __init__(
+        self, reply: Reply, *, threaded: bool = True, idle_s: float | None = None, host: str = "127.0.0.1"
+    ) -> None:
         self._reply = reply
         self._threaded = threaded
         self._idle_s = idle_s
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server((host, 0), backlog=128)
         self._closing = False
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
-        self.base_url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.base_url = f"http://{host}:{self._listener.getsockname()[1]}"
         self.requests = 0
         self.connections = 0
         self.bodies: list[bytes] = []
         self.served_s: list[float] = []
+        self.came_ns: list[int] = []
 
     def __enter__(self) -> Self:
         self._acceptor.start()
@@ -125,6 +129,7 @@ class KnownServer:
             number = self.requests
             self.requests += 1
             self.bodies.append(body[:16])
+            self.came_ns.append(time.monotonic_ns())
         for piece in self._reply(number, body):
             if piece is None:
                 return False

@@ -16,9 +16,10 @@ from loadtests_servers import GOOD, KnownServer, ok
 
 from loadtests.arrival import ConstantRate, PoissonRate
 from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.parts import Portion, generator_seed
 from loadtests.remote import Generator
 from loadtests.scenarios import closed, opened
-from loadtests.tally import TargetTally, generator_seed
+from loadtests.tally import TargetTally
 
 REQUEST = PreparedRequest(method="GET", path="/", expect_body=None)
 
@@ -280,7 +281,7 @@ def test_a_target_that_never_settles_is_called_so(generator: Generator) -> None:
 
 def test_a_warm_up_ends_when_three_windows_agree() -> None:
     """Three in a row within 10 % of each other are steady: not two, not an outlier among them, not three of nothing."""
-    tally = TargetTally(TargetOrder(id="a", base_url="http://127.0.0.1:1", requests=(REQUEST,)))
+    tally = TargetTally(TargetOrder(id="a", base_url="http://127.0.0.1:1", requests=(REQUEST,)), [Portion(users=1)])
     for windows, steady in (
         ([100, 100], False),
         ([50, 100, 105, 109], True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,3 +41,20 @@ def measure_ceiling(generator: Generator, settings: Settings, cpus: Sequence[int
             return generator.calibrate(order, users=_USERS)
     except LaunchError as error:
         raise ExpectedError(str(error), hint="the null server needs no model: granian itself does not start") from error
+
+
+def joint_ceiling(workers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What workers can do together, from what each measured at home: the sum of their ceilings, the rest at its worst.
+
+    None where one of them was not calibrated.
+    """
+    own = [worker["calibration"] for worker in workers]
+    if not all(own):
+        return {**dict.fromkeys(("ceiling_rps", "overhead_us", "users", "cpu_share")), "workers": list(workers)}
+    return {
+        "ceiling_rps": sum(one["ceiling_rps"] for one in own),
+        "overhead_us": max(one["overhead_us"] for one in own),
+        "users": max(one["users"] for one in own),
+        "cpu_share": max(one["cpu_share"] for one in own),
+        "workers": list(workers),
+    }

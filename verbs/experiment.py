@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from conformance.case import Reference
+from loadtests.orders import Workforce
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Plan, Scenario
 from loadtests.search import Slo
 from reports.journal import Journal
+from reports.wording import plural
 from servers.settings import Settings
 from verbs.block import Block
-from verbs.ceiling import measure_ceiling
+from verbs.ceiling import joint_ceiling, measure_ceiling
 from verbs.cores import share_out
 from verbs.exits import ExpectedError
 from verbs.gating import Gatekeeper
@@ -28,6 +30,7 @@ from verbs.terminal import Terminal
 class Experiment:
     """What is measured and how far it has come. `done` holds the (block, scenario id) pairs that a resumed run has.
 
+    `workforce` are the load generators elsewhere, if the load is not this machine's own.
     `slo` asks for each target's capacity too; `searched` holds the (block, target, endpoint) that have one.
     `complete` says that the journal has the planned end already.
     """
@@ -43,6 +46,7 @@ class Experiment:
     journal: Journal
     guest: GuestModel | None = None
     slo: Slo | None = None
+    workforce: Workforce | None = None
     done: frozenset[tuple[int, str]] = frozenset()
     searched: frozenset[tuple[int, str, str]] = frozenset()
     refused: set[str] = field(default_factory=set)
@@ -68,7 +72,7 @@ class Experiment:
             raise
         except GeneratorError as error:
             reason = str(error)
-            raise ExpectedError(reason, hint="run `python bench.py calibrate` to see it alone") from error
+            raise ExpectedError(reason, hint=error.hint) from error
         finally:
             with self.journal:
                 self.journal.append(
@@ -113,7 +117,10 @@ class Experiment:
         waiting = self.waiting()
         if not waiting and not self.unsearched():
             return
-        with Generator(cpu=generator_core) as generator, self.terminal.bar("Measuring") as bar:
+        with (
+            Generator(cpu=generator_core, workforce=self.workforce) as generator,
+            self.terminal.bar("Measuring") as bar,
+        ):
             meter = Meter(
                 bar,
                 self.plan,
@@ -121,8 +128,12 @@ class Experiment:
                 blocks_left=len({block for block, _ in waiting}),
                 scenarios_left=len(waiting),
             )
-            meter.phase("what the load generator can do here")
-            ceiling = measure_ceiling(generator, self.settings, cores.servers, self.folder / "logs")
+            if self.workforce:
+                meter.phase(f"waiting for {plural(self.workforce.expect, 'worker')} on port {self.workforce.port}")
+                ceiling = joint_ceiling(generator.muster())
+            else:
+                meter.phase("what the load generator can do here")
+                ceiling = measure_ceiling(generator, self.settings, cores.servers, self.folder / "logs")
             self.journal.append({"kind": "generator", **ceiling})
             gatekeeper = Gatekeeper(
                 journal=self.journal,

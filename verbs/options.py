@@ -11,7 +11,11 @@ from servers.core.buckets import LARGEST
 from verbs.exits import usage
 
 if TYPE_CHECKING:
+    from loadtests.orders import Workforce
     from servers.settings import Settings
+
+MASTER_PORT: Final = 5557
+"""Locust's own."""
 
 _BATCHES_QUEUED: Final = 2
 """Batches that may wait by default: one to follow the one that runs, and one more for bursts."""
@@ -46,6 +50,46 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a request to it: .json, .jpg, .png, or .pb for a TensorProto (default: made up from its signature)",
     )
+
+
+def add_worker_options(parser: argparse.ArgumentParser) -> None:
+    """Load generators on other machines."""
+    parser.add_argument(
+        "--expect-workers",
+        type=int,
+        metavar="N",
+        help="share the load among N `bench.py worker`s on other machines (see docs/more-machines.md)",
+    )
+    parser.add_argument(
+        "--master-bind", default="*", metavar="HOST", help="address that workers come to (default: all of this machine)"
+    )
+    parser.add_argument(
+        "--master-port",
+        type=int,
+        default=MASTER_PORT,
+        metavar="N",
+        help="port that they come to (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--workers-timeout", type=float, default=60.0, metavar="S", help="how long they are waited for (default: 60)"
+    )
+
+
+def chosen_workforce(arguments: argparse.Namespace) -> Workforce | None:
+    """What `add_worker_options` read; None for the one generator of this machine. Raises ExpectedError."""
+    from loadtests.orders import Workforce  # noqa: PLC0415 - kept out of --help
+
+    if arguments.expect_workers is None:
+        return None
+    try:
+        return Workforce(
+            expect=arguments.expect_workers,
+            bind=arguments.master_bind,
+            port=arguments.master_port,
+            timeout_s=arguments.workers_timeout,
+        )
+    except ValueError as error:
+        raise usage(f"--expect-workers {arguments.expect_workers}: {error}") from error
 
 
 class _Once(argparse.Action):

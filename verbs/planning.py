@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.case import Reference
+from loadtests.orders import Workforce
 from loadtests.scenarios import PLANS, Scenario, likewise
 from loadtests.search import Slo
 from reports.environment import describe
@@ -51,6 +52,7 @@ def plan_experiment(
     batching: Callable[[Settings], Settings],
     model: str | None = None,
     payload: Path | None = None,
+    workforce: Workforce | None = None,
 ) -> Experiment:
     """A new run, its folder and the journal's header written. Raises ExpectedError on what cannot be run."""
     if model is not None and urls:
@@ -83,6 +85,7 @@ def plan_experiment(
         "blocks": chosen.blocks,
         "slice_s": chosen.slice_s,
         "slo": str(slo) if slo else None,
+        "expect_workers": workforce.expect if workforce else None,
         "targets": [described(one, settings) for one in present],
         "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
         "comparisons": comparisons(present),
@@ -118,6 +121,7 @@ def plan_experiment(
         journal=journal,
         guest=guest,
         slo=slo,
+        workforce=workforce,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.case import Reference
+from loadtests.orders import Workforce
 from loadtests.scenarios import PLANS, scenario_from_id
 from loadtests.search import Slo
 from reports.environment import describe
@@ -86,7 +87,14 @@ def _finished(begun: Mapping[str, Any], done: AbstractSet[Place], searched: Abst
     return (begun["block"], begun["target"], begun["endpoint"]) in searched
 
 
-def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, figures: Reference | None) -> Experiment:
+def resume_experiment(
+    folder: Path,
+    terminal: Terminal,
+    *,
+    skip_check: bool,
+    figures: Reference | None,
+    workforce: Workforce | None = None,
+) -> Experiment:
     """The run in `folder` as its header describes it, without what it has measured. Raises ExpectedError.
 
     The journal gets a record of what was in flight and begins anew; samples that no trial counts are removed.
@@ -101,6 +109,10 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
         ) from error
     if run.plan not in PLANS:
         raise usage(f"{folder} holds a climb of the ladder, which is not resumed", hint="python bench.py micro")
+    if run.expect_workers != (workforce.expect if workforce else None):
+        # Two kinds of load in one run would be compared as if they were one.
+        asked = f"--expect-workers {run.expect_workers}" if run.expect_workers else "no --expect-workers"
+        raise usage(f"{folder} was begun with {asked}", hint="resume it with the same")
     wait_until_gone(folder, terminal)
     urls = [f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings]
     own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
@@ -139,6 +151,7 @@ def resume_experiment(folder: Path, terminal: Terminal, *, skip_check: bool, fig
         slo=Slo.parse(run.slo) if run.slo else None,
         searched=rest.searched,
         complete=run.complete,
+        workforce=workforce,
     )
     if experiment.is_over():
         terminal.say(f"{folder} is complete: nothing is left to measure")

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from verbs.exits import ExpectedError, usage
-from verbs.options import add_batch_options, add_model_options, add_server_options, with_batching
+from verbs.options import (
+    add_batch_options,
+    add_model_options,
+    add_server_options,
+    add_worker_options,
+    chosen_workforce,
+    with_batching,
+)
 
 if TYPE_CHECKING:
     from loadtests.scenarios import Scenario
@@ -26,6 +33,7 @@ examples:
   python bench.py run --plan smoke --slo p99=50ms             the highest rate at which 99 % are answered in 50 ms
   python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
   python bench.py run --model mine=my_model --payload request.json --targets flask,bottle+granian+lite
+  python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001   load from `bench.py worker`s elsewhere
   python bench.py run --resume reports/runs/RUN               go on where a run was stopped
 """
 
@@ -56,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_server_options(parser)
     add_batch_options(parser)
     add_model_options(parser)
+    add_worker_options(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -71,10 +80,13 @@ def main(arguments: argparse.Namespace) -> int:
         signal.signal(stop, _interrupt)
     terminal = Terminal()
     figures = foreign_figures(arguments.figures)
+    workforce = chosen_workforce(arguments)
     if arguments.resume:
         if arguments.model or arguments.payload:
             raise usage("--resume goes on with the model of its run", hint="leave --model and --payload out")
-        experiment = resume_experiment(arguments.resume, terminal, skip_check=arguments.skip_check, figures=figures)
+        experiment = resume_experiment(
+            arguments.resume, terminal, skip_check=arguments.skip_check, figures=figures, workforce=workforce
+        )
     else:
         experiment = plan_experiment(
             terminal,
@@ -92,6 +104,7 @@ def main(arguments: argparse.Namespace) -> int:
             batching=lambda settings: with_batching(settings, arguments),
             model=arguments.model,
             payload=arguments.payload,
+            workforce=workforce,
         )
     try:
         experiment.run()

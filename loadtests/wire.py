@@ -1,0 +1,92 @@
+"""What a master and its workers say to each other, as custom messages over Locust's own channel.
+
+Every message but the first carries the `tag` of what it belongs to, so that an answer that comes too late answers
+nothing else. The channel knows no password and encrypts nothing, as Locust's never does.
+
+| word       | from   | says                                                                       |
+|------------|--------|----------------------------------------------------------------------------|
+| `hello`    | worker | host, digest of its code, calibration, once it is connected                |
+| `ping`     | master | asks for the worker's clock; answered at once, by `pong`                   |
+| `trial`    | master | an order and the worker's portion of it; answered by `standing`            |
+| `probe`    | master | one exchange with one target; answered by `probed`                         |
+| `prepare`  | master | an errand; answered by `standing` when connections are open                |
+| `go`       | master | when it opens, by the worker's clock; answered by many `rows`, and `home`  |
+| `end`      | master | the trial is over: stop the users                                          |
+| `fault`    | worker | what went wrong there, with the traceback                                  |
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from loadtests.clocks import Reading
+from loadtests.parts import LostWorkerError, Part, shifted
+from loadtests.samples import ROW
+
+PREFIX = "titrate_"
+TO_WORKER = ("ping", "trial", "probe", "prepare", "go", "end")
+TO_MASTER = ("hello", "pong", "standing", "probed", "rows", "home", "fault")
+
+CHUNK_BYTES = 25_000 * ROW.itemsize
+"""About a megabyte: heartbeats have to get through between two messages."""
+
+
+def code_digest() -> str:
+    """What both sides must have in common: the generator's code, which decides how a sample comes about."""
+    found = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
+
+
+def pack(part: Part) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The messages that bring a part home."""
+    rows = bytes(part.rows)
+    for at in range(0, len(rows), CHUNK_BYTES):
+        yield "rows", {"rows": rows[at : at + CHUNK_BYTES]}
+    yield (
+        "home",
+        {
+            "bytes": len(rows),
+            "sha256": hashlib.sha256(rows).digest(),
+            "opened_ns": part.opened_ns,
+            "deadline_ns": part.deadline_ns,
+            "cap_hits": part.cap_hits,
+            "unsent": part.unsent,
+            "connects": part.connects,
+            "cpu_ns": part.cpu_ns,
+            "wall_ns": part.wall_ns,
+            "queued_ns": part.queued_ns,
+            "shares": list(part.shares),
+            "lags_ns": part.lags_ns.tobytes(),
+            "late_start_ns": part.late_start_ns,
+        },
+    )
+
+
+def unpack(chunks: Sequence[bytes], home: Mapping[str, Any], clock: Reading) -> Part:
+    """The part that `pack` sent, its times turned into the master's. Raises LostWorkerError where it is not whole."""
+    rows = b"".join(chunks)
+    if len(rows) != home["bytes"] or hashlib.sha256(rows).digest() != home["sha256"]:
+        raise LostWorkerError(f"of {home['bytes']} bytes of samples {len(rows)} came home, or others")
+    lags_ns = array("q")
+    lags_ns.frombytes(home["lags_ns"])
+    return Part(
+        rows=shifted(rows, -clock.offset_ns),
+        opened_ns=home["opened_ns"] - clock.offset_ns,
+        deadline_ns=home["deadline_ns"] - clock.offset_ns,
+        cap_hits=home["cap_hits"],
+        unsent=home["unsent"],
+        connects=home["connects"],
+        cpu_ns=home["cpu_ns"],
+        wall_ns=home["wall_ns"],
+        queued_ns=home["queued_ns"],
+        shares=home["shares"],
+        lags_ns=lags_ns,
+        late_start_ns=home["late_start_ns"],
+        clock=clock,
+    )

@@ -1,0 +1,147 @@
+"""One of several load generators: a worker of Locust's that makes its portion of the visits its master orders.
+
+It says `hello`, does as it is told until the master sends it home, and then ends. While it is on a visit nothing of its
+channel runs but Locust's heartbeat, twice a second at most; samples go home when the visit is over.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import gevent
+import numpy as np
+from gevent.queue import Queue
+from locust.runners import MASTER_HEARTBEAT_TIMEOUT
+
+from loadtests.awake import awake
+from loadtests.orders import TrialOrder
+from loadtests.parts import Errand, Part, Portion
+from loadtests.samples import ROW
+from loadtests.stand import Stand
+from loadtests.user import Crew, CrewEnvironment
+from loadtests.wire import PREFIX, TO_WORKER, code_digest, pack
+
+FAULT = 3
+INTERRUPTED = 130
+LINGER_MS = 500
+"""How long a farewell may take to leave, so that a master that is gone keeps nobody here."""
+
+
+class Worker:
+    """Does what its master says; `runner` is Locust's and connected. `keep` is where its samples stay, too."""
+
+    def __init__(self, runner: Any, *, cpu: int | None, keep: Path | None) -> None:
+        self._runner = runner
+        self._cpu = cpu
+        self._keep = keep
+        self._trial = ExitStack()
+        self._stand: Stand | None = None
+        self._order: TrialOrder | None = None
+        self._errand: Errand | None = None
+        self._orders: Queue[Any] = Queue()
+        for word in TO_WORKER:
+            runner.register_message(PREFIX + word, self._hear)
+
+    def serve(self) -> None:
+        """Carry out orders for ever."""
+        while True:
+            message = self._orders.get()
+            tag = message.data["tag"]
+            try:
+                self._obey(message.type.removeprefix(PREFIX), tag, message.data)
+            except Exception as error:  # noqa: BLE001 - reported to the master, which raises it there
+                told = {"message": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+                self._say("fault", tag, **told)
+
+    def close(self) -> None:
+        """Stop the users of a trial, if there is one."""
+        self._trial.close()
+        self._stand = None
+
+    def _hear(self, environment: Any, msg: Any) -> None:  # noqa: ARG002 - Locust's signature
+        if msg.type == PREFIX + "ping":
+            # Here and now: what is waited for is not the work in the queue but the clock.
+            self._say("pong", msg.data["tag"], clock_ns=time.monotonic_ns())
+        else:
+            self._orders.put(msg)
+
+    def _say(self, word: str, tag: int, **data: Any) -> None:
+        self._runner.send_message(PREFIX + word, {"tag": tag, **data})
+
+    def _obey(self, word: str, tag: int, data: dict[str, Any]) -> None:
+        if word == "trial":
+            self.close()
+            self._order = TrialOrder.from_json(data["order"])
+            self._trial.enter_context(awake(self._cpu))
+            stand = Stand(self._order, Portion(**data["portion"]), self._runner)
+            self._stand = self._trial.enter_context(stand)
+            self._say("standing", tag)
+        elif word == "end":
+            self.close()
+        elif self._stand is None:
+            raise RuntimeError(f"{word!r} without a trial")
+        elif word == "probe":
+            probe = self._stand.probe(data["target"])
+            self._say("probed", tag, lost=probe.lost, closes=probe.closes)
+        elif word == "prepare":
+            self._errand = Errand(**data["errand"])
+            self._stand.prepare(self._errand)
+            self._say("standing", tag)
+        elif word == "go":
+            (part,) = self._stand.go(data["opens_ns"])
+            self._note(part)
+            for answer, its in pack(part):
+                self._say(answer, tag, **its)
+
+    def _note(self, part: Part) -> None:
+        """Keep a copy of a visit's samples, by this machine's own clock, before anything is sent."""
+        order, errand = self._order, self._errand
+        if self._keep is None or order is None or errand is None:
+            return
+        stage = "warmup" if errand.warmup else "slice"
+        name = f"{order.label}-{errand.target}-{stage}{errand.number}.npy".replace("/", "_")
+        self._keep.mkdir(parents=True, exist_ok=True)
+        np.save(self._keep / name, np.frombuffer(part.rows, dtype=ROW), allow_pickle=False)
+
+
+def work(
+    *, master: str, port: int, cpu: int | None, calibration: dict[str, Any] | None, keep: Path | None = None
+) -> int:
+    """Connect to a master and work for it; the process's exit code."""
+    environment: Any = CrewEnvironment(Crew())
+    say = sys.stderr
+    print(f"worker: looking for a master at {master}:{port}", file=say, flush=True)
+    try:
+        runner = environment.create_worker_runner(master, port)
+    except ConnectionError:
+        print(f"worker: there is no master at {master}:{port}", file=say)
+        print("hint: start `python bench.py run --expect-workers N` there; does a firewall let it through?", file=say)
+        return FAULT
+    worker = Worker(runner, cpu=cpu, keep=keep)
+    hello = {"host": socket.gethostname(), "code": code_digest(), "calibration": calibration}
+    runner.send_message(PREFIX + "hello", hello)
+    print(f"worker: connected to {master}:{port}, ready", file=say, flush=True)
+    serving = gevent.spawn(worker.serve)
+    try:
+        runner.greenlet.join()
+    except KeyboardInterrupt:
+        # Locust then tells the master, which need not wait for a heart that does not beat.
+        environment.events.quitting.fire(environment=environment)
+        print("worker: interrupted", file=say)
+        return INTERRUPTED
+    finally:
+        serving.kill()
+        worker.close()
+        runner.client.close(linger=LINGER_MS)
+    heard = runner.last_heartbeat_timestamp
+    if heard is not None and time.time() - heard > MASTER_HEARTBEAT_TIMEOUT:
+        print(f"worker: the master at {master}:{port} is gone", file=say)
+        return FAULT
+    print("worker: the run is over", file=say)
+    return 0

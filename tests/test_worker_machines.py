@@ -1,0 +1,134 @@
+"""Workers on machines of their own, as far as the network can tell: namespaces that the test makes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loadtests_servers import KnownServer, ok
+from namespaces import Machine, machines
+from test_workers import assert_union, columns_of, kept, order
+from worker_processes import free_port, worker
+
+from loadtests.orders import Workforce
+from loadtests.remote import ROOT, Generator, UnmannedError
+
+
+def test_two_machines_share_a_trial(tmp_path: Path) -> None:
+    """Over a network, too, the merged samples are the union of what the workers took, to the sample."""
+    port = free_port()
+    folders = [tmp_path / "one", tmp_path / "two"]
+    with machines(2) as (one, two):
+        workforce = Workforce(expect=2, port=port, timeout_s=60)
+        with (
+            KnownServer(lambda _n, _b: [0.002, ok()], host=one.host) as server,
+            worker(port, master=one.host, keep=folders[0], within=one.within),
+            worker(port, master=two.host, keep=folders[1], within=two.within),
+            Generator(workforce=workforce) as generator,
+        ):
+            (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples")))
+            # Both workers also made one probe each.
+            assert server.requests == record["requests"] + record["warmup_requests"] + 2
+    columns = columns_of(record, tmp_path)
+    for number in range(3):
+        assert_union(columns, kept(folders, 0, number), number, users=5)
+    assert sum(each["samples"] for each in record["workers"]) == record["requests"]
+    assert all(each["offset_uncertainty_us"] > 0 for each in record["workers"])
+
+
+def _kill(victim: subprocess.Popen[bytes], _machine: Machine) -> None:
+    victim.send_signal(signal.SIGKILL)
+
+
+def _unplug(_victim: subprocess.Popen[bytes], machine: Machine) -> None:
+    machine.unplug()
+
+
+@pytest.mark.parametrize("harm", [_kill, _unplug], ids=["killed", "unplugged"])
+def test_a_lost_machine_is_noticed(harm: Callable[[subprocess.Popen[bytes], Machine], None]) -> None:
+    """A worker that is killed, or whose cable is pulled, in the middle of a trial: invalid, with the worker's name.
+
+    With the other one alone the run cannot go on, and says how many are left.
+    """
+    port = free_port()
+    with machines(2) as (one, two):
+        workforce = Workforce(expect=2, port=port, timeout_s=20)
+        with (
+            KnownServer(lambda _n, _b: [0.002, ok()], host=one.host) as server,
+            worker(port, master=one.host, within=one.within),
+            worker(port, master=two.host, within=two.within) as victim,
+            Generator(workforce=workforce) as generator,
+        ):
+            records: list[dict[str, Any]] = []
+            for event in generator.events(order(server.target("a"), slices=100_000)):
+                if event["event"] == "trial":
+                    records = event["results"]
+                elif event["stage"] == "measure" and event["round"] == 2:
+                    harm(victim, two)
+            (record,) = records
+            assert not record["valid"]
+            assert "was lost: its heartbeat has stopped" in record["reason"]
+            with pytest.raises(UnmannedError, match="1 of 2 expected workers"):
+                generator.muster()
+
+
+@pytest.mark.main_job
+def test_a_run_survives_the_loss_of_a_machine(tmp_path: Path) -> None:
+    """The verbs as typed: two workers load a server, one is killed, its trial is invalid and the run ends with code 3.
+
+    With two workers again, --resume brings it to its end, and the report counts the trials that were left out.
+    """
+    port, folder = free_port(), tmp_path / "run"
+    program = ("bench.py", "worker", "--cpu", str(max(os.sched_getaffinity(0))), "--master-port")
+    command = [sys.executable, "bench.py", "run", "--expect-workers", "2", "--master-port", str(port)]
+    command += ["--workers-timeout", "60", "--skip-check"]
+    with machines(2) as (one, two), KnownServer(lambda _n, _b: [0.004, ok()], host=one.host) as server:
+        new = ["--plan", "smoke", "--endpoints", "predict", "--url", f"a={server.base_url}", "--out", str(folder)]
+        with (
+            worker(port, master=one.host, within=one.within, program=program),
+            worker(port, master=two.host, within=two.within, program=program) as victim,
+            subprocess.Popen([*command, *new], cwd=ROOT, stderr=subprocess.PIPE, text=True) as run,
+        ):
+            _wait_for(folder / "journal.jsonl", '"begun"')
+            victim.send_signal(signal.SIGKILL)
+            _, told = run.communicate(timeout=300)
+        assert run.returncode == 3, told
+        assert "1 of 2 expected workers were there" in told
+        lost = [trial for trial in _trials(folder) if "was lost" in str(trial["reason"])]
+        assert len({(trial["block"], trial["scenario"]) for trial in lost}) == 1
+        assert not any(trial["valid"] for trial in lost)
+        with (
+            worker(port, master=one.host, within=one.within, program=program),
+            worker(port, master=two.host, within=two.within, program=program),
+        ):
+            again = subprocess.run(
+                [*command, "--resume", str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+            )
+    assert again.returncode in (0, 3), again.stderr
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["complete"]
+    assert summary["audit"]["workers"] == 2
+    assert summary["audit"]["worst_clock_us"] > 0
+    assert {len(trial["workers"]) for trial in _trials(folder)} == {2}
+    assert {trial["block"] for trial in _trials(folder)} == {0, 1, 2}
+    assert "Workers on other machines" in (folder / "report.html").read_text()
+
+
+def _wait_for(path: Path, text: str) -> None:
+    until = time.monotonic() + 240
+    while not (path.exists() and text in path.read_text()):
+        assert time.monotonic() < until, f"{path} never held {text}"
+        time.sleep(0.1)
+
+
+def _trials(folder: Path) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    return [record for record in records if record["kind"] == "trial"]

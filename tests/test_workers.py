@@ -1,0 +1,272 @@
+"""More than one load generator: samples come home whole, clocks are known, and nobody goes missing unnoticed."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from loadtests_servers import KnownServer, ok
+from worker_processes import free_port, worker
+
+from loadtests.arrival import PoissonRate
+from loadtests.orders import TargetOrder, TrialOrder, Workforce
+from loadtests.parts import generator_seed
+from loadtests.remote import Generator, UnmannedError
+from loadtests.scenarios import closed, opened
+
+TIMES = ("due_ns", "sent_ns", "first_ns", "done_ns")
+AHEAD_S = 86_400
+"""A day: what the clock of a time namespace is ahead by (time_namespaces(7))."""
+
+
+def order(*targets: TargetOrder, users: int = 5, **changes: Any) -> TrialOrder:
+    """A short trial of predict."""
+    values: dict[str, Any] = {"slices": 3, "slice_s": 0.1, "seed": 7, "label": "t", "timeout_s": 5.0}
+    return TrialOrder(targets=targets, **({"scenario": closed("predict", users)[0]} | values | changes))
+
+
+def columns_of(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The columns that a trial wrote."""
+    with np.load(folder / record["samples"]) as file:
+        return dict(file)
+
+
+def in_another_time() -> list[str]:
+    """The command that runs a worker with a clock that is far ahead; skips where there can be none."""
+    command = ["unshare", "--time", "--monotonic", str(AHEAD_S), "--fork", "--kill-child"]
+    if not shutil.which("unshare") or subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("a clock of its own needs root and time namespaces (Linux 5.6, util-linux 2.36)")
+    return command
+
+
+@contextmanager
+def mastered(keeps: list[Path], within: list[list[str]]) -> Iterator[Generator]:
+    """A master with a worker for each of these folders, which keep copies of their samples there."""
+    port = free_port()
+    workforce = Workforce(expect=len(keeps), bind="127.0.0.1", port=port, timeout_s=60)
+    with ExitStack() as stack:
+        for keep, command in zip(keeps, within, strict=True):
+            stack.enter_context(worker(port, keep=keep, within=command))
+        yield stack.enter_context(Generator(workforce=workforce))
+
+
+def kept(folders: list[Path], target: int, number: int) -> dict[int, Any]:
+    """Every worker's own copy of one slice, by the first of its users."""
+    copies = [np.load(folder / f"t-{target}-slice{number}.npy") for folder in folders]
+    return {int(copy["user"].min()): copy for copy in copies}
+
+
+def assert_union(columns: dict[str, Any], copies: dict[int, Any], number: int, *, users: int) -> None:
+    """The merged samples of a slice are the copies', each shifted by one offset, and nothing else."""
+    slice_ = columns["slice"] == number
+    assert int(slice_.sum()) == sum(map(len, copies.values()))
+    edges = [*sorted(copies), users]
+    for first, end in pairwise(edges):
+        mine = slice_ & (columns["user"] >= first) & (columns["user"] < end)
+        copy = copies[first]
+        offsets = {int(value) for name in TIMES for value in copy[name] - columns[name][mine]}
+        assert len(offsets) == 1
+        for name in ("bytes_in", "status", "user", "error"):
+            assert (copy[name] == columns[name][mine]).all()
+
+
+def test_the_merged_samples_are_the_union(tmp_path: Path) -> None:
+    """Two workers on two targets: each sample of each worker is in the trial's file once, and no other is.
+
+    Held against the copies that the workers kept before they sent anything, and against what the servers counted.
+    """
+    folders = [tmp_path / "one", tmp_path / "two"]
+    with (
+        KnownServer(lambda _n, _b: [0.002, ok()]) as first,
+        KnownServer(lambda _n, _b: [0.002, ok()]) as second,
+        mastered(folders, [[], []]) as generator,
+    ):
+        records = generator.trial(order(first.target("a", bodies=3), second.target("b"), out=str(tmp_path / "samples")))
+        counted = [first.requests, second.requests]
+    for at, record in enumerate(records):
+        columns = columns_of(record, tmp_path)
+        for number in range(3):
+            copies = kept(folders, at, number)
+            assert set(copies) == {0, 3}
+            assert_union(columns, copies, number, users=5)
+        # Both workers also made one probe each.
+        assert counted[at] == record["requests"] + record["warmup_requests"] + 2
+        assert [each["users"] for each in record["workers"]] == [3, 2]
+        assert sum(each["samples"] for each in record["workers"]) == record["requests"] == len(columns["user"])
+        assert (np.diff(columns["done_ns"]) >= 0).all()
+        assert set(columns["user"].tolist()) == set(range(5))
+
+
+def test_a_sample_that_is_missing_or_wrong_shows(tmp_path: Path) -> None:
+    """The check of the union fails for one sample too few, one twice, and one a nanosecond off."""
+    rows = np.zeros(
+        6, dtype=[*((name, "<i8") for name in TIMES), *((n, "<i8") for n in ("bytes_in", "status", "user", "error"))]
+    )
+    rows["user"], rows["done_ns"] = [0, 0, 0, 1, 1, 1], range(6)
+    copies = {0: rows[:3], 1: rows[3:]}
+
+    def columns(at: list[int]) -> dict[str, Any]:
+        return {name: rows[name][at].copy() for name in rows.dtype.names or ()} | {"slice": np.zeros(len(at))}
+
+    assert_union(columns(list(range(6))), copies, 0, users=2)
+    late = columns(list(range(6)))
+    late["sent_ns"][2] += 1
+    for wrong in (columns([0, 1, 2, 3, 4]), columns([0, 1, 2, 2, 4, 5]), columns([0, 1, 1, 3, 4, 5]), late):
+        with pytest.raises((AssertionError, ValueError)):
+            assert_union(wrong, copies, 0, users=2)
+
+
+def assert_witnessed(columns: dict[str, Any], came_ns: list[int], *, slack_ns: float) -> None:
+    """Every request was read after it was sent and before its answer was in, by the clock of a witness.
+
+    Whose request is whose is not known, but if each lies between its two times, so do they in order.
+    """
+    came = np.sort(came_ns)
+    assert (np.sort(columns["sent_ns"]) - slack_ns <= came).all()
+    assert (came <= np.sort(columns["done_ns"]) + slack_ns).all()
+
+
+def test_the_truth_lies_within_the_stated_uncertainty(tmp_path: Path) -> None:
+    """One worker has the master's clock and one is a day ahead: each offset is right within what is said of it.
+
+    The server has the master's clock, too, and is a witness: within that uncertainty, merged samples and what it saw
+    agree; and not any more when one worker's are put off by 50 ms.
+    """
+    folders = [tmp_path / "here", tmp_path / "tomorrow"]
+    with KnownServer(lambda _n, _b: [0.002, ok()]) as server, mastered(folders, [[], in_another_time()]) as generator:
+        (record,) = generator.trial(order(server.target("a"), users=4, out=str(tmp_path / "samples")))
+    found = sorted(record["workers"], key=lambda each: each["offset_us"])
+    for each, truth_us in zip(found, (0, AHEAD_S * 1e6), strict=True):
+        assert each["offset_uncertainty_us"] > 0
+        assert abs(each["offset_us"] - truth_us) <= each["offset_uncertainty_us"]
+    columns = columns_of(record, tmp_path)
+    came_ns = server.came_ns[-record["requests"] :]
+    slack_ns = max(each["offset_uncertainty_us"] for each in found) * 1e3
+    assert_witnessed(columns, came_ns, slack_ns=slack_ns)
+    for name in TIMES:
+        columns[name] = columns[name] + 50_000_000 * (columns["user"] >= 2)
+    with pytest.raises(AssertionError):
+        assert_witnessed(columns, came_ns, slack_ns=slack_ns)
+
+
+def test_a_schedule_is_shared_out_whole(tmp_path: Path) -> None:
+    """In an open loop the workers together send exactly the due requests of the seed's schedule."""
+    law = PoissonRate((150,))
+    folders = [tmp_path / "one", tmp_path / "two"]
+    with KnownServer(lambda _n, _b: [0.002, ok()]) as server, mastered(folders, [[], []]) as generator:
+        (record,) = generator.trial(
+            order(
+                server.target("a"),
+                scenario=opened("predict", law),
+                slices=1,
+                slice_s=1.0,
+                warmup_slices=0,
+                out=str(tmp_path / "samples"),
+            )
+        )
+    assert record["backlog"] == {"most_in_flight": law.users, "cap_hits": 0, "unsent": 0}
+    due = np.sort(columns_of(record, tmp_path)["due_ns"])
+    planned = np.array(law.schedule(length_ns=10**9, seed=generator_seed(7, 0)))
+    assert len(due) == len(planned)
+    # The two halves stand by two offsets that may differ by what is not known of the clocks.
+    slack_ns = sum(each["offset_uncertainty_us"] for each in record["workers"]) * 1e3
+    assert np.abs((due - due[0]) - (planned - planned[0])).max() <= 2 * slack_ns
+    assert abs(record["workers"][0]["samples"] - record["workers"][1]["samples"]) <= 1
+
+
+def test_fewer_users_than_workers(tmp_path: Path) -> None:
+    """One user is one worker's, the other is not asked; and the next trial has them both again."""
+    folders = [tmp_path / "one", tmp_path / "two"]
+    with KnownServer(lambda _n, _b: [0.002, ok()]) as server, mastered(folders, [[], []]) as generator:
+        (alone,) = generator.trial(order(server.target("a"), users=1))
+        (both,) = generator.trial(order(server.target("a"), users=2))
+    assert [each["users"] for each in alone["workers"]] == [1]
+    assert [each["users"] for each in both["workers"]] == [1, 1]
+    assert both["throughput_rps"] > 1.2 * alone["throughput_rps"]
+
+
+def test_a_killed_worker_is_noticed(tmp_path: Path) -> None:
+    """A worker killed in the middle of a trial ends it, invalid and with the worker's name; the next one lacks it."""
+    port = free_port()
+    workforce = Workforce(expect=2, bind="127.0.0.1", port=port, timeout_s=30)
+    with (
+        KnownServer(lambda _n, _b: [0.002, ok()]) as server,
+        worker(port) as victim,
+        worker(port),
+        Generator(workforce=workforce) as generator,
+    ):
+        records = []
+        for event in generator.events(order(server.target("a"), slices=100_000, out=str(tmp_path / "samples"))):
+            if event["event"] == "trial":
+                records = event["results"]
+            elif event["stage"] == "measure" and event["round"] == 2:
+                victim.send_signal(signal.SIGKILL)
+        (record,) = records
+        assert not record["valid"]
+        assert "was lost" in record["reason"]
+        assert "worker" in record["reason"]
+        # Its whole slices have come home, and those of the other are kept with them.
+        columns = columns_of(record, tmp_path)
+        assert record["slices"] >= 3
+        assert Counter(columns["slice"].tolist()).keys() == set(range(record["slices"]))
+        assert set(columns["user"].tolist()) == set(range(5))
+        with worker(port):
+            (again,) = generator.trial(order(server.target("a")))
+        assert "lost" not in str(again["reason"])
+        assert len(again["workers"]) == 2
+
+
+def test_a_worker_lost_in_the_warm_up_leaves_no_samples(tmp_path: Path) -> None:
+    """What was thrown away when all is well is not counted when a worker is lost before anything was measured."""
+    port = free_port()
+    workforce = Workforce(expect=2, bind="127.0.0.1", port=port, timeout_s=60)
+    with (
+        KnownServer(lambda _n, _b: [0.002, ok()]) as server,
+        worker(port) as victim,
+        worker(port),
+        Generator(workforce=workforce) as generator,
+    ):
+        records = []
+        for event in generator.events(order(server.target("a"), warmup_slices=1000, out=str(tmp_path / "samples"))):
+            if event["event"] == "trial":
+                records = event["results"]
+            elif event["round"] == 2:
+                victim.send_signal(signal.SIGKILL)
+    (record,) = records
+    assert not record["valid"]
+    assert "was lost" in record["reason"]
+    assert record["warmup_requests"] > 0
+    assert record["requests"] == record["slices"] == len(columns_of(record, tmp_path)["user"]) == 0
+
+
+def test_too_few_workers_are_one_line_and_a_hint() -> None:
+    """Where workers do not come in time, the error says how many did, in one line, and what to start where."""
+    port = free_port()
+    workforce = Workforce(expect=2, bind="127.0.0.1", port=port, timeout_s=3)
+    with worker(port), Generator(workforce=workforce) as generator:
+        with pytest.raises(UnmannedError) as error:
+            generator.muster()
+        assert "of 2 expected workers" in str(error.value)
+        assert "\n" not in str(error.value)
+        assert f"--master-port {port}" in error.value.hint
+
+
+def test_two_masters_on_one_port() -> None:
+    """The second one says so, and which option chooses another port."""
+    workforce = Workforce(expect=1, bind="127.0.0.1", port=free_port(), timeout_s=3)
+    with (
+        Generator(workforce=workforce),
+        pytest.raises(UnmannedError, match="cannot listen") as error,
+        Generator(workforce=workforce),
+    ):
+        pytest.fail("it should not have started")
+    assert "--master-port" in error.value.hint
