@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import capacity, cells, comparisons, costs, encodings, factors, ladder, treatment, wording
+from reports import capacity, cells, comparisons, costs, encodings, factors, ladder, prices, tracing, treatment, wording
 from reports.headline import headline
 from reports.ladder_words import matters_sentence
+from reports.measured import LINE
 from reports.records import Gate, Run
 
 SCHEMA_VERSION = 1
@@ -21,8 +22,8 @@ NOT_WRONG = frozenset({"right", "skipped", "servers_own"})
 __all__ = ["headline", "summarise"]
 
 
-def summarise(run: Run) -> dict[str, Any]:
-    """The summary of a run, ready for JSON: no NaN, no infinity."""
+def summarise(run: Run, price_per_core_hour: float | None = None) -> dict[str, Any]:
+    """The summary of a run, ready for JSON: no NaN, no infinity. A price given here stands for the run's own."""
     targets: list[dict[str, Any]] = [
         {
             "id": target.id,
@@ -40,6 +41,7 @@ def summarise(run: Run) -> dict[str, Any]:
         target["label"] = label
     results = cells.results(run)
     compared, noise_floor = comparisons.compare(run, results)
+    price = run.price_per_core_hour if price_per_core_hour is None else price_per_core_hour
     framework_costs = costs.framework_costs(targets, results, run.seed)
     summary: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -60,7 +62,10 @@ def summarise(run: Run) -> dict[str, Any]:
         "measuring_s": (run.end or {}).get("measuring_s"),
         "model": dict(run.model) or None,
         "environment": dict(run.environment),
-        "generator": {name: value for name, value in run.generator.items() if name != "kind"},
+        "generator": {name: value for name, value in run.generator.items() if name not in ("kind", LINE)}
+        | {"lines": [run.generator[LINE]] if LINE in run.generator else []},
+        "price_per_core_hour": price,
+        "costs": prices.costs(results, price, run.seed),
         "targets": targets,
         "scenarios": [
             {
@@ -102,6 +107,7 @@ def summarise(run: Run) -> dict[str, Any]:
     summary["what_matters"] = factors.what_matters(targets, summary["scenarios"], results, run.seed)
     summary["second_sentence"] = matters_sentence(summary["what_matters"])
     summary["headline"] = headline(summary)
+    tracing.add_lines(summary, run)
     return summary
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from verbs.exits import ExpectedError, usage
-from verbs.options import add_batch_options, add_model_options, add_server_options, with_batching
+from verbs.options import (
+    add_batch_options,
+    add_model_options,
+    add_price_option,
+    add_server_options,
+    price_of,
+    with_batching,
+)
 
 if TYPE_CHECKING:
     from loadtests.scenarios import Scenario
@@ -56,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_server_options(parser)
     add_batch_options(parser)
     add_model_options(parser)
+    add_price_option(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -70,6 +78,7 @@ def main(arguments: argparse.Namespace) -> int:
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, _interrupt)
     terminal = Terminal()
+    price = price_of(arguments)
     figures = foreign_figures(arguments.figures)
     if arguments.resume:
         if arguments.model or arguments.payload:
@@ -92,12 +101,13 @@ def main(arguments: argparse.Namespace) -> int:
             batching=lambda settings: with_batching(settings, arguments),
             model=arguments.model,
             payload=arguments.payload,
+            price_per_core_hour=price,
         )
     try:
         experiment.run()
     except KeyboardInterrupt:
         _interrupted(experiment)
-    return exit_code(draw_and_print(experiment.folder))
+    return exit_code(draw_and_print(experiment.folder, price))
 
 
 def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:

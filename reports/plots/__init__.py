@@ -8,11 +8,14 @@ def order() -> tuple[str, ...]:
     return (
         "what_matters",
         "throughput",
+        "offered_load",
         "latency",
+        "percentiles",
         "both_ways",
         "waterfall",
         "break_even",
         "framework_cost",
         "modes",
+        "matrix",
         "ratios",
     )
