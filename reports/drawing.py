@@ -106,10 +106,10 @@ def milliseconds(axis: Axis) -> None:
 
 
 def on_paint(red: float, green: float, blue: float) -> str:
-    """Black or white, whichever is told better from a colour (relative luminance, WCAG 2.2)."""
+    """Near-black or white, whichever is told better from a colour (relative luminance, WCAG 2.2)."""
     linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in (red, green, blue)]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#000000" if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else "#ffffff"
+    return "#111111" if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else "#ffffff"
 
 
 def colour(target: Row, targets: Sequence[Row]) -> str:

@@ -31,6 +31,7 @@ from reports.records import (
     Target,
     Trial,
 )
+from reports.thinning import kept_every
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -234,6 +235,7 @@ def read_run(folder: Path) -> Run:
             trials=tuple({(one.block, one.target, one.scenario): one for one in trials}.values()),
             capacities=tuple({(one.block, one.target, one.endpoint): one for one in capacities}.values()),
             slo=header.get("slo"),
+            kept_every=kept_every(folder),
             price_per_core_hour=fields.number(header, "price_per_core_hour"),
             begun=last_begun(records),
             resumptions=tuple(by_kind["resumed"]),

@@ -121,7 +121,8 @@ class Comparison:
 class Run:
     """One run folder, read. Each place (block, target, scenario) has one record; if resumed, its last.
 
-    `begun` is the record of what was begun last, and `resumptions` those of when the run went on.
+    `kept_every` is the k where a copy of the run keeps one sample in k. `begun` is the record of what was begun last,
+    and `resumptions` those of when the run went on.
     """
 
     folder: Path
@@ -146,6 +147,7 @@ class Run:
     capacities: tuple[Capacity, ...]
     slo: str | None
     price_per_core_hour: float | None = None
+    kept_every: int = 1
     model: Mapping[str, Any] = field(default_factory=dict)
     begun: Mapping[str, Any] | None = None
     resumptions: tuple[Mapping[str, Any], ...] = ()

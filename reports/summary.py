@@ -64,6 +64,7 @@ def summarise(run: Run, price_per_core_hour: float | None = None) -> dict[str, A
         "environment": dict(run.environment),
         "generator": {name: value for name, value in run.generator.items() if name not in ("kind", LINE)}
         | {"lines": [run.generator[LINE]] if LINE in run.generator else []},
+        "kept_every": run.kept_every,
         "price_per_core_hour": price,
         "costs": prices.costs(results, price, run.seed),
         "targets": targets,

@@ -160,6 +160,9 @@ def trust(summary: Row) -> list[tuple[str, str]]:
     else:
         failed = f"{audit['errors']} of {audit['requests']} requests failed."
         lines.append(("Validity", f"All {audit['trials']} trials are valid. {failed}"))
+    if (every := summary["kept_every"]) > 1:
+        text = f"This copy keeps one sample in {every}: percentiles are of those, throughput and CPU time of all."
+        lines.append(("Samples", text))
     if stops := summary["resumed"]["times"]:
         anew = wording.plural(summary["resumed"]["begun_anew"], "measurement")
         text = f"The run was stopped and resumed {wording.plural(stops, 'time')}; {anew} under way began anew."

@@ -32,25 +32,34 @@ DARK = "--blink-settings=preferredColorScheme=0"
 TIMEOUT_S = 180
 ANSWER = "titrate-answer"
 # Everything that is folded is unfolded first: what a reader can open is part of the page.
-PROBE = f"""
-addEventListener("load", async () => {{
+PROBE = """
+addEventListener("load", async () => {
   const loaded_ms = performance.now();
   const wide = document.documentElement.scrollWidth;
   document.querySelectorAll("details").forEach((one) => (one.open = true));
-  const found = await axe.run(document, {{ resultTypes: ["violations"] }});
-  const answer = {{
+  const found = await axe.run(document, { resultTypes: ["violations"] });
+  const answer = {
     loaded_ms, wide, width: innerWidth, dark: matchMedia("(prefers-color-scheme: dark)").matches,
     wide_unfolded: document.documentElement.scrollWidth,
     requests: performance.getEntriesByType("resource").map((one) => one.name),
-    findings: found.violations.map((one) => ({{
+    findings: found.violations.map((one) => ({
       id: one.id, impact: one.impact, help: one.help, nodes: one.nodes.map((node) => node.html.slice(0, 200)),
-    }})),
-  }};
+    })),
+  };
+  parent.postMessage(JSON.stringify(answer), "*");
+});
+"""
+# A browser's window cannot be as narrow as a telephone; a frame in it can.
+FRAME = """<!doctype html>
+<html lang="en"><head><title>frame</title><script>
+addEventListener("message", (message) => {{
   const place = document.createElement("pre");
-  place.id = "{ANSWER}";
-  place.textContent = JSON.stringify(answer);
+  place.id = "{answer}";
+  place.textContent = message.data;
   document.body.append(place);
 }});
+</script></head><body style="margin:0"><iframe title="page" src="page.html" width="{width}" height="900"
+style="border:0"></iframe></body></html>
 """
 
 
@@ -86,9 +95,11 @@ def audit(page: Path, axe_core: Path, *, width: int, dark: bool = False) -> Audi
     with tempfile.TemporaryDirectory(prefix="titrate-browser-") as profile:
         probed = Path(profile, "page.html")
         probed.write_text(text.replace("</head>", f"{probe}</head>", 1), encoding="utf-8")
-        command = [browser, *FLAGS, f"--user-data-dir={profile}/profile", f"--window-size={width},900"]
+        frame = Path(profile, "frame.html")
+        frame.write_text(FRAME.format(answer=ANSWER, width=width), encoding="utf-8")
+        command = [browser, *FLAGS, f"--user-data-dir={profile}/profile", f"--window-size={max(width, 500)},900"]
         command += [DARK] if dark else []
-        command += ["--virtual-time-budget=60000", "--dump-dom", probed.as_uri()]
+        command += ["--virtual-time-budget=60000", "--dump-dom", frame.as_uri()]
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
     answer = re.search(rf'<pre id="{ANSWER}">(.*?)</pre>', done.stdout, re.DOTALL)
     if answer is None:
