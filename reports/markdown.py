@@ -72,7 +72,7 @@ def _ladder(summary: Row) -> str:
 
 
 def _choices(summary: Row) -> list[str]:
-    """What each choice brings and costs, and what the cost leaves out; nothing where there is no CPU time to tell of."""
+    """What each choice brings and costs, and what that leaves out; nothing where there is no CPU time to tell of."""
     rows = [
         [row["label"], *(_spent(row["costs"][name]) for name in tables.endpoints(summary))]
         for row in tables.choices(summary)

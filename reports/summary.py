@@ -10,7 +10,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import capacity, cells, comparisons, costs, encodings, factors, ladder, prices, tracing, treatment, wording
+from reports import (
+    capacity,
+    cells,
+    comparisons,
+    costs,
+    encodings,
+    factors,
+    ladder,
+    prices,
+    statistics,
+    tracing,
+    treatment,
+    wording,
+)
 from reports.headline import headline
 from reports.ladder_words import matters_sentence
 from reports.measured import LINE
@@ -156,10 +169,17 @@ def _startup(run: Run, target: str) -> dict[str, Any]:
         "target": target,
         "launches": len(launches),
         "startup_s": _median_of([launch.startup_s for launch in launches]),
+        "startup_ci95": _interval([launch.startup_s for launch in launches], run.seed),
         "import_s": _median_of([launch.import_s for launch in launches]),
         "load_s": _median_of([launch.load_s for launch in launches]),
         "rss_mib": _median_of([launch.rss_mib for launch in launches]),
     }
+
+
+def _interval(values: Sequence[float | None], seed: int) -> list[float] | None:
+    """The 95 % interval of the median over launches; None for fewer than two."""
+    known = [value for value in values if value]
+    return list(statistics.median_interval(known, seed)) if len(known) > 1 else None
 
 
 def _median_of(values: Sequence[float | None]) -> float | None:

@@ -18,4 +18,5 @@ def order() -> tuple[str, ...]:
         "modes",
         "matrix",
         "ratios",
+        "start_up",
     )
