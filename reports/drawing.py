@@ -163,6 +163,8 @@ def end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], at: float) ->
     low, high = axes.get_ylim()
     reach = math.log10(high / low) if is_log else high - low
     figure = axes.figure
+    if not isinstance(figure, Figure):
+        raise TypeError("a plot's panels lie in the figure itself")
     rows = max(1, len({one.get_position().y0 for one in figure.axes}))
     # A line of letters in data units: its points over those of a panel, which is most of its share of the figure.
     panel_pt = 0.62 * 72 * figure.get_figheight() / rows

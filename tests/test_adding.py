@@ -111,7 +111,7 @@ def test_every_block_of_the_page_is_taken() -> None:
     [
         ("targets", "werkzeug+gunicorn+function+cpu"),
         ("targets", "wsgi+waitress_select+function+cpu"),
-        ("endpoints", "GET /echo"),
+        ("endpoints", "echo"),
         ("cases", "predict-spaced"),
         ("cases", "echo-constant"),
         ("plots", "memory"),

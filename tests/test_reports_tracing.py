@@ -48,6 +48,7 @@ class Tables(HTMLParser):
             self.rows.append({"label": self.label, "source": _source(found), "lines": [], "bare": [], "values": []})
         if tag in ("td", "th"):
             self.cell = found | {"tag": tag}
+        if self.rows:
             self.rows[-1]["lines"] += [int(one) for one in found.get("data-lines", "").split()]
 
     def handle_endtag(self, tag: str) -> None:

@@ -48,9 +48,9 @@ def _targets() -> list[str]:
 
 
 def _endpoints() -> list[str]:
-    from servers.core.endpoints import ENDPOINTS  # noqa: PLC0415
+    from servers.parts import ENDPOINTS  # noqa: PLC0415
 
-    return [f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS]
+    return list(ENDPOINTS)
 
 
 def _scenarios() -> list[str]:
