@@ -74,6 +74,8 @@ def measure(run: Run, target: Target, scenario: Scenario, trials: Sequence[Trial
         },
         "cpu_ms_per_request": _median(trial.cpu_ms_per_request for trial in used),
         "rss_mib": _median(trial.rss_mib for trial in used),
+        "pss_mib": _median(trial.pss_mib for trial in used),
+        "threads": _median(trial.threads for trial in used),
         "startup_s": _median(launch.startup_s for launch in run.launches if launch.target == target.id),
         "context_switches_per_request": _median(
             trial.context_switches / trial.requests

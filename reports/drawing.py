@@ -8,6 +8,7 @@ matplotlib.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +19,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 Row = Mapping[str, Any]
 
@@ -36,6 +37,7 @@ SPARE = ("#009e73", "#c26d9e", "#8a7fd0", "#9a8a2f")
 MARKERS: Mapping[str, str] = {"gunicorn": "o", "waitress": "s", "granian": "D", "dev": "v"}
 WIDTH_IN = 9.4
 PNG_DPI = 160
+LABEL_PT = 9.5
 
 # Typed loosely: matplotlib lists every name of its settings in the type that it asks for.
 SETTINGS: Any = {
@@ -96,6 +98,20 @@ def plain_numbers(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def milliseconds(axis: Axis) -> None:
+    """A logarithmic axis of times, with enough plain ticks to read one wherever it begins."""
+    axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axis.set_minor_locator(NullLocator())
+    plain_numbers(axis)
+
+
+def on_paint(red: float, green: float, blue: float) -> str:
+    """Near-black or white, whichever is told better from a colour (relative luminance, WCAG 2.2)."""
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in (red, green, blue)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#111111" if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else "#ffffff"
+
+
 def colour(target: Row, targets: Sequence[Row]) -> str:
     """The colour of a target: its framework's; a foreign server has one of its own."""
     name = target.get("framework") or target["id"]
@@ -134,6 +150,36 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
         for place, index in enumerate(group):
             moved[index] = centre + gap * (place - (len(group) - 1) / 2)
     return moved
+
+
+def end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], at: float) -> None:
+    """Each line's name beside its end at `at`, in its colour: (height, name, colour), heights as log10 on a log axis.
+
+    Names that would touch are moved apart. The axis is widened to hold them.
+    """
+    if not ends:
+        return
+    is_log = axes.get_yscale() == "log"
+    low, high = axes.get_ylim()
+    reach = math.log10(high / low) if is_log else high - low
+    figure = axes.figure
+    if not isinstance(figure, Figure):
+        raise TypeError("a plot's panels lie in the figure itself")
+    rows = max(1, len({one.get_position().y0 for one in figure.axes}))
+    # A line of letters in data units: its points over those of a panel, which is most of its share of the figure.
+    panel_pt = 0.62 * 72 * figure.get_figheight() / rows
+    heights = spread([end for end, _, _ in ends], reach * LABEL_PT / panel_pt)
+    for height, (_, name, colour) in zip(heights, ends, strict=True):
+        axes.annotate(
+            name,
+            (at, 10**height if is_log else height),
+            xytext=(7, 0),
+            textcoords="offset points",
+            color=colour,
+            va="center",
+            fontsize=8,
+            annotation_clip=False,
+        )
 
 
 def svg(drawn: Figure, name: str, title: str, alt: str) -> str:

@@ -10,6 +10,7 @@ Intervals are bootstrap intervals over blocks.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -51,9 +52,9 @@ def explained(cells: Sequence[Cell], seed: int = 0) -> dict[str, Any] | None:
     workloads = _dummies([workload for _, workload, _ in cells])
     columns = {name: _dummies([choices[name] for choices, _, _ in cells]) for name in names}
     drawn = statistics.resamples(by_block.shape[1], seed)
-    resampled = by_block @ drawn.counts.T / by_block.shape[1]
-    whole = _shapley(by_block.mean(axis=1, keepdims=True), workloads, columns)
-    blocks, draws = _shapley(by_block, workloads, columns), _shapley(resampled, workloads, columns)
+    mean = np.full((by_block.shape[1], 1), 1 / by_block.shape[1])
+    means = (mean, np.eye(by_block.shape[1]), drawn.counts.T / by_block.shape[1])
+    whole, blocks, draws = (_shapley(by_block, weights, workloads, columns) for weights in means)
     rows: list[dict[str, Any]] = []
     for name in names:
         low, high = statistics.bootstrap_interval(blocks[name], draws[name], drawn)
@@ -76,8 +77,9 @@ def _cells(targets: Sequence[Row], scenarios: Sequence[Row], results: Sequence[R
         values = {entry["block"]: math.log(entry[figure]) for entry in row["blocks"] if entry[figure]}
         found.append((choices, (row["endpoint"], row["users"], encoding in _BATCHED), values))
     # Only blocks that nearly all cells have can be resampled together, and then only cells that have them all.
-    counted = [block for _, _, values in found for block in values]
-    blocks = sorted({block for block in counted if 2 * counted.count(block) > max(map(counted.count, counted))})
+    counted = Counter(block for _, _, values in found for block in values)
+    most = max(counted.values(), default=0)
+    blocks = sorted(block for block, cells in counted.items() if 2 * cells > most)
     if len(blocks) < _FEWEST_BLOCKS:
         return []
     return [
@@ -101,26 +103,36 @@ def _dummies(values: Sequence[Any]) -> Floats:
     return np.array([[float(value == one) for one in known] for value in values])
 
 
-def _shapley(figures: Floats, workloads: Floats, columns: Mapping[str, Floats]) -> dict[str, Floats]:
-    """The share of each choice for every column of `figures`, (cells, R)."""
-    centred = figures - _fitted(workloads, figures)
-    total = np.maximum((centred**2).sum(axis=0), np.finfo(np.float64).tiny)
+def _shapley(by_block: Floats, weights: Floats, workloads: Floats, columns: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The share of each choice for every column of `weights`, (blocks, R): each makes a mean of the blocks.
+
+    Sums of squares of a mean of blocks are quadratic in its weights, so each subset of choices is fitted to the blocks
+    once, however many resamples there are.
+    """
+    centred = by_block - _fitted(workloads, by_block)
+    total = np.maximum(_squares(centred, weights), np.finfo(np.float64).tiny)
     names = list(columns)
     worth: dict[frozenset[str], Floats] = {}
     for size in range(len(names) + 1):
         for subset in combinations(names, size):
             design = np.hstack([workloads, *(columns[name] for name in subset)])
-            worth[frozenset(subset)] = ((_fitted(design, figures) - _fitted(workloads, figures)) ** 2).sum(axis=0)
+            worth[frozenset(subset)] = _squares(_fitted(design, centred), weights)
     found = {}
     for name in names:
         others = [one for one in names if one != name]
-        gain = np.zeros(figures.shape[1])
+        gain = np.zeros(weights.shape[1])
         for size in range(len(others) + 1):
             weight = math.factorial(size) * math.factorial(len(others) - size) / math.factorial(len(names))
             for subset in combinations(others, size):
                 gain += weight * (worth[frozenset((*subset, name))] - worth[frozenset(subset)])
         found[name] = gain / total
     return found
+
+
+def _squares(by_block: Floats, weights: Floats) -> Floats:
+    """The sum of squares over cells of every mean of the blocks, (R,)."""
+    squares: Floats = (by_block.T @ by_block @ weights * weights).sum(axis=0)
+    return squares
 
 
 def _fitted(design: Floats, figures: Floats) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import tables, wording
+from reports import outline, prices, repeating, tables, wording
 from reports.cells import COLUMNS
 from reports.gallery import Plot
 from reports.ladder import SEGMENTS
@@ -36,9 +36,13 @@ def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
         interval=tables.interval,
         symbol=tables.SYMBOLS.__getitem__,
         groupby_axis=_by_axis,
+        ranges=wording.ranges,
+        caveats=lambda row: tables.caveats(row, summary["blocks"]),
+        price=lambda value: f"{value:g}",
     )
     targets = {target["id"]: target for target in summary["targets"]}
-    return environment.get_template("template.html.j2").render(
+    names = outline.sections(summary, plots)
+    return environment.get_template("page.html.j2").render(
         summary=summary,
         style=_inlined("report.css"),
         script=_inlined("report.js"),
@@ -52,13 +56,17 @@ def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
         verdicts=tables.verdict_table(summary),
         trust=tables.trust(summary),
         cost_sentences=tables.cost_sentences(summary),
-        loaded=bool(summary["results"]) or not summary["ladder"],
+        loaded=outline.is_loaded(summary),
+        sections=names,
+        contents=outline.contents(names),
+        choices=tables.choices(summary),
+        left_out_of_cost=prices.LEFT_OUT,
+        steps=repeating.steps(summary),
         segments=SEGMENTS,
         segment_words=SEGMENT_WORDS,
         break_even_sentences=break_even_sentences(summary["ladder"]) if summary["ladder"] else [],
         counted=counted_rows(summary["ladder"]["instructions"]) if summary["ladder"] else [],
         tax_functions=lambda row: tax_functions(summary["ladder"]["instructions"], row["framework"], row["endpoint"]),
-        command=tables.command_line(summary),
         percentile_columns=COLUMNS,
         case_verdicts=_case_verdicts(summary),
         topics=tables.topics(summary),

@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from reports import fields
 from reports.attempts import last_begun, without_void
+from reports.measured import LINE
 from reports.records import (
     Capacity,
     Comparison,
@@ -29,6 +31,7 @@ from reports.records import (
     Target,
     Trial,
 )
+from reports.thinning import kept_every
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -195,12 +198,14 @@ def read_run(folder: Path) -> Run:
     version = header.get("schema_version")
     if version != SCHEMA_VERSION:
         raise JournalError(f"{folder / FILE_NAME} has schema_version {version!r}; this reads {SCHEMA_VERSION}")
+    # Every figure of a report is traced to the lines that it came from.
+    numbered = [record | {LINE: number} for number, record in enumerate(records, start=1)]
     by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
-    for record in records:
+    for record in numbered:
         by_kind[record["kind"]].append(record)
-    last = records[-1]
+    last = numbered[-1]
     try:
-        by_kind["trial"] = without_void(records)
+        by_kind["trial"] = without_void(numbered)
         trials = [Trial.from_json(record) for record in by_kind["trial"]]
         launches = [Launch.from_json(record) for record in by_kind["launch"]]
         gates = [Gate.from_json(record) for record in by_kind["gate"]]
@@ -231,6 +236,8 @@ def read_run(folder: Path) -> Run:
             capacities=tuple({(one.block, one.target, one.endpoint): one for one in capacities}.values()),
             slo=header.get("slo"),
             expect_workers=header.get("expect_workers"),
+            kept_every=kept_every(folder),
+            price_per_core_hour=fields.number(header, "price_per_core_hour"),
             begun=last_begun(records),
             resumptions=tuple(by_kind["resumed"]),
             # Records after an end mean that a resumed run is not over.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports import tables, wording
+from reports import prices, tables, wording
 from reports.cells import COLUMNS
 from reports.ladder import SEGMENTS
 from reports.ladder_words import break_even_sentences, counted_rows
+from reports.outline import is_loaded
 
 Row = Mapping[str, Any]
 
@@ -21,7 +22,8 @@ def markdown(summary: Row) -> str:
         _banner(summary),
         "## How far to trust it",
         "\n".join(f"- **{label}.** {one_line(text)}" for label, text in tables.trust(summary)),
-        *(["## Verdicts", _verdicts(summary), "## Figures", _figures(summary)] if _loaded(summary) else []),
+        *_choices(summary),
+        *(["## Verdicts", _verdicts(summary), "## Figures", _figures(summary)] if is_loaded(summary) else []),
         *_capacity(summary),
         *(["## The ladder", _ladder(summary)] if summary["ladder"] else []),
         "## Repeat it",
@@ -35,11 +37,6 @@ def _banner(summary: Row) -> str:
         return ""
     reason = one_line(summary["partial_reason"])
     return f"> **This run is partial:** {reason}. Everything below comes from the part that was done."
-
-
-def _loaded(summary: Row) -> bool:
-    """Whether this is a run under load, and not a climb of the ladder alone."""
-    return bool(summary["results"]) or not summary["ladder"]
 
 
 def _ladder(summary: Row) -> str:
@@ -72,6 +69,31 @@ def _ladder(summary: Row) -> str:
         table(["endpoint", "framework", "instructions", "over the floor", "bytecodes"], counted) if counted else "",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _choices(summary: Row) -> list[str]:
+    """What each choice brings and costs, and what that leaves out; nothing where there is no CPU time to tell of."""
+    rows = [
+        [row["label"], *(_spent(row["costs"][name]) for name in tables.endpoints(summary))]
+        for row in tables.choices(summary)
+        if any(row["costs"].values())
+    ]
+    if not rows:
+        return []
+    price = summary["price_per_core_hour"]
+    unit = f"cost at {price:g} a core hour" if price else "core hours of CPU time"
+    said = f"For a million predictions: {unit}. Not in it: {prices.LEFT_OUT}."
+    heads = ["choice", *(f"/{name}" for name in tables.endpoints(summary))]
+    return ["## What a million predictions cost", said, table(heads, rows)]
+
+
+def _spent(row: Row | None) -> str:
+    if row is None:
+        return "\u2013"
+    spent = row["cost_per_million"] or row["core_hours_per_million"]
+    low_high = spent["ci95"]
+    spread = f" ({wording.number(low_high[0])} to {wording.number(low_high[1])})" if low_high else ""
+    return f"{wording.number(spent['median'])}{spread}"
 
 
 def _verdicts(summary: Row) -> str:

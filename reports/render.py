@@ -8,8 +8,8 @@ from pathlib import Path
 from reports.journal import read_run
 
 
-def render(run_dir: Path) -> Path:
-    """Draw the report of `run_dir` again and return report.html's path.
+def render(run_dir: Path, price_per_core_hour: float | None = None) -> Path:
+    """Draw the report of `run_dir` again and return report.html's path; a price stands for the recorded one.
 
     Every file appears whole or not at all. Raises JournalError where the folder holds no readable journal.
     """
@@ -20,7 +20,7 @@ def render(run_dir: Path) -> Path:
     from reports.summary import summarise  # noqa: PLC0415
 
     run = read_run(run_dir)
-    summary = summarise(run)
+    summary = summarise(run, price_per_core_hour)
     plots = gallery.draw_all(summary, run)
     write(run_dir / "summary.json", json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     write(run_dir / "summary.md", markdown(summary))

@@ -10,9 +10,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import capacity, cells, comparisons, costs, encodings, factors, ladder, treatment, wording
+from reports import (
+    capacity,
+    cells,
+    comparisons,
+    costs,
+    encodings,
+    factors,
+    ladder,
+    prices,
+    statistics,
+    tracing,
+    treatment,
+    wording,
+)
 from reports.headline import headline
 from reports.ladder_words import matters_sentence
+from reports.measured import LINE
 from reports.records import Gate, Run
 
 SCHEMA_VERSION = 1
@@ -21,8 +35,8 @@ NOT_WRONG = frozenset({"right", "skipped", "servers_own"})
 __all__ = ["headline", "summarise"]
 
 
-def summarise(run: Run) -> dict[str, Any]:
-    """The summary of a run, ready for JSON: no NaN, no infinity."""
+def summarise(run: Run, price_per_core_hour: float | None = None) -> dict[str, Any]:
+    """The summary of a run, ready for JSON: no NaN, no infinity. A price given here stands for the run's own."""
     targets: list[dict[str, Any]] = [
         {
             "id": target.id,
@@ -40,6 +54,7 @@ def summarise(run: Run) -> dict[str, Any]:
         target["label"] = label
     results = cells.results(run)
     compared, noise_floor = comparisons.compare(run, results)
+    price = run.price_per_core_hour if price_per_core_hour is None else price_per_core_hour
     framework_costs = costs.framework_costs(targets, results, run.seed)
     summary: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -60,7 +75,11 @@ def summarise(run: Run) -> dict[str, Any]:
         "measuring_s": (run.end or {}).get("measuring_s"),
         "model": dict(run.model) or None,
         "environment": dict(run.environment),
-        "generator": {name: value for name, value in run.generator.items() if name != "kind"},
+        "generator": {name: value for name, value in run.generator.items() if name not in ("kind", LINE)}
+        | {"lines": [run.generator[LINE]] if LINE in run.generator else []},
+        "kept_every": run.kept_every,
+        "price_per_core_hour": price,
+        "costs": prices.costs(results, price, run.seed),
         "targets": targets,
         "scenarios": [
             {
@@ -102,6 +121,7 @@ def summarise(run: Run) -> dict[str, Any]:
     summary["what_matters"] = factors.what_matters(targets, summary["scenarios"], results, run.seed)
     summary["second_sentence"] = matters_sentence(summary["what_matters"])
     summary["headline"] = headline(summary)
+    tracing.add_lines(summary, run)
     return summary
 
 
@@ -149,10 +169,17 @@ def _startup(run: Run, target: str) -> dict[str, Any]:
         "target": target,
         "launches": len(launches),
         "startup_s": _median_of([launch.startup_s for launch in launches]),
+        "startup_ci95": _interval([launch.startup_s for launch in launches], run.seed),
         "import_s": _median_of([launch.import_s for launch in launches]),
         "load_s": _median_of([launch.load_s for launch in launches]),
         "rss_mib": _median_of([launch.rss_mib for launch in launches]),
     }
+
+
+def _interval(values: Sequence[float | None], seed: int) -> list[float] | None:
+    """The 95 % interval of the median over launches; None for fewer than two."""
+    known = [value for value in values if value]
+    return list(statistics.median_interval(known, seed)) if len(known) > 1 else None
 
 
 def _median_of(values: Sequence[float | None]) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports import wording
+from reports import prices, wording
 from reports.headline import busiest, usual
 from reports.verdicts import WIDEST_MARGIN
 
@@ -94,6 +94,40 @@ def verdict_table(summary: Row) -> list[dict[str, Any]]:
     return table
 
 
+def caveats(row: Row, blocks: int) -> list[str]:
+    """What to know of a cell before its figures are believed, one text each; `blocks` are those of the plan."""
+    said = [row["reason"]] if row["reason"] else []
+    if row["unstable_trials"]:
+        said.append(f"not steady after its warm-up in {row['unstable_trials']} of {row['trials']} trials")
+    if 0 < row["trials"] < blocks:
+        said.append(f"{row['trials']} of {wording.plural(blocks, 'block')}")
+    if row["errors"]:
+        said.append(f"{wording.plural(row['errors'], 'request')} failed")
+    if row["retraces"]:
+        said.append(f"{wording.plural(row['retraces'], 'retrace')} while serving")
+    return said
+
+
+def choices(summary: Row) -> list[dict[str, Any]]:
+    """The first screen's table: for every choice and endpoint the cell at the most users, and what it costs."""
+    told = {(row["target"], row["endpoint"]): row for row in summary["costs"]}
+    rates: dict[tuple[str, str], Row] = {}
+    for row in usual(summary["results"]):
+        place = (row["target"], row["endpoint"])
+        if place not in rates or row["users"] > rates[place]["users"]:
+            rates[place] = row
+    names = endpoints(summary)
+    return [
+        {
+            "label": target["label"],
+            "rates": {name: rates.get((target["id"], name)) for name in names},
+            "costs": {name: told.get((target["id"], name)) for name in names},
+        }
+        for target in prices.choices(summary)
+        if any((target["id"], name) in rates for name in names)
+    ]
+
+
 def trust(summary: Row) -> list[tuple[str, str]]:
     """How far the answer may be trusted, as label and sentence: noise, blocks, validity, stops, what was not run."""
     noise, audit = summary["noise_floor"], summary["audit"]
@@ -126,6 +160,9 @@ def trust(summary: Row) -> list[tuple[str, str]]:
     else:
         failed = f"{audit['errors']} of {audit['requests']} requests failed."
         lines.append(("Validity", f"All {audit['trials']} trials are valid. {failed}"))
+    if (every := summary["kept_every"]) > 1:
+        text = f"This copy keeps one sample in {every}: percentiles are of those, throughput and CPU time of all."
+        lines.append(("Samples", text))
     if stops := summary["resumed"]["times"]:
         anew = wording.plural(summary["resumed"]["begun_anew"], "measurement")
         text = f"The run was stopped and resumed {wording.plural(stops, 'time')}; {anew} under way began anew."

@@ -59,8 +59,10 @@ def margin_of(noise: NoiseFloor | None) -> float:
 
 def judge(measured: Ratio, *, adjusted_p: float, noise: NoiseFloor | None) -> Judgement:
     """The verdict on one fair comparison. Raises ValueError where a figure is not a number."""
+    _whole(measured)
+    # A maximum leaves NaN out, and a comparison with it is false: a broken floor would be no floor at all.
+    statistics.finite([adjusted_p, *((noise.low, noise.high) if noise else ())])
     margin = margin_of(noise)
-    statistics.finite([measured.ratio, measured.low, measured.high, adjusted_p, margin])
     if 1 / (1 + margin) < measured.low and measured.high < 1 + margin:
         return Judgement(verdict=Verdict.EQUIVALENT, reason=_within(margin), margin=margin)
     significant = adjusted_p < statistics.SIGNIFICANCE and not measured.low <= 1 <= measured.high
@@ -77,7 +79,11 @@ def judge(measured: Ratio, *, adjusted_p: float, noise: NoiseFloor | None) -> Ju
 
 
 def judge_noise(measured: PairedRatio) -> Judgement:
-    """The verdict on a target against itself: the margin is the plain 3 %, since it sets the other one."""
+    """The verdict on a target against itself: the margin is the plain 3 %, since it sets the other one.
+
+    Raises ValueError where a figure is not a number.
+    """
+    _whole(measured)
     noise = NoiseFloor(low=measured.low, high=measured.high)
     if noise.reach < LEAST_MARGIN:
         return Judgement(verdict=Verdict.EQUIVALENT, reason=_within(LEAST_MARGIN), margin=LEAST_MARGIN)
@@ -85,6 +91,11 @@ def judge_noise(measured: PairedRatio) -> Judgement:
         text = f"the same code differed from itself: up to {wording.percent(noise.reach)} % is noise here"
         return Judgement(verdict=Verdict.INCONCLUSIVE, reason=text, margin=LEAST_MARGIN)
     return _open(measured, margin=LEAST_MARGIN, noise=None, level=statistics.SIGNIFICANCE)
+
+
+def _whole(measured: Ratio) -> None:
+    """Raises ValueError where a figure of the ratio is not a number."""
+    statistics.finite([measured.ratio, measured.low, measured.high, measured.p_value, measured.log_sd])
 
 
 def _within(margin: float) -> str:

@@ -118,12 +118,18 @@ def factor(ratio: float) -> str:
     return f"{ratio:.2f}" if ratio < 1 else f"{ratio:.1f}"
 
 
+def _factors(low: float, high: float) -> tuple[str, str]:
+    """The ends of an interval as factors, told apart where one decimal would not."""
+    ends = (factor(low), factor(high))
+    return ends if ends[0] != ends[1] else (f"{low:.2f}", f"{high:.2f}")
+
+
 def effect(ratio: float, interval: Sequence[float], baseline: str = "") -> str:
     """A decided difference in words: `11 % faster than Flask (10 to 13 %)`, or a factor where it is large."""
     low, high = interval
     if _large(ratio):
         against = f" as {baseline}" if baseline else ""
-        return f"{factor(ratio)}\u00d7 as fast{against} ({factor(low)} to {factor(high)})"
+        return f"{factor(ratio)}\u00d7 as fast{against} ({' to '.join(_factors(low, high))})"
     against = f" than {baseline}" if baseline else ""
     if ratio >= 1:
         return f"{percent(ratio - 1)} % faster{against} ({percent(low - 1)} to {percent(high - 1)} %)"
@@ -147,7 +153,7 @@ def interval(ratio: float, ends: Sequence[float]) -> str:
     """The interval of `change`, in the unit that the ratio has there."""
     low, high = ends
     if _large(ratio):
-        return f"{factor(low)} to {factor(high)}\u00d7"
+        return f"{' to '.join(_factors(low, high))}\u00d7"
     return f"{signed_change(low)} to {signed_change(high)}"
 
 
@@ -158,6 +164,19 @@ def _large(ratio: float) -> bool:
 def listed(items: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending whole numbers, neighbours joined: `3, 7\u20139`; a dash where there is none."""
+    runs: list[list[int]] = []
+    for number_ in numbers:
+        if runs and number_ == runs[-1][-1] + 1:
+            runs[-1].append(number_)
+        else:
+            runs.append([number_])
+    if not runs:
+        return "\u2013"
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}\u2013{run[-1]}" for run in runs)
 
 
 def plural(count: int, noun: str) -> str:

@@ -35,4 +35,7 @@ def _frameworks() -> dict[str, Framework]:
 
 FRAMEWORKS: Final = _frameworks()
 MODES: Final = tuple(sorted(path.stem for path in (_HERE / "core" / "modes").glob("*.py") if path.stem != "__init__"))
+ENDPOINTS: Final = tuple(
+    sorted(path.stem for path in (_HERE / "core" / "endpoints").glob("*.py") if path.stem != "__init__")
+)
 DEVICES: Final = ("cpu", "gpu")

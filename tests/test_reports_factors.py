@@ -99,3 +99,23 @@ def test_encodings_are_weighed_only_where_a_request_brings_as_many_rows() -> Non
     # Three pairs of frameworks, one pair of encodings of the same size: three quarters, a quarter of it.
     assert shares["framework"] == pytest.approx(0.6, abs=0.05)
     assert shares["encoding"] == pytest.approx(0.4, abs=0.05)
+
+
+def test_a_run_as_large_as_the_largest_plan_is_weighed() -> None:
+    """The cells and blocks of plan full are no more than a moment's work: their number is not cubed on the way."""
+    parts = {"server": "gunicorn", "device": "cpu", "twin_of": None, "settings": {"threads": 4}}
+    targets = [
+        {"id": f"{framework}-{mode}", "framework": framework, "mode": mode, **parts}
+        for framework in ("flask", "bottle", "wsgi", "other")
+        for mode in ("eager", "function", "frozen", "xla", "lite", "sixth", "seventh")
+    ]
+    scenarios = [{"id": f"predict@{users}", "encoding": "json"} for users in range(27)]
+    rng = np.random.default_rng(8)
+    results = []
+    for number, target in enumerate(targets):
+        for scenario in scenarios:
+            rates = 1000.0 * (1 + number) * np.exp(rng.normal(0, 0.02, 15))
+            results.append(_result(target["id"], scenario["id"], rates.tolist()))
+    (row,) = what_matters(targets, scenarios, results, seed=0)
+    assert row["cells"] == len(targets) * len(scenarios)
+    assert row["blocks"] == 15

@@ -1,4 +1,4 @@
-"""What there is: targets, scenarios, plans, cases."""
+"""What there is: targets, endpoints, scenarios, plans, cases, plots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ examples:
   python bench.py list cases | wc -l
 """
 
-_SECTIONS: Final = ("targets", "scenarios", "plans", "cases")
+_SECTIONS: Final = ("targets", "endpoints", "scenarios", "plans", "cases", "plots")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the sections."""
-    lines = {"targets": _targets, "scenarios": _scenarios, "plans": _plans, "cases": _cases}
+    lines = {
+        "targets": _targets,
+        "endpoints": _endpoints,
+        "scenarios": _scenarios,
+        "plans": _plans,
+        "cases": _cases,
+        "plots": _plots,
+    }
     if arguments.section:
         print("\n".join(lines[arguments.section]()))
         return OK
@@ -38,6 +45,12 @@ def _targets() -> list[str]:
     from servers.target import grid  # noqa: PLC0415 - kept out of --help
 
     return [target.id for target in grid()]
+
+
+def _endpoints() -> list[str]:
+    from servers.parts import ENDPOINTS  # noqa: PLC0415
+
+    return list(ENDPOINTS)
 
 
 def _scenarios() -> list[str]:
@@ -60,3 +73,9 @@ def _cases() -> list[str]:
     from conformance.cases import CASES  # noqa: PLC0415
 
     return [f"{case.id:44} {case.proves}" for case in CASES]
+
+
+def _plots() -> list[str]:
+    from reports.gallery import names  # noqa: PLC0415
+
+    return names()

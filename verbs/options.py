@@ -92,6 +92,27 @@ def chosen_workforce(arguments: argparse.Namespace) -> Workforce | None:
         raise usage(f"--expect-workers {arguments.expect_workers}: {error}") from error
 
 
+def add_price_option(parser: argparse.ArgumentParser) -> None:
+    """What the reader pays for a core."""
+    parser.add_argument(
+        "--price-per-core-hour",
+        metavar="P",
+        help="in your own currency; the report then also has the cost of a million predictions",
+    )
+
+
+def price_of(arguments: argparse.Namespace) -> float | None:
+    """The price that `add_price_option` read, or None. Raises ExpectedError."""
+    if arguments.price_per_core_hour is None:
+        return None
+    from reports.prices import PriceError, read  # noqa: PLC0415 - it brings SciPy, which --help does without
+
+    try:
+        return read(arguments.price_per_core_hour)
+    except PriceError as error:
+        raise usage(f"--price-per-core-hour {error}", hint="for example --price-per-core-hour 0.04") from error
+
+
 class _Once(argparse.Action):
     """An option that is an error when it is given again, where the last one would win in silence."""
 

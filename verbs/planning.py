@@ -53,6 +53,7 @@ def plan_experiment(
     model: str | None = None,
     payload: Path | None = None,
     workforce: Workforce | None = None,
+    price_per_core_hour: float | None = None,
 ) -> Experiment:
     """A new run, its folder and the journal's header written. Raises ExpectedError on what cannot be run."""
     if model is not None and urls:
@@ -86,6 +87,7 @@ def plan_experiment(
         "slice_s": chosen.slice_s,
         "slo": str(slo) if slo else None,
         "expect_workers": workforce.expect if workforce else None,
+        "price_per_core_hour": price_per_core_hour,
         "targets": [described(one, settings) for one in present],
         "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
         "comparisons": comparisons(present),

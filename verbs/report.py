@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from verbs.exits import OK, usage
+from verbs.options import add_price_option, price_of
 
 EPILOG: Final = """\
 examples:
   python bench.py report reports/runs/20260101T120000Z-quick
   python bench.py report DIR --export csv,png        also cells.csv, and every plot as PNG
+  python bench.py report DIR --price-per-core-hour 0.04   also what a million predictions cost
 """
 
 
@@ -19,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="a run folder")
     parser.add_argument("--export", metavar="A,B", default="", help="also write: csv, json, markdown, png")
+    add_price_option(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -32,7 +35,7 @@ def main(arguments: argparse.Namespace) -> int:
         if name not in FORMATS:
             raise usage(f"{name!r} is no format of --export", hint=f"there are {', '.join(FORMATS)}")
     try:
-        summary = draw_and_print(arguments.folder)
+        summary = draw_and_print(arguments.folder, price_of(arguments))
         for name in dict.fromkeys(formats):
             for path in FORMATS[name](arguments.folder, summary):
                 print(f"{name}: {path}")

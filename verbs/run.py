@@ -11,9 +11,11 @@ from verbs.exits import ExpectedError, usage
 from verbs.options import (
     add_batch_options,
     add_model_options,
+    add_price_option,
     add_server_options,
     add_worker_options,
     chosen_workforce,
+    price_of,
     with_batching,
 )
 
@@ -65,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_batch_options(parser)
     add_model_options(parser)
     add_worker_options(parser)
+    add_price_option(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -79,6 +82,7 @@ def main(arguments: argparse.Namespace) -> int:
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, _interrupt)
     terminal = Terminal()
+    price = price_of(arguments)
     figures = foreign_figures(arguments.figures)
     workforce = chosen_workforce(arguments)
     if arguments.resume:
@@ -105,12 +109,13 @@ def main(arguments: argparse.Namespace) -> int:
             model=arguments.model,
             payload=arguments.payload,
             workforce=workforce,
+            price_per_core_hour=price,
         )
     try:
         experiment.run()
     except KeyboardInterrupt:
         _interrupted(experiment)
-    return exit_code(draw_and_print(experiment.folder))
+    return exit_code(draw_and_print(experiment.folder, price))
 
 
 def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:

@@ -19,9 +19,9 @@ _SETTLED: Final = ("faster", "slower", "equivalent")
 Summary = Mapping[str, Any]
 
 
-def draw_and_print(folder: Path) -> Summary:
+def draw_and_print(folder: Path, price_per_core_hour: float | None = None) -> Summary:
     """Draw the report of a run folder, and print its verdicts and where it is. Raises JournalError."""
-    report = render(folder)
+    report = render(folder, price_per_core_hour)
     summary: Summary = json.loads((folder / "summary.json").read_text())
     print("\n".join([*verdict_lines(summary), f"report: {report}"]), flush=True)
     return summary

@@ -8,11 +8,15 @@ def order() -> tuple[str, ...]:
     return (
         "what_matters",
         "throughput",
+        "offered_load",
         "latency",
+        "percentiles",
         "both_ways",
         "waterfall",
         "break_even",
         "framework_cost",
         "modes",
+        "matrix",
         "ratios",
+        "start_up",
     )

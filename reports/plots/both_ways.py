@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import drawing, samples, wording
+from reports import drawing, quantile_axis, samples, wording
 from reports.records import Run, Scenario
 from reports.samples import Nanoseconds
 
@@ -20,9 +22,7 @@ NOTE = (
     "(coordinated omission). Quantiles of all blocks together, as far as the samples carry them."
 )
 ROW_IN = 2.6
-LEAST_BEYOND = 10
-"""A quantile is drawn while so many samples lie beyond it."""
-TICKS = {0.5: "50 %", 0.9: "90 %", 0.99: "99 %", 0.999: "99.9 %", 0.9999: "99.99 %"}
+COLUMNS = 2
 
 Pair = tuple[Nanoseconds, Nanoseconds]
 
@@ -40,39 +40,49 @@ def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every 
 
 
 def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:
-    """The figure; None where nothing was measured on a schedule."""
+    """The figure, a panel a scenario and a server and mode; None where nothing was measured on a schedule."""
     shown = {row["scenario"] for row in _rows(summary)}
-    scenarios = [scenario for scenario in run.scenarios if scenario.id in shown]
-    cells = {scenario.id: _samples(summary, run, scenario) for scenario in scenarios}
-    scenarios = [scenario for scenario in scenarios if cells[scenario.id]]
-    if not scenarios:
-        return None
-    figure, grid = drawing.figure(len(scenarios), 1, height_in=ROW_IN * len(scenarios) + 0.3)
-    for (axes,), scenario in zip(grid, scenarios, strict=True):
-        furthest = 0.5
-        for target, (service, response) in cells[scenario.id].items():
-            found = next(one for one in summary["targets"] if one["id"] == target)
-            colour = drawing.colour(found, summary["targets"])
-            last = 1 - LEAST_BEYOND / response.size
-            furthest = max(furthest, last)
-            at = 1 - np.geomspace(0.5, 1 - last, 60)
-            ranks = np.minimum(response.size - 1, (at * response.size).astype(np.int64))
-            label = found["label"]
-            axes.plot(1 / (1 - at), response[ranks] / 1e6, color=colour, linewidth=1.4, label=label)
-            axes.plot(1 / (1 - at), service[ranks] / 1e6, color=colour, linewidth=1.1, linestyle="--")
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        kept = {quantile: text for quantile, text in TICKS.items() if quantile <= furthest}
-        axes.set_xticks([1 / (1 - quantile) for quantile in kept], list(kept.values()), minor=False)
-        axes.set_xticks([], minor=True)
-        drawing.plain_numbers(axes.yaxis)
-        axes.set_ylabel("ms")
-        axes.grid()
-        axes.legend(frameon=False, fontsize=8, loc="upper left")
+    panels: list[tuple[str, dict[str, Pair]]] = []
+    for scenario in (one for one in run.scenarios if one.id in shown):
+        found = _samples(summary, run, scenario)
         load = wording.load(scenario.arrival, scenario.users, scenario.rates_rps)
-        drawing.heading(axes, f"/{scenario.endpoint}, {load}")
-    grid[-1][0].set_xlabel("share of requests answered within")
+        known = [target for target in summary["targets"] if target["id"] in found]
+        for group in dict.fromkeys(wording.conditions("framework", target) for target in known):
+            members = [one["id"] for one in known if wording.conditions("framework", one) == group]
+            where = ", ".join(part for part in (f"/{scenario.endpoint}", load, group) if part)
+            panels.append((where, {name: found[name] for name in members}))
+    if not panels:
+        return None
+    rows = -(-len(panels) // COLUMNS)
+    figure, grid = drawing.figure(rows, min(COLUMNS, len(panels)), height_in=ROW_IN * rows + 0.3)
+    places = [axes for line in grid for axes in line]
+    for axes, (where, pairs) in zip(places, panels, strict=False):
+        _panel(axes, pairs, summary["targets"])
+        drawing.heading(axes, where)
+    for axes in places[len(panels) :]:
+        axes.set_visible(False)
+    for axes in grid[-1]:
+        axes.set_xlabel("share of requests answered within")
     return figure
+
+
+def _panel(axes: Axes, pairs: Mapping[str, Pair], targets: Sequence[Mapping[str, Any]]) -> None:
+    furthest = 0.5
+    ends: list[tuple[float, str, str]] = []
+    for target in (one for one in targets if one["id"] in pairs):
+        service, response = pairs[target["id"]]
+        colour = drawing.colour(target, targets)
+        furthest = max(furthest, quantile_axis.last_quantile(response.size))
+        places, waited_ms = quantile_axis.curve(response)
+        axes.plot(places, waited_ms, color=colour, linewidth=1.4)
+        axes.plot(*quantile_axis.curve(service), color=colour, linewidth=1.1, linestyle="--")
+        ends.append((math.log10(waited_ms[-1]), target["framework"] or target["id"], colour))
+    quantile_axis.scale(axes, furthest)
+    axes.set_yscale("log")
+    drawing.milliseconds(axes.yaxis)
+    axes.set_ylabel("ms")
+    axes.grid()
+    drawing.end_labels(axes, ends, quantile_axis.place(furthest))
 
 
 def _rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -98,4 +108,4 @@ def _samples(summary: Mapping[str, Any], run: Run, scenario: Scenario) -> dict[s
         )
         for target, parts in found.items()
     }
-    return {target: pair for target, pair in pairs.items() if pair[0].size > 2 * LEAST_BEYOND}
+    return {target: pair for target, pair in pairs.items() if pair[0].size > 2 * quantile_axis.LEAST_BEYOND}

@@ -18,7 +18,8 @@ NOTE = (
     "By how much Flask instead of Bottle changes a request, over the time that the model takes; each line is "
     "an endpoint, its dot the model served here with the interval of its change. Dotted: 10, 5 and 1 %."
 )
-COLOURS = ("#0b7fc0", "#d55e00", "#009e73")
+# Endpoints are no targets, and have none of their colours.
+COLOURS = drawing.SPARE
 LEAST = 1e-4
 
 
@@ -48,7 +49,7 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
     models_us = np.geomspace(10.0, max(most, 20.0), 200)
     for row, colour in zip(rows, COLOURS, strict=False):
         changes = [max(LEAST, change_at(row, float(model))) for model in models_us]
-        axes.plot(models_us / 1e3, np.array(changes) * 100, color=colour, linewidth=1.4, label=f"/{row['endpoint']}")
+        axes.plot(models_us / 1e3, np.array(changes) * 100, color=colour, linewidth=1.4)
         own_ms = row["model_us"]["value"] / 1e3
         ends = [max(LEAST, end) * 100 for end in row["change"]["ci95"]]
         axes.plot([own_ms, own_ms], ends, color=colour, linewidth=2.2)
@@ -60,8 +61,17 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
     axes.set_ylim(bottom=min(SHARES) * 100 / 3)
     drawing.plain_numbers(axes.xaxis)
     drawing.plain_numbers(axes.yaxis)
+    for number, (row, colour) in enumerate(zip(rows, COLOURS, strict=False)):
+        at = (row["model_us"]["value"] / 1e3, max(LEAST, row["change"]["value"]) * 100)
+        axes.annotate(
+            f"/{row['endpoint']}",
+            at,
+            xytext=(7, 4 + 11 * number),
+            textcoords="offset points",
+            color=colour,
+            fontsize=8.5,
+        )
     axes.set_xlabel("time of the model alone, ms")
     axes.set_ylabel("change of the request, %")
     axes.grid(axis="both")
-    axes.legend(frameon=False)
     return figure

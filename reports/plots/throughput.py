@@ -76,9 +76,10 @@ def _panel(
         axes.errorbar(
             places,
             medians,
+            # Blocks that do not vary have ends that rounding may put on the wrong side.
             yerr=[
-                [middle - low for middle, (low, _) in zip(medians, spans, strict=True)],
-                [high - middle for middle, (_, high) in zip(medians, spans, strict=True)],
+                [max(0.0, middle - low) for middle, (low, _) in zip(medians, spans, strict=True)],
+                [max(0.0, high - middle) for middle, (_, high) in zip(medians, spans, strict=True)],
             ],
             color=colour,
             marker=drawing.marker(target),

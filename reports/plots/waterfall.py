@@ -18,7 +18,8 @@ NOTE = (
     "adds to the WSGI call, framework what the WSGI call adds to the codec. The line is the end-to-end time."
 )
 ROW_IN = 0.3
-COLOURS = ("#9aa0a6", "#d55e00", "#8a7fd0", "#009e73", "#0b7fc0", "#c26d9e")
+# Segments are no targets, and have none of their colours; the codec's three are tones of one.
+COLOURS = ("#8a7fd0", "#c26d9e", "#bdb15e", "#9a8a2f", "#009e73", "#7d7026")
 
 
 def _rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:

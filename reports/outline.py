@@ -1,0 +1,59 @@
+"""Which sections the page has, in the order in which they are read: those with something to show. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+Row = Mapping[str, Any]
+
+# The file in sections/ is named as its heading's anchor; the text is that of the contents.
+TITLES: Mapping[str, str] = {
+    "matters": "What matters",
+    "treatment": "Equal treatment",
+    "throughput": "Throughput",
+    "offered": "Offered load",
+    "latency": "Latency",
+    "cost": "Framework\u2019s cost",
+    "capacity": "Capacity",
+    "encodings": "Encodings",
+    "ladder": "The ladder",
+    "modes": "Execution mode",
+    "matrix": "Matrix",
+    "ratios": "Every ratio",
+    "conformance": "Conformance",
+    "resources": "Resources",
+    "generator": "Load generator",
+}
+ALWAYS: Mapping[str, str] = {"machine": "Machine", "repeat": "Repeat it"}
+LOADED = ("treatment", "throughput", "latency", "ratios", "conformance", "resources", "generator")
+BY_PLOT: Mapping[str, str] = {
+    "matters": "what_matters",
+    "offered": "offered_load",
+    "modes": "modes",
+    "matrix": "matrix",
+}
+BY_MEMBER: Mapping[str, str] = {
+    "cost": "framework_costs",
+    "capacity": "capacity",
+    "encodings": "encodings",
+    "ladder": "ladder",
+}
+
+
+def is_loaded(summary: Row) -> bool:
+    """Whether this is a run under load, and not a climb of the ladder alone."""
+    return bool(summary["results"]) or not summary["ladder"]
+
+
+def sections(summary: Row, plots: Collection[str]) -> list[str]:
+    """The names of the sections, in order, without those that every page ends with."""
+    shown = {name for name, plot in BY_PLOT.items() if plot in plots}
+    shown |= {name for name, member in BY_MEMBER.items() if summary[member]}
+    shown |= set(LOADED) if is_loaded(summary) else set()
+    return [name for name in TITLES if name in shown]
+
+
+def contents(names: Collection[str]) -> list[tuple[str, str]]:
+    """The page's contents: anchor and text."""
+    return [*((name, TITLES[name]) for name in names), *ALWAYS.items()]

@@ -1,0 +1,115 @@
+"""Response time against offered load: what an open loop's rate does to how soon requests are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports import drawing, wording
+from reports.records import Run
+from reports.tables import endpoints
+
+TITLE = "Response time against offered load"
+NOTE = (
+    "Open loops only: from when a request is due to its answer, over the rate at which requests are due. Full line: "
+    "median; broken line: p99. Bars: 95 % intervals over blocks. One rate is one point; more of them make a curve "
+    "(--scenarios predict~poisson100rps,predict~poisson200rps). Dotted: the highest rate that keeps the run\u2019s "
+    "promise, where it was searched. Lower is better."
+)
+ROW_IN = 2.5
+PERCENTILES = {"p50": "-", "p99": "--"}
+
+
+def _rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The open loops of one rate, in the usual encoding."""
+    rates = {one["id"]: one["rates_rps"] for one in summary["scenarios"]}
+    first = {target["id"] for target in summary["targets"] if not target["twin_of"]}
+    return [
+        {**row, "rate_rps": rates[row["scenario"]][0]}
+        for row in summary["results"]
+        if len(rates[row["scenario"]]) == 1
+        and row["arrival"] != "closed"
+        and row["target"] in first
+        and row["response_ms"]["p50"]
+        and not row["variant"]
+    ]
+
+
+def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+    """Every point, in words."""
+    said = [
+        f"{row['target']} on /{row['endpoint']} at {row['rate_rps']:g} requests/s: "
+        + ", ".join(
+            f"{name} {wording.number(row['response_ms'][name]['median'])} ms"
+            for name in PERCENTILES
+            if row["response_ms"][name]
+        )
+        for row in _rows(summary)
+    ]
+    return f"Response time over offered requests per second. {'; '.join(said)}."
+
+
+def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+    """The figure, a panel an endpoint and a row a server and mode; None where nothing was measured on a schedule."""
+    rows = _rows(summary)
+    shown = {row["target"] for row in rows}
+    targets = [target for target in summary["targets"] if target["id"] in shown]
+    groups = list(dict.fromkeys(wording.conditions("framework", target) for target in targets))
+    columns = [name for name in endpoints(summary) if any(row["endpoint"] == name for row in rows)]
+    if not groups:
+        return None
+    figure, grid = drawing.figure(len(groups), len(columns), height_in=ROW_IN * len(groups) + 0.3)
+    for line, group in zip(grid, groups, strict=True):
+        members = [target for target in targets if wording.conditions("framework", target) == group]
+        for axes, endpoint in zip(line, columns, strict=True):
+            kept = [row for row in summary["capacity"] if row["endpoint"] == endpoint]
+            _panel(axes, [row for row in rows if row["endpoint"] == endpoint], members, summary["targets"], kept)
+            drawing.heading(axes, f"/{endpoint}, {group}" if group else f"/{endpoint}")
+        line[0].set_ylabel("ms")
+    for axes in grid[-1]:
+        axes.set_xlabel("offered requests/s")
+    return figure
+
+
+def _panel(
+    axes: Axes,
+    rows: Sequence[Mapping[str, Any]],
+    members: Sequence[Mapping[str, Any]],
+    targets: Sequence[Mapping[str, Any]],
+    capacities: Sequence[Mapping[str, Any]],
+) -> None:
+    ends: list[tuple[float, str, str]] = []
+    middles: list[float] = []
+    rates = sorted({row["rate_rps"] for row in rows})
+    for target in members:
+        own = sorted((row for row in rows if row["target"] == target["id"]), key=lambda row: row["rate_rps"])
+        colour = drawing.colour(target, targets)
+        for name, style in PERCENTILES.items():
+            told = [row for row in own if row["response_ms"][name]]
+            values = [row["response_ms"][name]["median"] for row in told]
+            middles += values
+            places = [row["rate_rps"] for row in told]
+            axes.plot(places, values, style, color=colour, marker=drawing.marker(target), markersize=4, linewidth=1.3)
+            for row in told:
+                if row["response_ms"][name]["ci95"]:
+                    at = [row["rate_rps"]] * 2
+                    axes.plot(at, row["response_ms"][name]["ci95"], color=colour, linewidth=2.6, alpha=0.4)
+            if told:
+                ends.append((float(np.log10(values[-1])), f"{target['framework'] or target['id']} {name}", colour))
+        for row in capacities:
+            if row["target"] == target["id"] and row["rate_rps"]:
+                axes.axvline(row["rate_rps"]["median"], color=colour, linewidth=1, linestyle=":")
+    axes.set_yscale("log")
+    if middles:
+        # Two blocks can have an interval without bounds; it leaves the panel, and the points stay readable.
+        axes.set_ylim(min(middles) / 1.5, max(middles) * 1.5)
+    drawing.milliseconds(axes.yaxis)
+    axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    if len(rates) == 1:
+        axes.set_xlim(rates[0] * 0.5, rates[0] * 1.2)
+    axes.grid(axis="y")
+    drawing.end_labels(axes, ends, max(rates))

@@ -1,0 +1,64 @@
+"""Start-up: how long each target takes from its process's start to its first right answer, and on what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from reports import drawing, wording
+from reports.records import Run
+
+TITLE = "Start-up"
+NOTE = (
+    "From the process\u2019s start to its first answer, medians over launches; the line is the 95 % interval of it. "
+    "Dark: imports; middle: loading and warming the models; light: the rest. A target that tells no parts is light "
+    "throughout. Lower is better."
+)
+ROW_IN = 0.27
+PARTS = {"import_s": 1.0, "load_s": 0.62}
+REST = 0.3
+REACH = 1.6
+
+
+def _rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    first = {target["id"] for target in summary["targets"] if not target["twin_of"]}
+    return [row for row in summary["startup"] if row["target"] in first and row["startup_s"] is not None]
+
+
+def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+    """Every start-up, in words."""
+    said = [f"{row['target']} {wording.number(row['startup_s'])} s" for row in _rows(summary)]
+    return f"Seconds from start to first answer. {'; '.join(said)}."
+
+
+def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+    """The figure; None where nothing was launched here."""
+    rows = _rows(summary)
+    if not rows:
+        return None
+    known = {target["id"]: target for target in summary["targets"]}
+    figure, grid = drawing.figure(1, 1, height_in=ROW_IN * len(rows) + 0.6)
+    axes = grid[0][0]
+    for place, row in enumerate(rows):
+        colour = drawing.colour(known[row["target"]], summary["targets"])
+        left = 0.0
+        for name, alpha in PARTS.items():
+            width = row[name] or 0.0
+            axes.barh(place, width, left=left, color=colour, alpha=alpha, height=0.6)
+            left += width
+        axes.barh(place, max(0.0, row["startup_s"] - left), left=left, color=colour, alpha=REST, height=0.6)
+        ends = row["startup_ci95"] or [row["startup_s"]] * 2
+        axes.plot(ends, [place, place], color=drawing.INK, linewidth=1.2)
+        label = f"{wording.number(row['startup_s'])} s"
+        axes.annotate(label, (ends[1], place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
+    # Two launches can have an interval without bounds; it leaves the panel, and the bars stay readable.
+    longest = max(row["startup_s"] for row in rows)
+    furthest = max((row["startup_ci95"] or [0, longest])[1] for row in rows)
+    axes.set_xlim(0, min(furthest, REACH * longest) * 1.1)
+    axes.set_yticks(range(len(rows)), [known[row["target"]]["label"] for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlabel("seconds")
+    axes.grid(axis="x")
+    return figure
