@@ -30,6 +30,7 @@ def summarise(run: Run) -> dict[str, Any]:
             "server": target.server,
             "mode": target.mode,
             "device": target.device,
+            "interpreter": target.settings.get("interpreter"),
             "twin_of": target.twin_of,
             "judged": target.judged,
             "settings": dict(target.settings),
