@@ -131,7 +131,9 @@ def settings_of(own: Sequence[Target], models_dir: Path) -> Settings:
     return Settings(**recorded | {"models_dir": models_dir})
 
 
-def described(one: Contender, settings: Settings, apart: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def described(
+    one: Contender, settings: Settings, apart: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, Any]:
     """A contender as the run's header records it: its parts, and every setting that it runs under.
 
     `apart` has, by interpreter, the versions of what the run's interpreters do not have alike.
@@ -142,7 +144,11 @@ def described(one: Contender, settings: Settings, apart: Mapping[str, Mapping[st
     own = theirs.record() | {"cpus": list(share_out(settings.workers).servers)}
     if one.interpreter:
         name = one.interpreter.name
-        own |= {"python": str(one.interpreter.python), "interpreter": name, "packages": dict(apart[name])}
+        own |= {
+            "python": str(one.interpreter.python),
+            "interpreter": name,
+            "packages": dict((apart or {}).get(name, {})),
+        }
     return {
         "id": one.id,
         **parts,

@@ -26,6 +26,8 @@ examples:
   python bench.py run --plan smoke --slo p99=50ms             the highest rate at which 99 % are answered in 50 ms
   python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
   python bench.py run --model mine=my_model --payload request.json --targets flask,bottle+granian+lite
+  python bench.py run --targets flask --server-python old=a/bin/python --server-python new=b/bin/python
+                                                              one target under two sets of versions
   python bench.py run --resume reports/runs/RUN               go on where a run was stopped
 """
 
