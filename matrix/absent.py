@@ -20,12 +20,24 @@ def why_absent(name: str) -> str:
     if uv is None:
         return f"nothing found, and there is no uv to ask why: `tox -e {name}`"
     version = python_of(name)
-    if version and _said([uv, "python", "find", "--no-project", "--no-python-downloads", version]):
+    if version and _said(
+        [uv, "python", "find", "--quiet", "--system", "--no-project", "--no-python-downloads", version]
+    ):
         return f"skipped: there is no Python {version} here"
     if version:
         groups = [f"--only-group={one}" for one in ("examine", *groups_of(name))]
         with tempfile.TemporaryDirectory(prefix="titrate-") as folder:
-            command = [uv, "sync", "--frozen", "--dry-run", "--no-python-downloads", *groups, "--python", version]
+            command = [
+                uv,
+                "sync",
+                "--quiet",
+                "--frozen",
+                "--dry-run",
+                "--no-python-downloads",
+                *groups,
+                "--python",
+                version,
+            ]
             if said := _said(command, Path(folder) / "venv"):
                 return f"cannot be installed: {said}"
     return f"not run: `tox -e {name}`"

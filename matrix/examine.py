@@ -22,7 +22,7 @@ from typing import Final
 
 from matrix.core_tests import CORE_TESTS, HARNESS_TESTS
 from matrix.floors import floors
-from matrix.found import NATIVE_PAGE, Counts, Found
+from matrix.found import NATIVE_PAGE, Counts, Found, lock_digest
 from servers.settings import HASH_SEED
 from verbs.exits import FINDING, OK, run_program, usage
 
@@ -133,6 +133,7 @@ def _run(chosen: argparse.Namespace) -> int:
         cases=counts.get("cases"),
         reasons=tuple(reasons),
         seconds=round(time.monotonic() - began, 1),
+        lock=lock_digest(),
         floors=lowest,
     )
     found.write(out)

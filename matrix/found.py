@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,8 +10,14 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
+LOCK: Final = Path(__file__).resolve().parents[1] / "uv.lock"
 FILE_NAME: Final = "found.json"
 NATIVE_PAGE: Final = "native.md"
+
+
+def lock_digest() -> str:
+    """SHA-256 of uv.lock, which has every version of every environment, and the bounds that they were chosen within."""
+    return hashlib.sha256(LOCK.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +50,8 @@ class Found:
     """One environment: the versions in it, what its tests and its cases came to, and why it failed, if it did.
 
     `reasons` is empty where all is well. `seconds` is how long the whole examination took. `floors` are the versions of
-    the direct dependencies where the environment was resolved to the lowest.
+    the direct dependencies where the environment was resolved to the lowest. `lock` is the digest of the lock file that
+    it was made from.
     """
 
     name: str
@@ -52,6 +60,7 @@ class Found:
     cases: Counts | None
     reasons: tuple[str, ...]
     seconds: float
+    lock: str
     floors: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from matrix.absent import why_absent
-from matrix.found import NATIVE_PAGE, Found
+from matrix.found import NATIVE_PAGE, Found, lock_digest
 from matrix.names import REPOSITORY, listed
 from matrix.page import Row, page
 from matrix.pages import Change, changes, rows
@@ -50,6 +50,11 @@ def _run(out: Path, envs: Path) -> int:
     return FINDING if failed else OK
 
 
+def _why(name: str, *, stale: bool) -> str:
+    """Why there is no row of figures: what an environment found with other versions says nothing of these."""
+    return f"examined with another uv.lock; again: `tox -e {name}`" if stale else why_absent(name)
+
+
 def gather(envs: Path) -> list[Row]:
     """A row for every environment that tox.ini lists."""
     newest = rows((_DOCS / NATIVE_PAGE).read_text(encoding="utf-8"))
@@ -57,11 +62,13 @@ def gather(envs: Path) -> list[Row]:
     for name in listed():
         folder = envs / name / "found"
         found = Found.read(folder)
+        stale = found is not None and found.lock != lock_digest()
+        found = None if stale else found
         native = folder / NATIVE_PAGE
         differ: tuple[Change, ...] | None = None
         if found and native.exists():
             differ = tuple(changes(newest, rows(native.read_text(encoding="utf-8"))))
-        gathered.append(Row(name=name, found=found, reason="" if found else why_absent(name), changes=differ))
+        gathered.append(Row(name=name, found=found, reason="" if found else _why(name, stale=stale), changes=differ))
     return gathered
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from conformance.junit import write_junit
 from matrix import absent
 from matrix.core_tests import CORE_TESTS, HARNESS_TESTS
 from matrix.examine import PARTS, reason
-from matrix.found import Counts, Found
+from matrix.found import Counts, Found, lock_digest
 from matrix.names import groups_of, listed, python_of
 from matrix.page import Row, page
 from matrix.pages import Change, changes, rows
 from matrix.speed import sides_of, target_of, verdict
+from matrix.table import gather
 from servers.launch import REPOSITORY
 from verbs.exits import FINDING, HARNESS, OK, ExpectedError
 
@@ -33,7 +35,7 @@ FACTORS = (
 )
 COUNTS = Counts(total=10, failed=0, skipped=1)
 VERSIONS = {"python": "3.13.0", "flask": "3.1.3", "werkzeug": "3.1.9", "bottle": "0.13.4", "tensorflow": "2.21.0"}
-WELL = Found(name="well", versions=VERSIONS, tests=COUNTS, cases=COUNTS, reasons=(), seconds=1.0)
+WELL = Found(name="well", versions=VERSIONS, tests=COUNTS, cases=COUNTS, reasons=(), seconds=1.0, lock="0")
 
 
 def _combined() -> list[tuple[str, ...]]:
@@ -93,7 +95,9 @@ def test_a_row_of_another_shape_is_an_error() -> None:
 
 def test_no_row_is_silent() -> None:
     """One that conforms, one that failed and one that is not there each have a line that says so."""
-    failed = Found(name="bad", versions=VERSIONS, tests=None, cases=COUNTS, reasons=("2 of 9 fail",), seconds=1.0)
+    failed = Found(
+        name="bad", versions=VERSIONS, tests=None, cases=COUNTS, reasons=("2 of 9 fail",), seconds=1.0, lock="0"
+    )
     change = Change(case_id="c", framework="Flask", before="400", after="500")
     text = page(
         [
@@ -115,6 +119,17 @@ def test_what_was_found_reads_back(tmp_path: Path) -> None:
     assert Found.read(tmp_path) is None
     WELL.write(tmp_path)
     assert Found.read(tmp_path) == WELL
+
+
+def test_what_was_found_with_another_lock_is_no_row_of_figures(tmp_path: Path) -> None:
+    """An environment that conformed before uv.lock changed is one to examine again, not one that conforms."""
+    name = listed()[0]
+    folder = tmp_path / name / "found"
+    folder.mkdir(parents=True)
+    WELL.write(folder)
+    assert gather(tmp_path)[0].reason == f"examined with another uv.lock; again: `tox -e {name}`"
+    replace(WELL, lock=lock_digest()).write(folder)
+    assert gather(tmp_path)[0].found == replace(WELL, lock=lock_digest())
 
 
 def test_failures_of_a_junit_file_are_counted(tmp_path: Path) -> None:
