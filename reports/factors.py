@@ -92,7 +92,7 @@ def _varies(cells: Sequence[Cell], name: str) -> bool:
     """Whether some workload was measured under two values of the choice."""
     seen: dict[tuple[Any, ...], set[str]] = {}
     for choices, workload, _ in cells:
-        seen.setdefault(workload, set()).add(choices[name])
+        seen.setdefault(workload, set()).add(choices.get(name, ""))
     return any(len(values) > 1 for values in seen.values())
 
 
