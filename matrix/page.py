@@ -50,7 +50,7 @@ def page(gathered: Sequence[Row]) -> str:
         parts.append("## What the article's code does otherwise")
         parts.append("\n".join(_changes(differing)))
     floors = next((row.found for row in gathered if row.name == LOWEST and row.found), None)
-    if floors and floors.floors:
+    if floors and floors.floors and not floors.reasons:
         lines = [f"| {name} | {version} |" for name, version in floors.floors.items()]
         parts.append("\n".join((_FLOORS, "", "| package | version |\n|---|---|", *lines)))
     return "\n\n".join(part.strip() for part in parts) + "\n"

@@ -114,6 +114,14 @@ def test_no_row_is_silent() -> None:
     assert "| `c` | Flask | 400 | 500 | `well` |" in text
 
 
+def test_only_an_environment_that_passed_vouches_for_a_lower_bound() -> None:
+    """The list of lowest versions is there where `lowest` conforms, and not where it fails."""
+    lowest = replace(WELL, name="lowest", floors={"flask": "2.3.0"})
+    failed = replace(lowest, reasons=("1 of 9 fails",))
+    assert "| flask | 2.3.0 |" in page([Row(name="lowest", found=lowest, reason="", changes=None)])
+    assert "2.3.0" not in page([Row(name="lowest", found=failed, reason="", changes=None)])
+
+
 def test_what_was_found_reads_back(tmp_path: Path) -> None:
     """A file that was written is read to the same; where none is, there is None and not a pass."""
     assert Found.read(tmp_path) is None
