@@ -48,28 +48,24 @@ class Part:
     junit: str | None = None
 
 
+def _pytest(what: str, files: Sequence[str], junit: str) -> Part:
+    """Some of the harness's tests. Environments that run at once share the folder, so none keeps a cache there."""
+    options = ("-q", "-p", "no:cacheprovider")
+    return Part(
+        what=what,
+        command=lambda out: ("-m", "pytest", *files, *options, f"--junit-xml={out / junit}"),
+        junit=junit,
+    )
+
+
 PARTS: Final = {
-    "tests": Part(
-        what="the core's tests",
-        command=lambda out: ("-m", "pytest", *CORE_TESTS, "-q", f"--junit-xml={out / 'tests.xml'}"),
-        junit="tests.xml",
-    ),
+    "tests": _pytest("the core's tests", CORE_TESTS, "tests.xml"),
     "cases": Part(
         what="the conformance suite",
         command=lambda out: ("bench.py", "check", "--junit", str(out / "conformance.xml")),
         junit="conformance.xml",
     ),
-    "harness": Part(
-        what="the load generator's and the report's tests",
-        command=lambda out: (
-            "-m",
-            "pytest",
-            *HARNESS_TESTS,
-            "-q",
-            f"--junit-xml={out / 'harness.xml'}",
-        ),
-        junit="harness.xml",
-    ),
+    "harness": _pytest("the load generator's and the report's tests", HARNESS_TESTS, "harness.xml"),
     "natives": Part(
         what="the native table",
         command=lambda out: ("bench.py", "natives", "--out", str(out / NATIVE_PAGE)),
