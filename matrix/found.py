@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,8 +17,13 @@ NATIVE_PAGE: Final = "native.md"
 
 
 def lock_digest() -> str:
-    """SHA-256 of uv.lock, which has every version of every environment, and the bounds that they were chosen within."""
-    return hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    """SHA-256 of every package and version in uv.lock: it changes where what would be installed changes, and only there.
+
+    The bounds that versions were chosen within stand there too, and are no part of it.
+    """
+    packages = tomllib.loads(LOCK.read_text(encoding="utf-8"))["package"]
+    lines = sorted(f"{one['name']}=={one['version']}\n" for one in packages)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +56,8 @@ class Found:
     """One environment: the versions in it, what its tests and its cases came to, and why it failed, if it did.
 
     `reasons` is empty where all is well. `seconds` is how long the whole examination took. `floors` are the versions of
-    the direct dependencies where the environment was resolved to the lowest. `lock` is the digest of the lock file that
-    it was made from.
+    the direct dependencies where the environment was resolved to the lowest. `lock` is the digest of the locked versions
+    at that time.
     """
 
     name: str
