@@ -17,7 +17,7 @@ NATIVE_PAGE: Final = "native.md"
 
 
 def lock_digest() -> str:
-    """SHA-256 of every package and version in uv.lock: it changes where what would be installed changes, and only there.
+    """SHA-256 of every package and version in uv.lock: it changes where an installation would.
 
     The bounds that versions were chosen within stand there too, and are no part of it.
     """
@@ -56,8 +56,8 @@ class Found:
     """One environment: the versions in it, what its tests and its cases came to, and why it failed, if it did.
 
     `reasons` is empty where all is well. `seconds` is how long the whole examination took. `floors` are the versions of
-    the direct dependencies where the environment was resolved to the lowest. `lock` is the digest of the locked versions
-    at that time.
+    the direct dependencies where the environment was resolved to the lowest. `lock` is the digest of what was locked at
+    that time.
     """
 
     name: str
