@@ -3,7 +3,8 @@
     python -m matrix.speed flask23-flask31 [--out DIR] [--envs DIR] [options of `bench.py run`]
 
 Each side is an environment of its own with what a server needs and nothing else, made from uv.lock; only the named
-version differs, and the report's parity table says in what. The first side is the baseline.
+version and what it asks for differ (NumPy has another release for each Python), and the report's parity table says in
+what. The first side is the baseline.
 """
 
 from __future__ import annotations
