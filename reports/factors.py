@@ -20,7 +20,7 @@ import numpy as np
 from reports import statistics
 from reports.statistics import Floats
 
-CHOICES = ("framework", "server", "mode", "encoding", "threads", "device")
+CHOICES = ("framework", "server", "mode", "encoding", "threads", "device", "interpreter")
 METRICS = {"throughput": "throughput_rps", "p99": "p99_ms"}
 _BATCHED = frozenset({"instances", "protobuf"})
 _FEWEST_BLOCKS = 2
@@ -73,6 +73,7 @@ def _cells(targets: Sequence[Row], scenarios: Sequence[Row], results: Sequence[R
             continue
         encoding = encodings[row["scenario"]]
         choices = {part: str(target[part]) for part in ("framework", "server", "mode", "device")}
+        choices["interpreter"] = str(target.get("interpreter"))
         choices |= {"encoding": encoding, "threads": str(target["settings"].get("threads"))}
         values = {entry["block"]: math.log(entry[figure]) for entry in row["blocks"] if entry[figure]}
         found.append((choices, (row["endpoint"], row["users"], encoding in _BATCHED), values))
@@ -93,7 +94,7 @@ def _varies(cells: Sequence[Cell], name: str) -> bool:
     """Whether some workload was measured under two values of the choice."""
     seen: dict[tuple[Any, ...], set[str]] = {}
     for choices, workload, _ in cells:
-        seen.setdefault(workload, set()).add(choices[name])
+        seen.setdefault(workload, set()).add(choices.get(name, ""))
     return any(len(values) > 1 for values in seen.values())
 
 

@@ -19,6 +19,7 @@ CHOICE_WORDS: Mapping[str, str] = {
     "encoding": "the encoding",
     "threads": "the number of threads",
     "device": "the device",
+    "interpreter": "the interpreter and what is installed in it",
 }
 SEGMENT_WORDS: Mapping[str, str] = {
     "server": "server and socket",

@@ -44,6 +44,7 @@ def summarise(run: Run, price_per_core_hour: float | None = None) -> dict[str, A
             "server": target.server,
             "mode": target.mode,
             "device": target.device,
+            "interpreter": target.settings.get("interpreter"),
             "twin_of": target.twin_of,
             "judged": target.judged,
             "settings": dict(target.settings),

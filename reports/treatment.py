@@ -54,15 +54,21 @@ def settings_of(run: Run, target: Target) -> dict[str, Any]:
 def differences(run: Run, first: Target, second: Target, axis: str) -> list[str]:
     """What differs between two targets besides the compared part, one text each; empty where it is fair."""
     left, right = settings_of(run, first), settings_of(run, second)
-    allowed = ALLOWED.get(axis, frozenset({axis}))
     # Facts of a started process are compared where both told them: a native target has no /metadata.
     told = {name for name in left.keys() ^ right.keys() if _fact(name)}
     names = [*left, *(name for name in right if name not in left)]
     return [
         f"{name} is {_show(left.get(name))} against {_show(right.get(name))}"
         for name in names
-        if name not in allowed and name not in told and left.get(name) != right.get(name)
+        if not _compared(name, axis) and name not in told and left.get(name) != right.get(name)
     ]
+
+
+def _compared(name: str, axis: str) -> bool:
+    """Whether a comparison on `axis` is of this setting."""
+    if axis == "interpreter":
+        return name in ("interpreter", "python") or name.startswith(("versions.", "packages."))
+    return name in ALLOWED.get(axis, frozenset({axis}))
 
 
 def _fact(name: str) -> bool:

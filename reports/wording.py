@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-PARTS = ("framework", "server", "mode", "device")
+PARTS = ("framework", "server", "mode", "device", "interpreter")
 FRAMEWORK_NAMES: Mapping[str, str] = {
     "flask": "Flask",
     "bottle": "Bottle",
@@ -28,6 +28,7 @@ AXIS_TITLES: Mapping[str, str] = {
     "server": "WSGI server",
     "device": "Device",
     "native": "As the article writes it",
+    "interpreter": "Interpreter, with what is installed in it",
     "noise": "A/A: the same code twice",
     "url": "Servers given by address",
 }

@@ -29,7 +29,12 @@ def _in_a_process(script: str) -> dict[str, object]:
     """What a script prints as JSON; TensorFlow's devices are fixed once a process for good."""
     done = subprocess.run(
         [sys.executable, "-c", script, str(saved_models())],
-        env={**os.environ, **Settings().environment("test"), "PYTHONPATH": str(REPOSITORY), "CUDA_VISIBLE_DEVICES": ""},
+        env={
+            **os.environ,
+            **Settings(models_dir=saved_models()).environment("test"),
+            "PYTHONPATH": str(REPOSITORY),
+            "CUDA_VISIBLE_DEVICES": "",
+        },
         capture_output=True,
         text=True,
         check=False,

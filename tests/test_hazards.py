@@ -234,7 +234,7 @@ def test_xla_never_compiles_while_serving(tmp_path: Path) -> None:
         [sys.executable, "-c", _COMPILING, str(tmp_path), str(saved_models())],
         env={
             **os.environ,
-            **Settings().environment("test"),
+            **Settings(models_dir=tmp_path).environment("test"),
             "PYTHONPATH": str(REPOSITORY),
             "XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text",
         },

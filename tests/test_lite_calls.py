@@ -121,7 +121,7 @@ def test_loading_reserves_for_every_thread(batch_sizes: list[int], of_the_larges
     """Each model gets an interpreter a request thread; one that is batched is called by the executor alone."""
     done = subprocess.run(
         [sys.executable, "-c", _LOADING, str(saved_models()), json.dumps(batch_sizes)],
-        env={**os.environ, **Settings().environment("test"), "PYTHONPATH": str(REPOSITORY)},
+        env={**os.environ, **Settings(models_dir=saved_models()).environment("test"), "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
         check=False,

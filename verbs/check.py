@@ -61,6 +61,7 @@ def main(arguments: argparse.Namespace) -> int:
     from conformance.junit import write_junit  # noqa: PLC0415 - kept out of --help
     from verbs.gating import foreign_figures  # noqa: PLC0415
     from verbs.given import guest_model, refuse_in_vain  # noqa: PLC0415
+    from verbs.interpreters import distinct, interpreters  # noqa: PLC0415
     from verbs.line_up import contenders, left_out, named_targets  # noqa: PLC0415
     from verbs.terminal import Terminal  # noqa: PLC0415
 
@@ -74,10 +75,17 @@ def main(arguments: argparse.Namespace) -> int:
     guest = guest_model(Terminal(), arguments.model, arguments.payload, modes)
     cases = _chosen_cases(arguments.case, suite, guest)
     lacks = guest.lacks if guest else lambda _target: None
-    present = [one for one in contenders("smoke", named, arguments.url, lacks) if one.twin_of is None]
+    found = interpreters(arguments.server_python)
+    under = found if distinct(arguments.server_python) else ()
+    present = [one for one in contenders("smoke", named, arguments.url, lacks, under) if one.twin_of is None]
     options = ("--json-test-suite", str(suite)) if suite else ()
     judged, differing = _judge(
-        present, cases, arguments.server_python, foreign_figures(arguments.figures), guest=guest, options=options
+        present,
+        cases,
+        found[0].python if found else None,
+        foreign_figures(arguments.figures),
+        guest=guest,
+        options=options,
     )
     for entry in left_out("smoke", named, arguments.url, lacks):
         print(f"not run: {entry['what']}: {entry['reason']}")
@@ -141,7 +149,7 @@ def _judge(
         groups.setdefault(key, []).append(one)
     own = any(one.target for one in present)
     settings = Settings(
-        python=str(python.absolute()) if python else sys.executable,
+        python=str(python or sys.executable),
         models_dir=built_models(terminal) if own else Path(),
     )
     settings = guest.placed(settings) if guest else settings

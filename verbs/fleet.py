@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -67,7 +67,9 @@ class Fleet:
     def _start(self, contender: Contender) -> Server:
         assert contender.target is not None  # noqa: S101 - the caller has sorted foreign ones out
         log = self.logs / f"{contender.id}.log"
-        return self._stack.enter_context(launch(contender.target, self.settings, log))
+        own = contender.interpreter
+        settings = replace(self.settings, python=str(own.python)) if own else self.settings
+        return self._stack.enter_context(launch(contender.target, settings, log))
 
     def __enter__(self) -> Self:
         return self

@@ -12,8 +12,11 @@ from typing import Final
 from loadtests.scenarios import Scenario
 from servers.target import Target, TargetError
 from verbs.exits import ExpectedError, usage
+from verbs.interpreters import Interpreter
 
 TWIN: Final = "#2"
+AT: Final = "@"
+"""Before an interpreter's name: `flask+gunicorn+function+cpu@flask23`."""
 
 _FRAMEWORKS: Final = ("flask", "bottle", "wsgi")
 _NATIVE: Final = ("flask-native", "bottle-native")
@@ -64,12 +67,16 @@ _AXES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """One measured thing under the name it has in the run: a target of ours, its twin, or a foreign server."""
+    """One measured thing under the name it has in the run: a target of ours, its twin, or a foreign server.
+
+    `interpreter` is what its server runs under, where that tells it from another contender.
+    """
 
     id: str
     target: Target | None = None
     base_url: str | None = None
     twin_of: str | None = None
+    interpreter: Interpreter | None = None
 
     @property
     def judged(self) -> bool:
@@ -88,9 +95,13 @@ def takes(one: Contender, scenario: Scenario, *, skip_check: bool) -> bool:
 
 
 def contenders(
-    plan: str, targets: str | None, urls: Sequence[str], lacks: Lacks = lambda _target: None
+    plan: str,
+    targets: str | None,
+    urls: Sequence[str],
+    lacks: Lacks = lambda _target: None,
+    under: Sequence[Interpreter] = (),
 ) -> tuple[Contender, ...]:
-    """Everything that one run measures, the first target twice.
+    """Everything that one run measures, the first target twice, and every target under each interpreter of `under`.
 
     `targets` and each of `urls` come from the command line: comma-separated ids, and NAME=BASE_URL. `lacks` says why a
     target cannot serve what is to be measured. Such targets are left out, and so are those that need a GPU where there
@@ -102,11 +113,17 @@ def contenders(
     if wanted and not own and not foreign:
         lost, reason = wanted[0].id, _in_the_way(wanted[0], lacks)
         raise ExpectedError(f"not run: {lost}: {reason}", hint="no target is left to run; name others with --targets")
-    found = {target.id: Contender(id=target.id, target=target) for target in own}
+    found = {one.id: one for target in own for one in _under(target, under)}
     found |= {contender.id: contender for contender in foreign}
     first = next(iter(found.values()))
     found[first.id + TWIN] = replace(first, id=first.id + TWIN, twin_of=first.id)
     return tuple(found.values())
+
+
+def _under(target: Target, under: Sequence[Interpreter]) -> list[Contender]:
+    if not under:
+        return [Contender(id=target.id, target=target)]
+    return [Contender(id=f"{target.id}{AT}{one.name}", target=target, interpreter=one) for one in under]
 
 
 def named_targets(plan: str, targets: str | None, urls: Sequence[str] = ()) -> list[Target]:
@@ -170,6 +187,7 @@ def comparisons(present: Sequence[Contender]) -> list[dict[str, str]]:
     return [
         *twins,
         *(pair for axis in _AXES for pair in _pairs(ours, *axis)),
+        *_between_interpreters(ours),
         *({"baseline": a.id, "candidate": b.id, "axis": "url"} for a, b in combinations(foreign, 2)),
     ]
 
@@ -185,9 +203,18 @@ def _pairs(
             left, right = a.target.parts, b.target.parts
             differing = [name for name in left if left[name] != right[name]]
             wanted = candidates is None or right[part] in candidates
-            if differing == [part] and left[part] == baseline and wanted:
+            if a.interpreter == b.interpreter and differing == [part] and left[part] == baseline and wanted:
                 found.append({"baseline": a.id, "candidate": b.id, "axis": axis})
     return found
+
+
+def _between_interpreters(ours: Sequence[Contender]) -> list[dict[str, str]]:
+    """The same target under two interpreters; the one that was named first is the baseline."""
+    return [
+        {"baseline": a.id, "candidate": b.id, "axis": "interpreter"}
+        for a, b in combinations(ours, 2)
+        if a.target == b.target and a.interpreter != b.interpreter
+    ]
 
 
 def _foreign(text: str) -> Contender:

@@ -35,7 +35,12 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         help="JSON: endpoint to reference answers of the model behind --url (default: predictions not judged)",
     )
     parser.add_argument(
-        "--server-python", type=Path, metavar="PATH", help="interpreter that launched servers run under"
+        "--server-python",
+        metavar="[NAME=]PATH",
+        action="append",
+        default=[],
+        help="interpreter that launched servers run under; given again, every target runs under each,"
+        "\nand they are compared",
     )
 
 

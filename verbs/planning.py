@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from verbs.cores import share_out
 from verbs.exits import usage
 from verbs.experiment import Experiment
 from verbs.given import GuestModel, guest_model, refuse_in_vain
+from verbs.interpreters import distinct, interpreters, packages_apart
 from verbs.line_up import NO_GPU, Contender, comparisons, contenders, has_gpu, left_out, named_targets, takes
 from verbs.meter import LAUNCH_S
 from verbs.terminal import Terminal
@@ -46,7 +47,7 @@ def plan_experiment(
     urls: Sequence[str],
     skip_check: bool,
     figures: Reference | None,
-    server_python: Path | None,
+    server_python: Sequence[str],
     seed: int | None,
     out: Path | None,
     batching: Callable[[Settings], Settings],
@@ -62,19 +63,18 @@ def plan_experiment(
     refuse_in_vain(model, wanted if targets else ())
     guest = guest_model(terminal, model, payload, dict.fromkeys(target.mode for target in wanted))
     lacks = guest.lacks if guest else _lacks_nothing
-    present = contenders(plan, targets, urls, lacks)
+    found = interpreters(server_python)
+    under = found if distinct(server_python) else ()
+    present = contenders(plan, targets, urls, lacks, under)
     chosen = PLANS[plan]
     chosen = replace(chosen, scenarios=scenarios_of(tuple(scenarios) or chosen.scenarios, endpoints, guest))
     if not chosen.scenarios:
         raise usage("none of --scenarios is on one of --endpoints")
-    if server_python is not None and not server_python.exists():
-        raise usage(f"--server-python {server_python} does not exist", hint="name an interpreter, not its folder")
     seed = secrets.randbelow(2**32) if seed is None else seed
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{plan}"
     folder = (out or RUNS / run_id).resolve()
-    # Resolving a virtual environment's interpreter would follow its link out of the environment.
-    python = str(server_python.absolute()) if server_python else sys.executable
+    python = str(found[0].python) if found else sys.executable
     settings = with_model(batching(Settings(python=python, models_dir=built_models(terminal))), guest)
     header = {
         "kind": "run",
@@ -88,7 +88,7 @@ def plan_experiment(
         "slo": str(slo) if slo else None,
         "expect_workers": workforce.expect if workforce else None,
         "price_per_core_hour": price_per_core_hour,
-        "targets": [described(one, settings) for one in present],
+        "targets": [described(one, settings, packages_apart(under)) for one in present],
         "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
         "comparisons": comparisons(present),
         "not_run": [
@@ -137,12 +137,24 @@ def settings_of(own: Sequence[Target], models_dir: Path) -> Settings:
     return Settings(**recorded | {"models_dir": models_dir})
 
 
-def described(one: Contender, settings: Settings) -> dict[str, Any]:
-    """A contender as the run's header records it: its parts, and every setting that it runs under."""
+def described(
+    one: Contender, settings: Settings, apart: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, Any]:
+    """A contender as the run's header records it: its parts, and every setting that it runs under.
+
+    `apart` has, by interpreter, the versions of what the run's interpreters do not have alike.
+    """
     parts = one.target.parts if one.target else dict.fromkeys(("framework", "server", "mode", "device"))
     # Only the contract's core batches; whatever else is measured beside it answers one by one.
     theirs = settings if one.target and one.target.kind.contract else replace(settings, batch=0, queue=0, deadline_ms=0)
     own = theirs.record() | {"cpus": list(share_out(settings.workers).servers)}
+    if one.interpreter:
+        name = one.interpreter.name
+        own |= {
+            "python": str(one.interpreter.python),
+            "interpreter": name,
+            "packages": dict((apart or {}).get(name, {})),
+        }
     return {
         "id": one.id,
         **parts,

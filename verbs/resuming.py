@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,14 +17,15 @@ from loadtests.scenarios import PLANS, scenario_from_id
 from loadtests.search import Slo
 from reports.environment import describe
 from reports.journal import PARTIAL, Journal, JournalError, read_run
-from reports.records import Run
+from reports.records import Run, Target
 from reports.wording import plural
 from servers.launch import REPOSITORY
 from verbs.built_models import built_models
 from verbs.exits import usage
 from verbs.experiment import Experiment
 from verbs.given import recorded_guest
-from verbs.line_up import contenders, takes
+from verbs.interpreters import Interpreter, interpreters
+from verbs.line_up import AT, contenders, takes
 from verbs.planning import scenarios_of, settings_of, with_model
 from verbs.remnants import wait_until_gone
 from verbs.terminal import Terminal
@@ -116,7 +117,9 @@ def resume_experiment(
     wait_until_gone(folder, terminal)
     urls = [f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings]
     own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
-    present = contenders(run.plan, ",".join(target.id for target in own), urls)
+    present = contenders(
+        run.plan, ",".join(dict.fromkeys(target.id.partition(AT)[0] for target in own)), urls, under=_under(own)
+    )
     guest = recorded_guest(terminal, run.model, dict.fromkeys(str(target.mode) for target in own))
     endpoints = {scenario.endpoint for scenario in run.scenarios}
     known = {one.id: one for one in scenarios_of(PLANS[run.plan].scenarios, endpoints, guest)}
@@ -174,6 +177,12 @@ def resumption(
         "left": len(rest.left),
         "changed": [name for name in _SAME if run.environment.get(name) != environment.get(name)],
     }
+
+
+def _under(own: Sequence[Target]) -> tuple[Interpreter, ...]:
+    """The interpreters that a run's targets are told apart by. Raises ExpectedError for one that is gone."""
+    recorded = {one.settings["interpreter"]: one.settings["python"] for one in own if "interpreter" in one.settings}
+    return interpreters([f"{name}={python}" for name, python in recorded.items()])
 
 
 def _begin_anew(run: Run, rest: Remainder, journal: Journal, terminal: Terminal) -> None:

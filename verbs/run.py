@@ -36,6 +36,8 @@ examples:
   python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
   python bench.py run --model mine=my_model --payload request.json --targets flask,bottle+granian+lite
   python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001   load from `bench.py worker`s elsewhere
+  python bench.py run --targets flask --server-python old=a/bin/python --server-python new=b/bin/python
+                                                              one target under two sets of versions
   python bench.py run --resume reports/runs/RUN               go on where a run was stopped
 """
 

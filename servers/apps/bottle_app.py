@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from bottle import Bottle, HTTPResponse, request
+from bottle import BaseResponse, Bottle, HTTPResponse, request
 
 from servers.core.gate import REQUEST_KEY, gate
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from servers.core.endpoint import Endpoint
     from servers.core.reply import Reply
     from servers.core.service import Service
+
+
+# Bottle 0.12 sends a 204 with `Content-Length: 0`, which RFC 9110 section 8.6 forbids; 0.13 leaves it out, as here.
+BaseResponse.bad_headers = {**BaseResponse.bad_headers, 204: frozenset({"Content-Type", "Content-Length"})}
 
 
 def create_app(service: Service) -> WSGIApplication:

@@ -1,0 +1,103 @@
+"""docs/versions.md: which versions conform, which do not, and where the article's code behaves otherwise. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from matrix.found import Counts, Found
+from matrix.pages import Change
+
+_INTRO: Final = """\
+# Which versions are known to work
+
+`tox -m matrix` runs the core's tests and the conformance suite in every environment below, where any two versions of
+two packages meet at least once, and then writes this page anew (`tox -e versions`). Any other combination runs by its
+name, such as `tox -e py312-flask30-bottle013-tf221`; `tox -m grid` runs them all.
+
+The last column counts the answers of the article's own code, in Flask and in Bottle, that are not those of
+[the native table](native.md), which was observed with the locked versions."""
+
+_HEAD: Final = (
+    "| environment | Python | Flask (Werkzeug) | Bottle | TensorFlow | the core's tests | conformance | verdict"
+    " | native answers that differ |\n|---|---|---|---|---|---|---|---|---|"
+)
+_FLOORS: Final = """\
+## The lowest versions
+
+What the environment `lowest` resolved every direct dependency to, and passed with. `pyproject.toml` allows nothing
+lower: `tests/test_matrix_pins.py` fails for a bound that this list does not vouch for."""
+
+LOWEST: Final = "lowest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One environment. `reason` says why there is nothing found; `changes` is None where no native was observed."""
+
+    name: str
+    found: Found | None
+    reason: str
+    changes: tuple[Change, ...] | None
+
+
+def page(gathered: Sequence[Row]) -> str:
+    """The whole document."""
+    parts = [_INTRO, "\n".join((_HEAD, *map(_line, gathered)))]
+    differing = [row for row in gathered if row.changes]
+    if differing:
+        parts.append("## What the article's code does otherwise")
+        parts.append("\n".join(_changes(differing)))
+    floors = next((row.found for row in gathered if row.name == LOWEST and row.found), None)
+    if floors and floors.floors and not floors.reasons:
+        lines = [f"| {name} | {version} |" for name, version in floors.floors.items()]
+        parts.append("\n".join((_FLOORS, "", "| package | version |\n|---|---|", *lines)))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _line(row: Row) -> str:
+    found = row.found
+    if found is None:
+        return _joined(f"`{row.name}`", *[""] * 6, row.reason, "")
+    versions = found.versions
+    verdict = "; ".join(found.reasons) or "conforms"
+    return _joined(
+        f"`{row.name}`",
+        versions["python"],
+        f"{versions.get('flask', '')} ({versions.get('werkzeug', '')})",
+        versions.get("bottle", ""),
+        versions.get("tensorflow", ""),
+        _counts(found.tests),
+        _counts(found.cases),
+        verdict,
+        "not observed" if row.changes is None else str(len(row.changes)),
+    )
+
+
+def _counts(counts: Counts | None) -> str:
+    if counts is None:
+        return "not run"
+    ran = counts.total - counts.skipped
+    skipped = f", {counts.skipped} skipped" if counts.skipped else ""
+    return f"{ran - counts.failed} of {ran}{skipped}"
+
+
+def _changes(differing: Sequence[Row]) -> list[str]:
+    """One line a different answer, with every environment that gives it."""
+    where: dict[Change, list[str]] = {}
+    for row in differing:
+        for change in row.changes or ():
+            where.setdefault(change, []).append(f"`{row.name}`")
+    head = "| case | framework | locked versions | here | environments |\n|---|---|---|---|---|"
+    return [
+        head,
+        *(
+            _joined(f"`{change.case_id}`", change.framework, change.before, change.after, ", ".join(names))
+            for change, names in where.items()
+        ),
+    ]
+
+
+def _joined(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,76 @@
+"""Write docs/versions.md: a row for every environment of the matrix, whether it was examined, failed, or is not there.
+
+Run it as `python -m matrix.table [--out FILE] [--envs DIR]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from matrix.absent import why_absent
+from matrix.found import NATIVE_PAGE, Found, lock_digest
+from matrix.names import REPOSITORY, listed
+from matrix.page import Row, page
+from matrix.pages import Change, changes, rows
+from verbs.exits import FINDING, OK, run_program
+
+_DOCS: Final = REPOSITORY / "docs"
+
+_EPILOG: Final = "exit codes: 0 written; 1 written, and an environment that was examined has failed"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Gather, write; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="matrix.table",
+        description=str(__doc__).splitlines()[0],
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=_DOCS / "versions.md", metavar="FILE", help="the page")
+    parser.add_argument(
+        "--envs", type=Path, default=REPOSITORY / ".tox", metavar="DIR", help="where the environments are"
+    )
+    chosen = parser.parse_args(arguments)
+    return run_program("matrix.table", lambda: _run(chosen.out, chosen.envs))
+
+
+def _run(out: Path, envs: Path) -> int:
+    gathered = gather(envs)
+    out.write_text(page(gathered), encoding="utf-8")
+    failed = [row.name for row in gathered if row.found and row.found.reasons]
+    print(f"wrote {out}: {sum(row.found is not None for row in gathered)} of {len(gathered)} environments examined")
+    for row in gathered:
+        for reason in row.found.reasons if row.found else (row.reason,):
+            print(f"{row.name}: {reason}")
+    return FINDING if failed else OK
+
+
+def _why(name: str, *, stale: bool) -> str:
+    """Why there is no row of figures: what an environment found with other versions says nothing of these."""
+    return f"examined with another uv.lock; again: `tox -e {name}`" if stale else why_absent(name)
+
+
+def gather(envs: Path) -> list[Row]:
+    """A row for every environment that tox.ini lists."""
+    newest = rows((_DOCS / NATIVE_PAGE).read_text(encoding="utf-8"))
+    gathered = []
+    for name in listed():
+        folder = envs / name / "found"
+        found = Found.read(folder)
+        stale = found is not None and found.lock != lock_digest()
+        found = None if stale else found
+        native = folder / NATIVE_PAGE
+        differ: tuple[Change, ...] | None = None
+        if found and native.exists():
+            differ = tuple(changes(newest, rows(native.read_text(encoding="utf-8"))))
+        gathered.append(Row(name=name, found=found, reason="" if found else _why(name, stale=stale), changes=differ))
+    return gathered
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
