@@ -107,4 +107,5 @@ def _resampled(
         reached = np.einsum("rb,rb->r", below[middle], counts) >= ranks
         high = np.where(reached, middle, high)
         low = np.where(reached, low, middle + 1)
-    return merged[high].astype(np.float64)
+    found: npt.NDArray[np.float64] = merged[high].astype(np.float64)
+    return found
