@@ -229,10 +229,18 @@ def _lean(text: str) -> str:
     text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)
     text = re.sub(r" transform=\"rotate\(-?0 [^\"]*\)\"", "", text)
     text = re.sub(r" style=\"[^\"]*\"", lambda found: re.sub(r"([:;]) ", r"\1", found[0]), text)
-    # Groups that say nothing may go; where one says something, which end is whose is not to be guessed.
-    if "<g " not in text:
-        text = re.sub(r"</?g>", "", text)
+    # A group without attributes says nothing; its end is the one at its own depth.
+    depths: list[bool] = []
+    text = re.sub(r"<(/?)g\b[^>]*>", lambda found: _kept_group(found, depths), text)
     return re.sub(r"\s*\n\s*", "\n", text)
+
+
+def _kept_group(found: re.Match[str], depths: list[bool]) -> str:
+    """A group's tag, or nothing where the group has no attribute; `depths` has those that are open."""
+    if found[1]:
+        return found[0] if depths.pop() else ""
+    depths.append(found[0] != "<g>")
+    return found[0] if depths[-1] else ""
 
 
 def _font(found: re.Match[str]) -> str:
