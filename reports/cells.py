@@ -22,13 +22,15 @@ COLUMNS = ("p50", "p90", "p99", "p999")
 
 def results(run: Run) -> list[dict[str, Any]]:
     """One row for every target and scenario of which the run holds a trial, in the run's order."""
-    rows = []
-    for target in run.targets:
-        for scenario in run.scenarios:
-            trials = [trial for trial in run.trials if (trial.target, trial.scenario) == (target.id, scenario.id)]
-            if trials:
-                rows.append(measure(run, target, scenario, trials))
-    return rows
+    places: dict[tuple[str, str], list[Trial]] = {}
+    for trial in run.trials:
+        places.setdefault((trial.target, trial.scenario), []).append(trial)
+    return [
+        measure(run, target, scenario, places[target.id, scenario.id])
+        for target in run.targets
+        for scenario in run.scenarios
+        if (target.id, scenario.id) in places
+    ]
 
 
 def measure(run: Run, target: Target, scenario: Scenario, trials: Sequence[Trial]) -> dict[str, Any]:

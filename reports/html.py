@@ -25,7 +25,13 @@ VERDICT_ORDER = ("right", "wrong", "diverges", "servers_own", "observed", "skipp
 def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     """The whole document."""
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # What a table sorts by needs no more; summary.json has every digit.
+        finalize=lambda value: f"{value:.6g}" if isinstance(value, float) else value,
     )
     environment.filters.update(
         number=wording.number,

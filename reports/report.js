@@ -10,7 +10,13 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const up = head.getAttribute("aria-sort") !== "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
+      const key = (row) => {
+        const cell = row.cells[column], text = cell.textContent.trim();
+        if (cell.dataset.value !== undefined || !cell.classList.contains("n")) return cell.dataset.value ?? text;
+        // Without a value of its own a figure is the first number of its text; a dash is none.
+        const figure = parseFloat(text.replace(/\u202f/g, "").replace(/\u2212/g, "-"));
+        return isNaN(figure) ? "" : String(figure);
+      };
       const rows = [...table.tBodies[0].rows].sort((a, b) => {
         const [x, y] = [key(a), key(b)];
         // A cell without a figure stays last whichever way the column runs.

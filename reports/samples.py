@@ -73,11 +73,11 @@ def pooled_percentile(blocks: Sequence[Nanoseconds], quantile: float, seed: int 
         raise ValueError("there is no sample")
     singly = np.array([quantile_ns(block, quantile) for block in filled], dtype=np.float64)
     once = np.ones((1, len(filled)), dtype=np.int64)
-    value = float(_resampled(filled, once, quantile, singly)[0])
+    drawn = statistics.resamples(len(filled), seed, EXACT_UP_TO, RESAMPLES)
+    value, *others = _resampled(filled, np.vstack([once, drawn.counts]), quantile, singly).tolist()
     if len(filled) < 2 or value <= 0:
         return PooledPercentile(value_ns=value, low_ns=None, high_ns=None)
-    drawn = statistics.resamples(len(filled), seed, EXACT_UP_TO, RESAMPLES)
-    resampled = _resampled(filled, drawn.counts, quantile, singly)
+    resampled = np.array(others)
     low, high = statistics.bootstrap_interval(np.log(singly), np.log(resampled), drawn)
     return PooledPercentile(value_ns=value, low_ns=float(np.exp(low)), high_ns=float(np.exp(high)))
 

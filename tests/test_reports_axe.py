@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,18 @@ def test_a_browser_finds_nothing_serious(page: Path, axe_core: Path, width: int,
     assert found.grave() == []
     assert found.requests == []
     assert max(found.wide, found.wide_unfolded) <= found.width
+
+
+def test_a_click_sorts_a_table(page: Path, axe_core: Path) -> None:
+    """By its figures a column runs upwards, thousands and intervals too, and cells without a figure come last."""
+    found = audit(page, axe_core, width=DESK).sorted
+    for name in ("Requests/s", "95 % interval", "Requests"):
+        (texts,) = (values for head, values in found.items() if head.split("\u00a0")[0] == name)
+        figures = [re.match(r"[\d.]+", one.replace("\u202f", "")) for one in texts]
+        known = [float(one[0]) for one in figures if one]
+        assert len(known) > 1
+        assert known == sorted(known), name
+        assert all(figures[: len(known)]), name
 
 
 def test_a_page_with_a_fault_is_found_out(page: Path, axe_core: Path, tmp_path: Path) -> None:

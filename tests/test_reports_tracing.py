@@ -109,16 +109,23 @@ def test_no_figure_of_a_table_is_without_its_source(folder: Path) -> None:
     text = (folder / "report.html").read_text()
     assert _untraced(text) == []
     labels = {row["label"] for row in Tables(text).rows if row["values"]}
-    expected = {"Throughput", "Latency percentiles", "All comparisons", "Capacity", "Encodings", "Load generator"}
+    expected = {
+        "Throughput by cell",
+        "Latency percentiles",
+        "All comparisons",
+        "Capacity by target",
+        "Encodings compared",
+        "Load generator",
+    }
     assert expected | {"Resources under load", "Start-up", "Choices and what they cost"} <= labels
 
 
 def test_a_figure_without_a_source_is_noticed(folder: Path) -> None:
     """With the sources of one table taken away, its figures are named."""
     text = (folder / "report.html").read_text()
-    head, _, rest = text.partition('aria-label="Encodings"')
+    head, _, rest = text.partition('aria-label="Encodings compared"')
     table, end, tail = rest.partition("</table>")
-    assert _untraced(head + 'aria-label="Encodings"' + table.replace("data-from", "data-none") + end + tail)
+    assert _untraced(head + 'aria-label="Encodings compared"' + table.replace("data-from", "data-none") + end + tail)
 
 
 def test_every_line_that_is_named_is_of_the_kind_that_it_should_be(folder: Path) -> None:
