@@ -159,8 +159,9 @@ def test_the_stall_is_in_the_open_loop_and_hidden_in_the_closed_one(generator: G
         known = float(np.quantile(expected, quantile, method="inverted_cdf"))
         assert samples.quantile_ns(found.response_ns, quantile) == pytest.approx(known, rel=0.05), quantile
     assert np.quantile(expected, 0.99) > 500_000_000
+    # Half a second there, and here nothing that a stall could be told from.
     hidden = samples.read(closed)
-    assert samples.quantile_ns(hidden.response_ns, 0.99) == pytest.approx(service_ns, rel=0.05)
+    assert samples.quantile_ns(hidden.response_ns, 0.99) < 2 * service_ns
 
 
 def test_requests_leave_as_a_poisson_process(generator: Generator, tmp_path: Path) -> None:
