@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from loadtests.ladder import callgrind
+from reports.ladder import change_at
 from servers.launch import REPOSITORY
 from verbs.ladder import count
 
@@ -54,6 +55,24 @@ def test_the_segments_add_up_to_a_tenth(ladder: dict[str, Any]) -> None:
     """What server, framework, validation, decode, inference and encode leave over is under 10 % of the request."""
     assert len(ladder["waterfalls"]) == 6
     assert all(abs(row["remainder_share"]) < 0.10 for row in ladder["waterfalls"])
+
+
+def test_the_break_even_line_is_what_other_models_show(tmp_path: Path) -> None:
+    """Drawn through one mode, it meets what another mode with its other model time measures, within the interval."""
+    folder = tmp_path / "modes"
+    done = _bench(
+        *("micro", "--quick", "--no-exact", "--modes", "function,eager"),
+        *("--endpoints", "predict,classify", "--out", str(folder)),
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((folder / "summary.json").read_text())["ladder"]["break_evens"]
+    rows = {(row["mode"], row["endpoint"]): row for row in found}
+    for endpoint in ("predict", "classify"):
+        for drawn, met in (("function", "eager"), ("eager", "function")):
+            there = rows[met, endpoint]
+            predicted = change_at(rows[drawn, endpoint], there["model_us"]["value"])
+            low, high = there["change"]["ci95"]
+            assert low <= predicted <= high, (endpoint, drawn, met, predicted, low, high)
 
 
 def test_pytest_benchmark_compares_the_file(folder: Path) -> None:
