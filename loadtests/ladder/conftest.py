@@ -57,6 +57,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     os.execve(sys.executable, command, {**os.environ, **wanted, _PINNED: "1"})  # noqa: S606 - no shell is meant
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuse names of what there is not, here where pytest takes it for a wrong command line, not for a broken test."""
+    _variants(session.config)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test a variant."""
     if "variant" in metafunc.fixturenames:
