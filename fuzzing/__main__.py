@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from verbs.exits import FINDING, HARNESS, INTERRUPTED, OK, ExpectedError
+from verbs.exits import FINDING, HARNESS, INTERRUPTED, OK, run_program
 from verbs.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -65,11 +65,7 @@ def main(arguments: list[str]) -> int:
     run: Callable[[argparse.Namespace], int] = {"requests": _requests, "schema": _schema, "repeat": _repeat}[
         chosen.verb
     ]
-    try:
-        return run(chosen)
-    except ExpectedError as error:
-        print(f"fuzzing: {error}\nhint: {error.hint}", file=sys.stderr)
-        return error.code
+    return run_program("fuzzing", lambda: run(chosen))
 
 
 def _requests(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ from worker_processes import free_port, worker
 from loadtests.arrival import PoissonRate
 from loadtests.orders import TargetOrder, TrialOrder, Workforce
 from loadtests.parts import generator_seed
-from loadtests.remote import Generator, UnmannedError
+from loadtests.remote import Event, Generator, UnmannedError
 from loadtests.scenarios import closed, opened
 
 TIMES = ("due_ns", "sent_ns", "first_ns", "done_ns")
@@ -194,6 +194,18 @@ def test_fewer_users_than_workers(tmp_path: Path) -> None:
     assert both["throughput_rps"] > 1.2 * alone["throughput_rps"]
 
 
+def _record_of(events: Iterable[Event], stage: str, victim: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """The only record of a trial whose worker is killed in the second round of a stage."""
+    records: list[dict[str, Any]] = []
+    for event in events:
+        if event["event"] == "trial":
+            records = event["results"]
+        elif event["stage"] == stage and event["round"] == 2:
+            victim.send_signal(signal.SIGKILL)
+    (record,) = records
+    return record
+
+
 def test_a_killed_worker_is_noticed(tmp_path: Path) -> None:
     """A worker killed in the middle of a trial ends it, invalid and with the worker's name; the next one lacks it."""
     port = free_port()
@@ -204,13 +216,8 @@ def test_a_killed_worker_is_noticed(tmp_path: Path) -> None:
         worker(port),
         Generator(workforce=workforce) as generator,
     ):
-        records = []
-        for event in generator.events(order(server.target("a"), slices=100_000, out=str(tmp_path / "samples"))):
-            if event["event"] == "trial":
-                records = event["results"]
-            elif event["stage"] == "measure" and event["round"] == 2:
-                victim.send_signal(signal.SIGKILL)
-        (record,) = records
+        endless = order(server.target("a"), slices=100_000, out=str(tmp_path / "samples"))
+        record = _record_of(generator.events(endless), "measure", victim)
         assert not record["valid"]
         assert "was lost" in record["reason"]
         assert "worker" in record["reason"]
@@ -235,13 +242,8 @@ def test_a_worker_lost_in_the_warm_up_leaves_no_samples(tmp_path: Path) -> None:
         worker(port),
         Generator(workforce=workforce) as generator,
     ):
-        records = []
-        for event in generator.events(order(server.target("a"), warmup_slices=1000, out=str(tmp_path / "samples"))):
-            if event["event"] == "trial":
-                records = event["results"]
-            elif event["round"] == 2:
-                victim.send_signal(signal.SIGKILL)
-    (record,) = records
+        endless = order(server.target("a"), warmup_slices=1000, out=str(tmp_path / "samples"))
+        record = _record_of(generator.events(endless), "warmup", victim)
     assert not record["valid"]
     assert "was lost" in record["reason"]
     assert record["warmup_requests"] > 0
