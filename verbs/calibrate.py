@@ -24,13 +24,15 @@ A target whose throughput comes within a third of the ceiling is not measured by
 the generator's.
 """
 
+_LEAST_ROUNDS: Final = 2
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
         "--against", choices=("wrk",), help="compare with wrk (Debian's package) and with Locust's FastHttpUser"
     )
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of --against (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="of --against (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
@@ -44,8 +46,8 @@ def main(arguments: argparse.Namespace) -> int:
     from verbs.ceiling import measure_ceiling  # noqa: PLC0415
     from verbs.cores import share_out  # noqa: PLC0415
 
-    if arguments.rounds < 1:
-        raise usage(f"--rounds {arguments.rounds} measures nothing")
+    if arguments.rounds < _LEAST_ROUNDS:
+        raise usage(f"--rounds {arguments.rounds} gives no interval", hint=f"at least {_LEAST_ROUNDS}")
     cores = share_out(workers=1)
     try:
         with (
@@ -72,11 +74,11 @@ def main(arguments: argparse.Namespace) -> int:
 def _against(
     arguments: argparse.Namespace, generator: Generator, settings: Settings, cores: Cores, folder: Path
 ) -> int:
-    from verbs.parity import bars, measure_parity  # noqa: PLC0415 - as above
+    from verbs.parity import bars, measure_parity, medians  # noqa: PLC0415 - as above
     from verbs.terminal import Terminal  # noqa: PLC0415
 
-    figures = measure_parity(generator, settings, cores, folder, rounds=arguments.rounds, say=Terminal().say)
-    found = bars(figures)
+    rounds = measure_parity(generator, settings, cores, folder, rounds=arguments.rounds, say=Terminal().say)
+    figures, found = medians(rounds), bars(rounds)
     if arguments.json:
         print(json.dumps({"figures": figures, "bars": [bar.to_json() for bar in found]}))
     else:
@@ -85,7 +87,9 @@ def _against(
             print(f"{name:16} {its['rps']:8.0f} requests/s  CPU {its['cpu_us']:6.1f} us a request{median}")
         for bar in found:
             limit = f"{'at least' if bar.at_least else 'at most'} {bar.limit:g}"
-            print(f"{bar.name}: {bar.ratio:.2f} ({limit}) {'holds' if bar.holds else 'DOES NOT HOLD'}")
+            missed = "DOES NOT HOLD" if bar.refuted else "does not hold here, but within the noise"
+            ratio = f"{bar.measured.ratio:.3f} [{bar.measured.low:.3f}, {bar.measured.high:.3f}]"
+            print(f"{bar.name}: {ratio} ({limit}) {'holds' if bar.holds else missed}")
         if not cores.generator:
             print("nothing was pinned: generator and server share their cores here")
     return OK if all(bar.holds for bar in found) else HARNESS

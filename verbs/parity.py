@@ -18,6 +18,7 @@ from typing import Any, Final
 from loadtests.orders import TargetOrder, TrialOrder
 from loadtests.remote import Generator
 from loadtests.scenarios import PREDICT, closed
+from reports.statistics import Ratio, paired_ratio
 from servers.launch import REPOSITORY, LaunchError, launch
 from servers.settings import Settings
 from verbs.ceiling import NULL, REQUEST, START_TIMEOUT_S
@@ -46,31 +47,43 @@ end
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One thing that must hold of the generator: a ratio, and how it must stand to its limit."""
+    """One thing that must hold of the generator: a ratio, paired round by round, and how it must stand to its limit."""
 
     name: str
-    ratio: float
+    measured: Ratio
     limit: float
     at_least: bool
 
     @property
     def holds(self) -> bool:
         """Whether it does."""
-        return self.ratio >= self.limit if self.at_least else self.ratio <= self.limit
+        return self._reached_by(self.measured.ratio)
+
+    @property
+    def refuted(self) -> bool:
+        """Whether all of the interval is on the wrong side: what merely does not hold may hold in more rounds."""
+        return not self._reached_by(self.measured.high if self.at_least else self.measured.low)
+
+    def _reached_by(self, ratio: float) -> bool:
+        return ratio >= self.limit if self.at_least else ratio <= self.limit
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {"name": self.name, "ratio": self.ratio, "limit": self.limit, "holds": self.holds}
+        figures = {"ratio": self.measured.ratio, "low": self.measured.low, "high": self.measured.high}
+        return {"name": self.name, **figures, "limit": self.limit, "holds": self.holds, "refuted": self.refuted}
 
 
-Turn = Callable[[], Mapping[str, float]]
-"""One measurement: `rps`, `cpu_us` a request and, where it is known, the median `p50_us`."""
+Figures = Mapping[str, float]
+"""Of one measurement: `rps`, `cpu_us` a request and, where it is known, the median `p50_us`."""
+Turn = Callable[[], Figures]
+Rounds = Mapping[str, Sequence[Figures]]
+"""By `NAME@CONNECTIONS`, what each round has found."""
 
 
 def measure_parity(
     generator: Generator, settings: Settings, cores: Cores, folder: Path, *, rounds: int, say: Callable[[str], None]
-) -> dict[str, dict[str, float]]:
-    """Medians over rounds, by `NAME@CONNECTIONS`. Every round makes every measurement once, in a random order.
+) -> Rounds:
+    """Every round makes every measurement once, in a random order.
 
     Raises ExpectedError where wrk is not installed, or somebody got no right answers.
     """
@@ -79,7 +92,7 @@ def measure_parity(
         raise usage("wrk is not installed", hint="Debian's package of this name: apt-get install wrk")
     core = next(iter(cores.generator), None)
     chance = random.Random(rounds)  # noqa: S311 - an order, not a secret
-    found: dict[str, list[Mapping[str, float]]] = defaultdict(list)
+    found: dict[str, list[Figures]] = defaultdict(list)
     try:
         with launch(NULL, settings, folder / "null.log") as server:
             server.wait_ready(START_TIMEOUT_S)
@@ -100,24 +113,33 @@ def measure_parity(
                         found[name].append(turns[name]())
     except LaunchError as error:
         raise ExpectedError(str(error)) from error
+    return {name: found[name] for name in turns}
+
+
+def medians(rounds: Rounds) -> dict[str, dict[str, float]]:
+    """Of each figure over the rounds."""
     return {
-        name: {figure: statistics.median(one[figure] for one in found[name]) for figure in found[name][0]}
-        for name in turns
+        name: {figure: statistics.median(one[figure] for one in its) for figure in its[0]}
+        for name, its in rounds.items()
     }
 
 
-def bars(figures: Mapping[str, Mapping[str, float]]) -> tuple[Bar, ...]:
-    """What must hold: as fast as wrk, a median of at most 1.3 of its, and four times Locust's own user."""
+def bars(rounds: Rounds) -> tuple[Bar, ...]:
+    """What must hold: as fast as wrk, a median of at most 1.3 of its, and four times Locust's own user.
 
-    def ratio(name: str, other: str, figure: str) -> float:
-        return figures[name][figure] / figures[other][figure]
+    Raises ValueError for fewer than two rounds.
+    """
+
+    def ratio(name: str, other: str, figure: str) -> Ratio:
+        # Whichever is better, what is named is over the other.
+        return paired_ratio([one[figure] for one in rounds[other]], [one[figure] for one in rounds[name]])
 
     locust = f"fasthttpuser@{_LOCUST_USERS}"
     return (
         *(
             Bar(
                 name=f"requests/s over wrk's at {count} connections",
-                ratio=ratio(f"titrate@{count}", f"wrk@{count}", "rps"),
+                measured=ratio(f"titrate@{count}", f"wrk@{count}", "rps"),
                 limit=1.0,
                 at_least=True,
             )
@@ -125,13 +147,13 @@ def bars(figures: Mapping[str, Mapping[str, float]]) -> tuple[Bar, ...]:
         ),
         Bar(
             name="median over wrk's at one connection",
-            ratio=ratio("titrate@1", "wrk@1", "p50_us"),
+            measured=ratio("titrate@1", "wrk@1", "p50_us"),
             limit=1.3,
             at_least=False,
         ),
         Bar(
             name=f"requests/s over FastHttpUser's at {_LOCUST_USERS} users",
-            ratio=ratio(f"titrate@{_LOCUST_USERS}", locust, "rps"),
+            measured=ratio(f"titrate@{_LOCUST_USERS}", locust, "rps"),
             limit=4.0,
             at_least=True,
         ),
