@@ -190,7 +190,7 @@ PLANS: dict[str, Plan] = {
                 closed(PREDICT, 1, 4, 16, 64) + closed(ADVANCED, 1, 16) + closed(CLASSIFY, 1, 4, 16, 64) + encoded(16)
             ),
             blocks=7,
-            slices=12,
+            slices=24,
             longest_warmup_slices=4,
         ),
         Plan(
