@@ -51,7 +51,7 @@ def test_no_difference_is_seldom_called_one(compared: Callable[[np.random.Genera
 
 @both
 def test_five_percent_is_found(compared: Callable[[np.random.Generator, float], Rows]) -> None:
-    """Of 200 pairs that differ by 5 %, at least 90 % of all cells say so, and at most one pair in 200 has the contrary."""
+    """Of the cells of 200 pairs that differ by 5 %, at least 90 % say so, and one at most says the contrary."""
     rng = np.random.default_rng(12)
     families = [[row["verdict"] for row in compared(rng, 0.95)] for _ in range(PAIRS)]
     said = Counter(verdict for family in families for verdict in family)
