@@ -23,6 +23,7 @@ from typing import Final
 from matrix.core_tests import CORE_TESTS, HARNESS_TESTS
 from matrix.floors import floors
 from matrix.found import NATIVE_PAGE, Counts, Found, lock_digest
+from matrix.unfit import why_unfit
 from servers.settings import HASH_SEED
 from verbs.exits import FINDING, OK, run_program, usage
 
@@ -35,7 +36,8 @@ _VERSIONS_OF: Final = (
 _EPILOG: Final = """\
 DIR gets found.json, tests.xml and conformance.xml (JUnit), and native.md
 
-exit codes: 0 all right; 1 a test or a case failed, or a part could not be run
+exit codes: 0 all right, or versions that are known not to run together, and do not;
+  1 a test or a case failed, or a part could not be run
 """
 
 
@@ -103,6 +105,10 @@ def _run(chosen: argparse.Namespace) -> int:
     for path in out.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     began = time.monotonic()
+    unfit = why_unfit(name)
+    if unfit:
+        print(f"{name}: skipped: {unfit}")
+        wanted = []
     reasons: list[str] = []
     counts: dict[str, Counts] = {}
     lowest, wrong = floors() if chosen.floors else ({}, [])
@@ -131,6 +137,7 @@ def _run(chosen: argparse.Namespace) -> int:
         seconds=round(time.monotonic() - began, 1),
         lock=lock_digest(),
         floors=lowest,
+        unfit=unfit,
     )
     found.write(out)
     for line in reasons:

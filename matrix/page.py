@@ -61,7 +61,7 @@ def _line(row: Row) -> str:
     if found is None:
         return _joined(f"`{row.name}`", *[""] * 6, row.reason, "")
     versions = found.versions
-    verdict = "; ".join(found.reasons) or "conforms"
+    verdict = f"skipped: {found.unfit}" if found.unfit else "; ".join(found.reasons) or "conforms"
     return _joined(
         f"`{row.name}`",
         versions["python"],

@@ -23,6 +23,7 @@ from matrix.page import Row, page
 from matrix.pages import Change, changes, rows
 from matrix.speed import sides_of, target_of, verdict
 from matrix.table import gather
+from matrix.unfit import UNFIT, pair_in, why_unfit
 from servers.launch import REPOSITORY
 from verbs.exits import FINDING, HARNESS, OK, ExpectedError
 
@@ -43,12 +44,16 @@ def _combined() -> list[tuple[str, ...]]:
 
 
 def test_every_two_versions_meet() -> None:
-    """Any version of one factor and any of another are together in an environment of the label `matrix`."""
-    there = {pair for name in _combined() for pair in combinations(name, 2)}
+    """Any version of one factor and any of another are together in an environment of the label `matrix` that can run.
+
+    Each pair that cannot is there too, in one environment, where it is tried.
+    """
     wanted = {pair for one, other in combinations(FACTORS, 2) for pair in product(one, other)}
-    assert wanted <= there
-    assert len(_combined()) == 9
-    assert not wanted <= {pair for name in _combined()[1:] for pair in combinations(name, 2)}
+    able = [name for name in _combined() if not pair_in("-".join(name))]
+    assert wanted - {pair for name in able for pair in combinations(name, 2)} == set(UNFIT)
+    assert len(able) == 9
+    assert not wanted - set(UNFIT) <= {pair for name in able[1:] for pair in combinations(name, 2)}
+    assert [pair_in("-".join(name)) for name in _combined() if name not in able] == list(UNFIT)
 
 
 def test_a_name_says_what_is_installed() -> None:
@@ -68,6 +73,22 @@ def test_every_file_of_tests_that_can_run_without_the_generator_is_in_the_matrix
         assert not re.search(r"^from loadtests\.(?!scenarios)|^import (scipy|matplotlib|locust)", text, re.MULTILINE), (
             name
         )
+
+
+def test_what_cannot_run_is_tried_before_it_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment is skipped only where its statement fails in the known way, and the row repeats what was said."""
+    name = "py313-flask23-bottle012-tf221"
+    for statement, complaint, skipped in (
+        ("import no_such_module", "No module named 'no_such_module'", True),
+        ("import no_such_module", "No module named 'cgi'", False),
+        ("import json", "No module named 'cgi'", False),
+    ):
+        monkeypatch.setitem(UNFIT, ("py313", "bottle012"), (statement, complaint))
+        assert bool(why_unfit(name)) is skipped
+        assert why_unfit("py313-flask23-bottle013-tf221") == ""
+    said = "`import bottle` ends in ModuleNotFoundError: No module named 'cgi'"
+    row = Row(name=name, found=replace(WELL, tests=None, cases=None, unfit=said), reason="", changes=None)
+    assert f"| not run | not run | skipped: {said} | not observed |" in page([row])
 
 
 def test_a_row_of_the_native_table_reads_back() -> None:
