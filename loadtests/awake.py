@@ -26,7 +26,8 @@ def awake(cpu: int | None) -> Iterator[None]:
         yield
         return
     command = [sys.executable, "-m", "loadtests.awake", str(cpu), str(os.getpid())]
-    pid = os.posix_spawn(sys.executable, command, dict(os.environ))
+    # In a process group of its own: Ctrl-C in a terminal is for its parent, which ends it.
+    pid = os.posix_spawn(sys.executable, command, dict(os.environ), setpgroup=0)
     try:
         yield
     finally:

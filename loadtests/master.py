@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ from locust.runners import STATE_MISSING
 from loadtests.clocks import Exchange, Reading, compare
 from loadtests.orders import TrialOrder, Workforce
 from loadtests.parts import Errand, LostWorkerError, Part, Peer, Portion, Probe, portions
-from loadtests.wire import PREFIX, TO_MASTER, code_digest, unpack
+from loadtests.wire import PREFIX, SAME_CODE, TO_MASTER, code_digest, unpack
 
 PINGS = 8
 LEAST_LEAD_NS = 10_000_000
@@ -114,14 +114,19 @@ class Master:
         """Send one message."""
         self._runner.send_message(PREFIX + word, {"tag": tag, **data}, client)
 
-    def hear(self, client: str, peer: Peer, tag: int, until_s: float) -> _Heard:
-        """The next message of that tag. Raises LostWorkerError where there can be none, WorkerFaultError."""
+    def hear(self, client: str, troupe: Mapping[str, Peer], tag: int, until_s: float) -> _Heard:
+        """The next message of that tag from one of a troupe.
+
+        Raises LostWorkerError where there can be none, or where another one is lost meanwhile; WorkerFaultError.
+        """
+        peer = troupe[client]
         while True:
             try:
                 heard: _Heard = self._inboxes[client].get(timeout=LOOK_S)
             except Empty:
-                if (why := self.missed(client)) is not None:
-                    raise LostWorkerError(f"{peer} was lost: {why}") from None
+                for each, its in troupe.items():
+                    if (why := self.missed(each)) is not None:
+                        raise LostWorkerError(f"{its} was lost: {why}") from None
                 if time.monotonic() > until_s:
                     raise LostWorkerError(f"{peer} was lost: it lives but does not answer") from None
                 continue
@@ -148,10 +153,8 @@ class Master:
                 id=self._runner.get_worker_index(client) + 1, host=hello["host"], calibration=hello["calibration"]
             )
             if hello["code"] != self._code:
-                raise MusterError(
-                    f"{peer} runs other code than this machine",
-                    hint="check out the same commit on both, without changes in loadtests/",
-                )
+                self.tell(client, "refused", self.new_tag())
+                raise MusterError(f"{peer} runs other code than this machine", hint=SAME_CODE)
             found.append((client, peer))
         return sorted(found, key=lambda one: one[1].id)
 
@@ -167,8 +170,9 @@ class Troupe:
         self._master = master
         self._order = order
         self.portions: tuple[Portion, ...] = portions(order.scenario.users, len(present))
-        self._clients = [client for client, _ in present][: len(self.portions)]
-        self.peers = tuple(peer for _, peer in present)[: len(self.portions)]
+        self._troupe = dict(present[: len(self.portions)])
+        self._clients = list(self._troupe)
+        self.peers = tuple(self._troupe.values())
         self._tag = 0
         self._clocks: list[Reading] = []
         self._lead_ns = LEAST_LEAD_NS
@@ -197,7 +201,7 @@ class Troupe:
         for client, peer in zip(self._clients, self.peers, strict=True):
             self._tag = self._master.new_tag()
             self._master.tell(client, "probe", self._tag, target=target)
-            data = self._master.hear(client, peer, self._tag, self._until_s()).data
+            data = self._hear(client, self._tag).data
             lost = data["lost"]
             found.append(Probe(lost=lost and f"{peer}: {lost}", closes=data["closes"]))
         return Probe(
@@ -213,8 +217,8 @@ class Troupe:
         self._all("standing")
         self._clocks = []
         slowest_ns = 0
-        for client, peer in zip(self._clients, self.peers, strict=True):
-            exchanges = [self._ping(client, peer) for _ in range(PINGS)]
+        for client in self._clients:
+            exchanges = [self._ping(client) for _ in range(PINGS)]
             self._clocks.append(compare(exchanges))
             slowest_ns = max(slowest_ns, *(one.round_trip_ns for one in exchanges))
         self._lead_ns = max(LEAST_LEAD_NS, LEAD_ROUND_TRIPS * slowest_ns)
@@ -231,25 +235,26 @@ class Troupe:
 
     def _bring_home(self, client: str, peer: Peer, clock: Reading) -> Part:
         chunks: list[bytes] = []
-        while (heard := self._master.hear(client, peer, self._tag, self._until_s())).word != "home":
+        while (heard := self._hear(client, self._tag)).word != "home":
             chunks.append(heard.data["rows"])
         try:
             return unpack(chunks, heard.data, clock)
         except LostWorkerError as error:
             raise LostWorkerError(f"{peer}: {error}") from error
 
-    def _ping(self, client: str, peer: Peer) -> Exchange:
+    def _ping(self, client: str) -> Exchange:
         tag = self._master.new_tag()
         sent_ns = time.monotonic_ns()
         self._master.tell(client, "ping", tag)
-        heard = self._master.hear(client, peer, tag, self._until_s())
+        heard = self._hear(client, tag)
         return Exchange(sent_ns=sent_ns, answered_ns=heard.data["clock_ns"], received_ns=heard.at_ns)
 
     def _all(self, word: str) -> None:
         for client, peer in zip(self._clients, self.peers, strict=True):
-            heard = self._master.hear(client, peer, self._tag, self._until_s())
+            heard = self._hear(client, self._tag)
             if heard.word != word:
                 raise LostWorkerError(f"{peer} said {heard.word!r} where {word!r} was its turn")
 
-    def _until_s(self) -> float:
-        return time.monotonic() + self._order.longest_slice_s + 2 * self._order.timeout_s + GRACE_S
+    def _hear(self, client: str, tag: int) -> _Heard:
+        until_s = time.monotonic() + self._order.longest_slice_s + 2 * self._order.timeout_s + GRACE_S
+        return self._master.hear(client, self._troupe, tag, until_s)

@@ -66,7 +66,12 @@ class Generator:
         self.info: Event = {}
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            # Ctrl-C while it starts: nobody else would end it.
+            self.stop()
+            raise
         return self
 
     def __exit__(

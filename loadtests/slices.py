@@ -55,7 +55,7 @@ class Conductor:
                 self._measure()
         except LostWorkerError as error:
             for tally in self.tallies:
-                tally.lost = str(error)
+                tally.lost, tally.worker_lost = str(error), True
                 if self._warming:
                     tally.end_warmup(judged=False)
         measured = any(tally.processes is not None for tally in self.tallies)

@@ -41,6 +41,7 @@ class TargetTally:
         self.closes = False
         self.connects = 0
         self.lost: str | None = None
+        self.worker_lost = False
         self.slice_s = 0.0
         self.positions: list[int] = []
         self.processes: ProcessSet | None = None
@@ -197,6 +198,7 @@ class TargetTally:
             "retraces": None,
             "generator": share.to_json(),
             "workers": workers or None,
+            "worker_lost": self.worker_lost,
             "idle_cpu_share": self.others_cpu_ns / self.wall_ns if measured_resources and self.wall_ns else None,
             "disturbed_slices": self.disturbed if measured_resources else None,
             "waiting_cpu_share": self.waiting_cpu_ns / self.waited_ns if own and self.waited_ns else None,

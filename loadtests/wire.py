@@ -12,6 +12,7 @@ nothing else. The channel knows no password and encrypts nothing, as Locust's ne
 | `prepare`  | master | an errand; answered by `standing` when connections are open                |
 | `go`       | master | when it opens, by the worker's clock; answered by many `rows`, and `home`  |
 | `end`      | master | the trial is over: stop the users                                          |
+| `refused`  | master | the worker runs other code, and is to leave                                |
 | `fault`    | worker | what went wrong there, with the traceback                                  |
 """
 
@@ -28,8 +29,11 @@ from loadtests.parts import LostWorkerError, Part, shifted
 from loadtests.samples import ROW
 
 PREFIX = "titrate_"
-TO_WORKER = ("ping", "trial", "probe", "prepare", "go", "end")
+TO_WORKER = ("ping", "trial", "probe", "prepare", "go", "end", "refused")
 TO_MASTER = ("hello", "pong", "standing", "probed", "rows", "home", "fault")
+
+SAME_CODE = "check out the same commit on both, without changes in loadtests/"
+"""What helps where the two digests differ."""
 
 CHUNK_BYTES = 25_000 * ROW.itemsize
 """About a megabyte: heartbeats have to get through between two messages."""

@@ -20,12 +20,13 @@ from gevent.queue import Queue
 from locust.runners import MASTER_HEARTBEAT_TIMEOUT
 
 from loadtests.awake import awake
+from loadtests.interrupts import Interrupted, interrupt_here
 from loadtests.orders import TrialOrder
 from loadtests.parts import Errand, Part, Portion
 from loadtests.samples import ROW
 from loadtests.stand import Stand
 from loadtests.user import Crew, CrewEnvironment
-from loadtests.wire import PREFIX, TO_WORKER, code_digest, pack
+from loadtests.wire import PREFIX, SAME_CODE, TO_WORKER, code_digest, pack
 
 FAULT = 3
 INTERRUPTED = 130
@@ -37,6 +38,7 @@ class Worker:
     """Does what its master says; `runner` is Locust's and connected. `keep` is where its samples stay, too."""
 
     def __init__(self, runner: Any, *, cpu: int | None, keep: Path | None) -> None:
+        self.refused = False
         self._runner = runner
         self._cpu = cpu
         self._keep = keep
@@ -75,7 +77,10 @@ class Worker:
         self._runner.send_message(PREFIX + word, {"tag": tag, **data})
 
     def _obey(self, word: str, tag: int, data: dict[str, Any]) -> None:
-        if word == "trial":
+        if word == "refused":
+            self.refused = True
+            self._runner.quit()
+        elif word == "trial":
             self.close()
             self._order = TrialOrder.from_json(data["order"])
             self._trial.enter_context(awake(self._cpu))
@@ -114,34 +119,48 @@ def work(
     *, master: str, port: int, cpu: int | None, calibration: dict[str, Any] | None, keep: Path | None = None
 ) -> int:
     """Connect to a master and work for it; the process's exit code."""
+    print(f"worker: looking for a master at {master}:{port}", file=sys.stderr, flush=True)
+    try:
+        interrupt_here()
+        return _work(f"{master}:{port}", master, port, cpu=cpu, calibration=calibration, keep=keep)
+    except Interrupted:
+        print("worker: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _work(
+    place: str, master: str, port: int, *, cpu: int | None, calibration: dict[str, Any] | None, keep: Path | None
+) -> int:
     environment: Any = CrewEnvironment(Crew())
     say = sys.stderr
-    print(f"worker: looking for a master at {master}:{port}", file=say, flush=True)
     try:
         runner = environment.create_worker_runner(master, port)
     except ConnectionError:
-        print(f"worker: there is no master at {master}:{port}", file=say)
+        print(f"worker: there is no master at {place}", file=say)
         print("hint: start `python bench.py run --expect-workers N` there; does a firewall let it through?", file=say)
         return FAULT
     worker = Worker(runner, cpu=cpu, keep=keep)
-    hello = {"host": socket.gethostname(), "code": code_digest(), "calibration": calibration}
-    runner.send_message(PREFIX + "hello", hello)
-    print(f"worker: connected to {master}:{port}, ready", file=say, flush=True)
     serving = gevent.spawn(worker.serve)
     try:
+        hello = {"host": socket.gethostname(), "code": code_digest(), "calibration": calibration}
+        runner.send_message(PREFIX + "hello", hello)
+        print(f"worker: connected to {place}, ready", file=say, flush=True)
         runner.greenlet.join()
-    except KeyboardInterrupt:
-        # Locust then tells the master, which need not wait for a heart that does not beat.
-        environment.events.quitting.fire(environment=environment)
-        print("worker: interrupted", file=say)
-        return INTERRUPTED
     finally:
         serving.kill()
         worker.close()
+        # Before its socket is closed, or it would try again for ever.
+        runner.greenlet.kill()
+        # Locust then tells the master, which need not wait for a heart that does not beat.
+        environment.events.quitting.fire(environment=environment)
         runner.client.close(linger=LINGER_MS)
+    if worker.refused:
+        print(f"worker: refused by the master at {place}: it runs other code than this machine", file=say)
+        print(f"hint: {SAME_CODE}", file=say)
+        return FAULT
     heard = runner.last_heartbeat_timestamp
     if heard is not None and time.time() - heard > MASTER_HEARTBEAT_TIMEOUT:
-        print(f"worker: the master at {master}:{port} is gone", file=say)
+        print(f"worker: the master at {place} is gone", file=say)
         return FAULT
     print("worker: the run is over", file=say)
     return 0

@@ -115,7 +115,10 @@ class Real:
         return Epoll() if sys.platform == "linux" else Poll()
 
     def breathe(self) -> None:
-        """One round of gevent's loop: standard input, and Locust's own greenlets."""
+        """One round of gevent's loop, without a wait: standard input, and Locust's own greenlets."""
+        # What sleep(0) waits for comes before the loop looks at timers and descriptors, so that alone would leave a
+        # worker without a heartbeat for as long as its visit takes. What idle() has woken runs before sleep(0) is over.
+        gevent.idle()
         gevent.sleep(0)
 
 

@@ -32,17 +32,24 @@ class KnownServer:
     """
 
     def __init__(
-        self, reply: Reply, *, threaded: bool = True, idle_s: float | None = None, host: str = "127.0.0.1"
+        self,
+        reply: Reply,
+        *,
+        threaded: bool = True,
+        idle_s: float | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self._reply = reply
         self._threaded = threaded
         self._idle_s = idle_s
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server((host, 0), backlog=128)
+        self._listener = socket.create_server((host, port), backlog=128)
         self._closing = False
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
-        self.base_url = f"http://{host}:{self._listener.getsockname()[1]}"
+        self.port = self._listener.getsockname()[1]
+        self.base_url = f"http://{host}:{self.port}"
         self.requests = 0
         self.connections = 0
         self.bodies: list[bytes] = []

@@ -99,6 +99,7 @@ class Model:
         return [
             {
                 "valid": True,
+                "worker_lost": False,
                 "steady": True,
                 "throughput_rps": len(rows) / ((world.now - made.opened_ns) / SECOND),
                 "over_limit": {"requests": len(rows) + made.unsent, "over": over},

@@ -55,11 +55,12 @@ def test_a_run_without_its_workers_ends_with_code_3(tmp_path: Path) -> None:
 
 
 def test_usage_errors_are_one_line() -> None:
-    """No workers at all, a master that has no address, a core that is not there: exit code 2 and a hint."""
+    """No workers at all, a master that has no address, a core or a port that is not there: exit code 2 and a hint."""
     for arguments in (
         ("run", "--expect-workers", "0"),
         ("worker", "--master", "no.such.host.invalid"),
         ("worker", "--master", "127.0.0.1", "--cpu", "99999"),
+        ("worker", "--master", "127.0.0.1", "--master-port", "70000"),
     ):
         done = bench(*arguments)
         assert done.returncode == 2, done.stderr

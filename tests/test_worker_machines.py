@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from loadtests_servers import KnownServer, ok
 from namespaces import Machine, machines
 from test_workers import assert_union, columns_of, kept, order
-from worker_processes import free_port, worker
+from worker_processes import free_port, wait_for, worker
 
 from loadtests.orders import Workforce
 from loadtests.remote import ROOT, Generator, UnmannedError
@@ -97,7 +96,7 @@ def test_a_run_survives_the_loss_of_a_machine(tmp_path: Path) -> None:
             worker(port, master=two.host, within=two.within, program=program) as victim,
             subprocess.Popen([*command, *new], cwd=ROOT, stderr=subprocess.PIPE, text=True) as run,
         ):
-            _wait_for(folder / "journal.jsonl", '"begun"')
+            wait_for(folder / "journal.jsonl", '"begun"')
             victim.send_signal(signal.SIGKILL)
             _, told = run.communicate(timeout=300)
         assert run.returncode == 3, told
@@ -120,13 +119,6 @@ def test_a_run_survives_the_loss_of_a_machine(tmp_path: Path) -> None:
     assert {len(trial["workers"]) for trial in _trials(folder)} == {2}
     assert {trial["block"] for trial in _trials(folder)} == {0, 1, 2}
     assert "Workers on other machines" in (folder / "report.html").read_text()
-
-
-def _wait_for(path: Path, text: str) -> None:
-    until = time.monotonic() + 240
-    while not (path.exists() and text in path.read_text()):
-        assert time.monotonic() < until, f"{path} never held {text}"
-        time.sleep(0.1)
 
 
 def _trials(folder: Path) -> list[dict[str, Any]]:

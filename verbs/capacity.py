@@ -21,7 +21,7 @@ _WARMUP_SLICES: Final = 8
 
 
 class _UnsureError(Exception):
-    """The generator, and not the target, was at its limit."""
+    """The generator, and not the target, was at its limit, or a part of it was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +113,9 @@ class Capacity:
                     label="look",
                 )
             )
+            if record["worker_lost"]:
+                # Whatever is missing then says nothing about the target.
+                raise _UnsureError(f"at {rate_rps:g} requests/s: {record['reason']}")
             requests += record["over_limit"]["requests"]
             over += record["over_limit"]["over"]
             outcome = self.slo.judge(requests=requests, over=over)

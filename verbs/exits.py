@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, NoReturn
 
 OK: Final = 0
 FINDING: Final = 1
@@ -15,6 +16,8 @@ HARNESS: Final = 3
 """The harness could not tell: invalid, inconclusive, or its own fault."""
 INTERRUPTED: Final = 130
 """Ctrl-C, as shells count it: 128 + SIGINT."""
+STOPS: Final = (signal.SIGINT, signal.SIGTERM)
+"""What asks a program to end."""
 
 
 class ExpectedError(Exception):
@@ -29,6 +32,16 @@ class ExpectedError(Exception):
 def usage(message: str, hint: str = "see `python bench.py --help`") -> ExpectedError:
     """A wrong command line."""
     return ExpectedError(message, hint=hint, code=USAGE)
+
+
+def stop_as_by_ctrl_c() -> None:
+    """Have SIGTERM raise KeyboardInterrupt, too, and SIGINT in the background, where a shell has it ignored."""
+    for stop in STOPS:
+        signal.signal(stop, _interrupt)
+
+
+def _interrupt(_signal: int, _frame: Any) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def run_program(name: str, work: Callable[[], int], faults: tuple[type[Exception], ...] = ()) -> int:

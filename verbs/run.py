@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from verbs.exits import ExpectedError, usage
+from verbs.exits import INTERRUPTED, ExpectedError, stop_as_by_ctrl_c, usage
 from verbs.options import (
     add_batch_options,
     add_model_options,
@@ -80,9 +79,7 @@ def main(arguments: argparse.Namespace) -> int:
     from verbs.terminal import Terminal  # noqa: PLC0415
     from verbs.verdict import draw_and_print, exit_code  # noqa: PLC0415
 
-    # SIGINT too: a shell starts background jobs with it ignored, and a stop must stop there as well.
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, _interrupt)
+    stop_as_by_ctrl_c()
     terminal = Terminal()
     price = price_of(arguments)
     figures = foreign_figures(arguments.figures)
@@ -151,13 +148,9 @@ def _chosen_slo(text: str | None) -> Slo | None:
         raise usage(str(error), hint="for example --slo p99=50ms") from error
 
 
-def _interrupt(_signal: int, _frame: Any) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _interrupted(experiment: Experiment) -> NoReturn:
     raise ExpectedError(
         f"interrupted; what was measured is in {experiment.folder}",
         hint=f"python bench.py report {experiment.folder}, or python bench.py run --resume {experiment.folder}",
-        code=130,
+        code=INTERRUPTED,
     )

@@ -79,7 +79,9 @@ def _capacity(row: Mapping[str, Any]) -> str:
     place = f"capacity: {row['target']} {row['endpoint']}, {row['slo']}"
     if row["rate_rps"] is None:
         return f"{place}: not found ({row['reason']})"
-    return f"{place}: {row['rate_rps']['median']:.0f} requests/s, saturated at {row['saturated_rps']['median']:.0f}"
+    found = f"{row['rate_rps']['median']:.0f} requests/s, saturated at {row['saturated_rps']['median']:.0f}"
+    # A block that was left out, because a worker was lost in it for example.
+    return f"{place}: {found}" + (f" ({row['reason']})" if row["reason"] else "")
 
 
 def _pair(row: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from verbs.exits import ExpectedError, usage
+from verbs.exits import STOPS, ExpectedError, stop_as_by_ctrl_c, usage
 from verbs.options import MASTER_PORT
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     """Measure what can be done here, then become the worker: the process is replaced, so Ctrl-C reaches it."""
     import json  # noqa: PLC0415 - kept out of --help
     import os  # noqa: PLC0415
+    import signal  # noqa: PLC0415
     import socket  # noqa: PLC0415
     import sys  # noqa: PLC0415
     import tempfile  # noqa: PLC0415
@@ -43,6 +44,9 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     from loadtests.remote import ROOT  # noqa: PLC0415
     from verbs.cores import share_out  # noqa: PLC0415
 
+    stop_as_by_ctrl_c()
+    if not 0 < arguments.master_port < 65_536:
+        raise usage(f"--master-port {arguments.master_port} is no port", hint="1 to 65535")
     try:
         socket.getaddrinfo(arguments.master, arguments.master_port)
     except OSError as error:
@@ -61,6 +65,8 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     command += ["--cpu", str(cpu)] if cpu is not None else []
     command += ["--keep", str(Path(arguments.keep).resolve())] if arguments.keep else []
     os.chdir(ROOT)
+    # What comes while the new program still imports waits until it can say that it was interrupted.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     os.execv(command[0], command)  # noqa: S606 - a list, and no shell wanted
 
 
