@@ -50,7 +50,7 @@ def metric_of(scenario: Scenario) -> str:
 def side_of(run: Run, target: str, scenario: Scenario) -> Side:
     """The figures of one cell by block. Raises UnfairError where it cannot be judged, with the published reason."""
     refusal = next((one for one in run.refusals if one.target == target), None)
-    trials = [trial for trial in run.trials if (trial.target, trial.scenario) == (target, scenario.id)]
+    trials = run.trials_of(target, scenario.id)
     used = [trial for trial in trials if trial.unusable() is None]
     figure = BLOCK_FIGURE[metric_of(scenario)]
     rows = [_row_of(run, trial, scenario) for trial in used]

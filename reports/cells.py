@@ -22,14 +22,11 @@ COLUMNS = ("p50", "p90", "p99", "p999")
 
 def results(run: Run) -> list[dict[str, Any]]:
     """One row for every target and scenario of which the run holds a trial, in the run's order."""
-    places: dict[tuple[str, str], list[Trial]] = {}
-    for trial in run.trials:
-        places.setdefault((trial.target, trial.scenario), []).append(trial)
     return [
-        measure(run, target, scenario, places[target.id, scenario.id])
+        measure(run, target, scenario, trials)
         for target in run.targets
         for scenario in run.scenarios
-        if (target.id, scenario.id) in places
+        if (trials := run.trials_of(target.id, scenario.id))
     ]
 
 

@@ -176,9 +176,7 @@ def _ratio(
     if len(paired) < 2:
         counted = "no block" if not paired else "one block only"
         raise UnfairError(f"{counted} has valid figures of both; a verdict needs at least two")
-    tried = {
-        trial.block for trial in run.trials if trial.scenario == scenario.id and trial.target in (first.id, second.id)
-    }
+    tried = {trial.block for one in (first.id, second.id) for trial in run.trials_of(one, scenario.id)}
     if 2 * len(paired) < len(tried):
         raise UnfairError(f"only {len(paired)} of {len(tried)} blocks have valid figures of both")
     try:

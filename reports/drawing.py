@@ -18,8 +18,11 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from reports import lean_svg
 
 Row = Mapping[str, Any]
 
@@ -44,6 +47,8 @@ SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "titrate",
     "font.family": "sans-serif",
+    # The one that matplotlib brings along and measures with in any case; it would look for others before every text.
+    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -186,24 +191,17 @@ def svg(drawn: Figure, name: str, title: str, alt: str) -> str:
     """The figure as one SVG element for a page: named, described, in the page's ink, with ids of its own."""
     buffer = io.StringIO()
     with style():
-        drawn.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    text = text.replace(INK, "currentColor")
-    # Sizes stay; the family is the page's, whose letters are no wider than those that were measured.
-    text = re.sub(r"font: ([^;\"]*?)px [^;\"]*", _font, text)
-    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
-    text = _lean(text)
-    used = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", text))
-    text = re.sub(r" id=\"([^\"]+)\"", lambda found: _own_id(found, used, name), text)
-    text = re.sub(r"(url\(#|href=\"#)", rf"\g<1>{name}-", text)
+        # Figure.savefig would draw twice: once for the layout alone, and again for the picture, which has it from here.
+        # Typed loosely: matplotlib tells no types of its method.
+        canvas: Any = FigureCanvasSVG(drawn)
+        canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
+    text = lean_svg.lean(buffer.getvalue().replace(INK, "currentColor"), name)
     head, body = text.split(">", 1)
     view = re.search(r'viewBox="([^"]+)"', head)
     if view is None:
         raise ValueError("matplotlib wrote an SVG without a viewBox")
     return (
-        f'<svg viewBox="{view[1]}" role="img" aria-labelledby="{name}-title {name}-desc">'
+        f'<svg class="plot-{name}" viewBox="{view[1]}" role="img" aria-labelledby="{name}-title {name}-desc">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(alt)}</desc>{body}'
     )
 
@@ -221,33 +219,3 @@ def alone(inline: str) -> str:
     head, body = inline.split(">", 1)
     head = head.replace("<svg", f"<svg {NAMESPACES}", 1)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{head}>{ALONE}{body}'
-
-
-def _lean(text: str) -> str:
-    """The same picture in fewer bytes: hundredths of a point, no turn by nothing, no indentation, nothing unseen."""
-    text = re.sub(r"<path d=\"[^\"]*\" style=\"fill: none; opacity: 0\"/>", "", text)
-    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)
-    text = re.sub(r" transform=\"rotate\(-?0 [^\"]*\)\"", "", text)
-    text = re.sub(r" style=\"[^\"]*\"", lambda found: re.sub(r"([:;]) ", r"\1", found[0]), text)
-    # A group without attributes says nothing; its end is the one at its own depth.
-    depths: list[bool] = []
-    text = re.sub(r"<(/?)g\b[^>]*>", lambda found: _kept_group(found, depths), text)
-    return re.sub(r"\s*\n\s*", "\n", text)
-
-
-def _kept_group(found: re.Match[str], depths: list[bool]) -> str:
-    """A group's tag, or nothing where the group has no attribute; `depths` has those that are open."""
-    if found[1]:
-        return found[0] if depths.pop() else ""
-    depths.append(found[0] != "<g>")
-    return found[0] if depths[-1] else ""
-
-
-def _font(found: re.Match[str]) -> str:
-    before = found[1].rsplit(" ", 1)
-    weight = "font-weight:600;" if "bold" in found[1] or "700" in found[1] else ""
-    return f"{weight}font-size:{before[-1]}px"
-
-
-def _own_id(found: re.Match[str], used: set[str], name: str) -> str:
-    return f' id="{name}-{found[1]}"' if found[1] in used else ""

@@ -6,7 +6,7 @@ writer stays readable. What happened stands in `reports.measured`. Broken record
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,6 +154,18 @@ class Run:
     begun: Mapping[str, Any] | None = None
     resumptions: tuple[Mapping[str, Any], ...] = ()
     end: Mapping[str, Any] | None = field(default=None)
+    _places: Mapping[tuple[str, str], Sequence[Trial]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort the trials by their place: large runs have thousands, and are asked for a few of them as often."""
+        places: dict[tuple[str, str], list[Trial]] = {}
+        for trial in self.trials:
+            places.setdefault((trial.target, trial.scenario), []).append(trial)
+        object.__setattr__(self, "_places", places)
+
+    def trials_of(self, target: str, scenario: str) -> Sequence[Trial]:
+        """The trials of one target under one scenario, in the journal's order."""
+        return self._places.get((target, scenario), ())
 
     @property
     def complete(self) -> bool:

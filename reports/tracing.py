@@ -32,10 +32,9 @@ def add_lines(summary: Row, run: Run) -> None:
         return {one["block"]: lines[one["block"], target, scenario] for one in told if one[figure] is not None}
 
     for row in summary["results"]:
-        place = (row["target"], row["scenario"])
-        own = {one.block: one for one in run.trials if (one.target, one.scenario) == place}
-        row["lines"] = sorted(one.line for one in own.values() if one.unusable() is None)
-        row["left_out_lines"] = sorted(one.line for one in own.values() if one.unusable() is not None)
+        own = run.trials_of(row["target"], row["scenario"])
+        row["lines"] = sorted(one.line for one in own if one.unusable() is None)
+        row["left_out_lines"] = sorted(one.line for one in own if one.unusable() is not None)
     for row in summary["comparisons"]:
         sides = [of(row[side], row["scenario"], BLOCK_FIGURE[row["metric"]]) for side in ("baseline", "candidate")]
         row["lines"] = _paired(*sides) or _reasons(run, (row["baseline"], row["candidate"]), row["scenario"])
@@ -89,7 +88,7 @@ def _paired(first: Blocks, second: Blocks) -> list[int]:
 
 def _reasons(run: Run, pair: tuple[str, str], scenario: str) -> list[int]:
     """Where there is no ratio: the lines that tell why, trials and refusals of the two."""
-    trials = [one.line for one in run.trials if one.target in pair and one.scenario == scenario]
+    trials = [one.line for target in set(pair) for one in run.trials_of(target, scenario)]
     return sorted(trials + [one.line for one in run.refusals if one.target in pair])
 
 

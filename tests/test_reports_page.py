@@ -109,7 +109,10 @@ def test_every_plot_is_named_described_and_in_the_pages_ink(folder: Path, text: 
         spaces = {"s": "http://www.w3.org/2000/svg"}
         assert root.findtext("s:title", namespaces=spaces)
         assert root.findtext("s:desc", namespaces=spaces)
-        inks = [one.get("style", "") for one in root.iter("{http://www.w3.org/2000/svg}text")]
+        # A style is an element's own or that of its class, in the plot's own style sheet.
+        rules = dict(re.findall(r"\.(s\d+){([^}]*)}", path.read_text()))
+        texts = list(root.iter("{http://www.w3.org/2000/svg}text"))
+        inks = [one.get("style") or rules[one.attrib["class"]] for one in texts]
         assert inks
         assert all("fill:" in ink.replace(" ", "") for ink in inks)
 

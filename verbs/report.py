@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Write summary, plots and HTML, and print the verdicts."""
+    # Before NumPy is loaded: its matrices are small here, and a second thread burns more time waiting than it saves.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from reports.export import FORMATS  # noqa: PLC0415 - kept out of --help
     from reports.journal import JournalError  # noqa: PLC0415 - kept out of --help
     from verbs.verdict import draw_and_print  # noqa: PLC0415
