@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import outline, prices, repeating, tables, wording
+from reports import lean_html, outline, prices, repeating, tables, wording
 from reports.cells import COLUMNS
 from reports.gallery import Plot
 from reports.ladder import SEGMENTS
@@ -48,7 +48,7 @@ def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
     )
     targets = {target["id"]: target for target in summary["targets"]}
     names = outline.sections(summary, plots)
-    return environment.get_template("page.html.j2").render(
+    drawn = environment.get_template("page.html.j2").render(
         summary=summary,
         style=_inlined("report.css"),
         script=_inlined("report.js"),
@@ -81,6 +81,7 @@ def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
         equal_value=_equal_value,
         machine=_machine(summary["environment"]),
     )
+    return lean_html.lean(drawn)
 
 
 def _by_axis(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:

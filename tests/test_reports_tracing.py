@@ -52,8 +52,8 @@ class Tables(HTMLParser):
             self.rows[-1]["lines"] += [int(one) for one in found.get("data-lines", "").split()]
 
     def handle_endtag(self, tag: str) -> None:
-        """Close a cell."""
-        if tag in ("td", "th"):
+        """Close a cell; a row closes its last one."""
+        if tag in ("td", "th", "tr"):
             self.cell = None
 
     def handle_data(self, data: str) -> None:
