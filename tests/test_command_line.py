@@ -66,7 +66,7 @@ def test_nothing_imports_the_composition_root() -> None:
         (("run", "--scenarios", "predict~fast"), "'~fast' is no arrival law"),
         (("run", "--scenarios", "guess@16"), "does not begin with an endpoint"),
         (("run", "--slo", "p99"), "'p99' is no promise such as p99=50ms"),
-        (("calibrate", "--against", "wrk", "--rounds", "0"), "--rounds 0 measures nothing"),
+        (("calibrate", "--against", "wrk", "--rounds", "0"), "--rounds 0 gives no interval"),
         (("run", "--url", "nonsense"), "is not NAME=BASE_URL"),
         (("run", "--server-python", "/does/not/exist"), "does not exist"),
         (("run", "--resume", "/does/not/exist"), "/does/not/exist"),
