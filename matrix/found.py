@@ -56,9 +56,8 @@ class Found:
     """One environment: the versions in it, what its tests and its cases came to, and why it failed, if it did.
 
     `reasons` is empty where all is well, and where nothing was run because these versions cannot run together: `unfit`
-    then says so. `seconds` is how long the whole examination took. `floors` are the versions of
-    the direct dependencies where the environment was resolved to the lowest. `lock` is the digest of what was locked at
-    that time.
+    then says so. `seconds` is how long the whole examination took. `floors` are the versions of the direct dependencies
+    where the environment was resolved to the lowest. `lock` is the digest of what was locked at that time.
     """
 
     name: str

@@ -41,6 +41,13 @@ class Row:
     reason: str
     changes: tuple[Change, ...] | None
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Why it is not there, was skipped or failed; empty where it conforms."""
+        if self.found is None:
+            return (self.reason,)
+        return (f"skipped: {self.found.unfit}",) if self.found.unfit else self.found.reasons
+
 
 def page(gathered: Sequence[Row]) -> str:
     """The whole document."""
@@ -58,10 +65,10 @@ def page(gathered: Sequence[Row]) -> str:
 
 def _line(row: Row) -> str:
     found = row.found
+    verdict = "; ".join(row.remarks) or "conforms"
     if found is None:
-        return _joined(f"`{row.name}`", *[""] * 6, row.reason, "")
+        return _joined(f"`{row.name}`", *[""] * 6, verdict, "")
     versions = found.versions
-    verdict = f"skipped: {found.unfit}" if found.unfit else "; ".join(found.reasons) or "conforms"
     return _joined(
         f"`{row.name}`",
         versions["python"],

@@ -45,16 +45,9 @@ def _run(out: Path, envs: Path) -> int:
     failed = [row.name for row in gathered if row.found and row.found.reasons]
     print(f"wrote {out}: {sum(row.found is not None for row in gathered)} of {len(gathered)} environments examined")
     for row in gathered:
-        for reason in _told(row):
-            print(f"{row.name}: {reason}")
+        for remark in row.remarks:
+            print(f"{row.name}: {remark}")
     return FINDING if failed else OK
-
-
-def _told(row: Row) -> tuple[str, ...]:
-    """What is to be said of a row beside its figures."""
-    if row.found is None:
-        return (row.reason,)
-    return (f"skipped: {row.found.unfit}",) if row.found.unfit else row.found.reasons
 
 
 def _why(name: str, *, stale: bool) -> str:

@@ -73,9 +73,10 @@ def pooled_percentile(blocks: Sequence[Nanoseconds], quantile: float, seed: int 
     if not filled:
         raise ValueError("there is no sample")
     singly = np.array([quantile_ns(block, quantile) for block in filled], dtype=np.float64)
-    once = np.ones((1, len(filled)), dtype=np.int64)
     drawn = statistics.resamples(len(filled), seed, EXACT_UP_TO, RESAMPLES)
-    value, *others = _resampled(filled, np.vstack([once, drawn.counts]), quantile, singly).tolist()
+    value, *others = _resampled(
+        filled, np.hstack([np.ones((len(filled), 1)), drawn.by_block]), quantile, singly
+    ).tolist()
     if len(filled) < 2 or value <= 0:
         return PooledPercentile(value_ns=value, low_ns=None, high_ns=None)
     resampled = np.array(others)
@@ -84,29 +85,30 @@ def pooled_percentile(blocks: Sequence[Nanoseconds], quantile: float, seed: int 
 
 
 def _resampled(
-    blocks: Sequence[Nanoseconds], counts: npt.NDArray[np.int64], quantile: float, singly: npt.NDArray[np.float64]
+    blocks: Sequence[Nanoseconds], times: npt.NDArray[np.float64], quantile: float, singly: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """The pooled quantile of every resample, shape (R,), by bisection between the blocks' own quantiles.
+
+    `times` is how often each block was drawn, (n, R): whole numbers, which below 2^53 are exact as floats, whose
+    products and sums are quicker.
 
     A pooled quantile is a sample between the smallest and the largest of its parts. Those samples are merged once, with
     how many of each block lie at or below each; no pool is ever built.
     """
-    sizes = np.array([block.size for block in blocks], dtype=np.int64)
-    ranks = np.maximum(1, np.ceil(quantile * (counts @ sizes)))
+    sizes = np.array([block.size for block in blocks], dtype=np.float64)
+    ranks = np.maximum(1, np.ceil(quantile * (sizes @ times)))
     ends = np.array([singly.min(), singly.max() + 1])
     between = [slice(*block.searchsorted(ends)) for block in blocks]
     merged = np.concatenate([block[part] for block, part in zip(blocks, between, strict=True)])
     order = np.argsort(merged, kind="stable")
     merged = merged[order]
     owner = np.repeat(np.arange(len(blocks)), [part.stop - part.start for part in between])[order]
-    # Whole numbers below 2^53 are exact as floats, whose products and sums are quicker; so is a row for each block.
     below = np.zeros((len(blocks), merged.size))
     below[owner, np.arange(merged.size)] = 1
     np.cumsum(below, axis=1, out=below)
     below += np.array([[part.start] for part in between])
-    times = np.ascontiguousarray(counts.T, dtype=np.float64)
-    low = np.zeros(counts.shape[0], dtype=np.int64)
-    high = np.full(counts.shape[0], merged.size - 1)
+    low = np.zeros(times.shape[1], dtype=np.int64)
+    high = np.full(times.shape[1], merged.size - 1)
     while (low < high).any():
         middle = (low + high) // 2
         reached = (below.take(middle, axis=1) * times).sum(axis=0) >= ranks

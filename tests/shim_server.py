@@ -1,26 +1,22 @@
-"""One server at two addresses, the second behind a shim: `python shim_server.py CPU SHARE`, on its own.
+"""One waitress at two addresses, the second behind a shim: `python shim_server.py PORT SHARE`, a target's command line.
 
-On waitress; which application, its environment says, as it does to every target (servers.launch). At the second address
-every request costs SHARE more of the CPU time that the application itself took for it. Prints both ports, serves until
-standard input closes.
+Its application and its first address are in its environment (servers.launch). At PORT every request costs SHARE more of
+the CPU time that the application itself took for it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
 import sys
-import threading
 import time
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from waitress.server import create_server
+import waitress
 
 from servers.entry import app
+from servers.settings import Settings
 
-THREADS = 8
 WORK = bytes(16_384)
 
 
@@ -40,19 +36,20 @@ def slowed(inner: WSGIApplication, share: float) -> WSGIApplication:
 
 
 def main() -> None:
-    """Serve until standard input closes."""
-    os.sched_setaffinity(0, {int(sys.argv[1])})
-    sockets = [socket.create_server(("127.0.0.1", 0), backlog=1024) for _ in range(2)]
-    plain, shimmed = (one.getsockname()[1] for one in sockets)
-    behind = slowed(app, float(sys.argv[2]))
+    """Serve until the guard ends it."""
+    port, share = int(sys.argv[1]), float(sys.argv[2])
+    _, settings = Settings.from_environment()
+    behind = slowed(app, share)
 
     def by_port(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return (behind if environ["SERVER_PORT"] == str(shimmed) else app)(environ, start_response)
+        return (behind if environ["SERVER_PORT"] == str(port) else app)(environ, start_response)
 
-    server = create_server(by_port, sockets=sockets, threads=THREADS, clear_untrusted_proxy_headers=True)
-    threading.Thread(target=server.run, daemon=True).start()
-    print(plain, shimmed, flush=True)
-    sys.stdin.read()
+    waitress.serve(
+        by_port,
+        listen=f"{settings.host}:{settings.port} {settings.host}:{port}",
+        threads=settings.threads,
+        clear_untrusted_proxy_headers=True,
+    )
 
 
 if __name__ == "__main__":

@@ -15,23 +15,26 @@ from verbs.parity import bars
 EQUAL = {
     "titrate@1": {"rps": 8000.0, "cpu_us": 40.0, "p50_us": 100.0},
     "wrk@1": {"rps": 8000.0, "cpu_us": 40.0, "p50_us": 100.0},
-    "titrate@16": {"rps": 40_001.0, "cpu_us": 12.0, "p50_us": 400.0},
+    "titrate@16": {"rps": 40_000.0, "cpu_us": 12.0, "p50_us": 400.0},
     "wrk@16": {"rps": 40_000.0, "cpu_us": 12.0, "p50_us": 400.0},
-    "titrate@64": {"rps": 40_001.0, "cpu_us": 12.0, "p50_us": 1600.0},
+    "titrate@64": {"rps": 40_000.0, "cpu_us": 12.0, "p50_us": 1600.0},
     "wrk@64": {"rps": 40_000.0, "cpu_us": 12.0, "p50_us": 1600.0},
     "fasthttpuser@16": {"rps": 10_000.0, "cpu_us": 90.0},
 }
 
 
-SPREAD = (0.9, 1.0, 1 / 0.9)
-"""Of three rounds whose geometric mean is the figure itself."""
+SPREAD = (0.95, 1.0, 1.05)
+"""Of three rounds; the others' go the other way, so that all of it cancels out of a ratio."""
 
 
 def rounds(name: str, figure: str, value: float) -> dict[str, list[dict[str, float]]]:
-    """Three rounds of EQUAL with one figure changed; ours vary from round to round, the others stand still."""
+    """Three rounds of EQUAL with one figure changed."""
     changed = {place: its | {figure: value} if place == name else its for place, its in EQUAL.items()}
     return {
-        place: [{key: its[key] * (factor if place.startswith("titrate") else 1) for key in its} for factor in SPREAD]
+        place: [
+            {key: its[key] * factor for key in its}
+            for factor in (SPREAD if place.startswith("titrate") else reversed(SPREAD))
+        ]
         for place, its in changed.items()
     }
 
@@ -39,10 +42,10 @@ def rounds(name: str, figure: str, value: float) -> dict[str, list[dict[str, flo
 @pytest.mark.parametrize(
     ("name", "figure", "value", "broken"),
     [
-        ("titrate@16", "rps", 40_001.0, None),
+        ("titrate@16", "rps", 40_000.0, None),
         ("titrate@16", "rps", 39_999.0, "requests/s over wrk's at 16 connections"),
         ("titrate@64", "rps", 39_999.0, "requests/s over wrk's at 64 connections"),
-        ("titrate@1", "p50_us", 129.0, None),
+        ("titrate@1", "p50_us", 130.0, None),
         ("titrate@1", "p50_us", 131.0, "median over wrk's at one connection"),
         ("fasthttpuser@16", "rps", 10_001.0, "requests/s over FastHttpUser's at 16 users"),
     ],
@@ -72,7 +75,7 @@ def test_one_round_has_no_interval() -> None:
 @pytest.mark.noisy
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed (Debian's package of this name)")
 def test_the_generator_is_as_fast_as_wrk() -> None:
-    """In one run, in turns, on the same server with a core each, no bar is missed by more than the noise."""
+    """In one run, in turns, on the same server with a core each, every bar holds."""
     done = subprocess.run(
         [sys.executable, str(REPOSITORY / "bench.py"), "calibrate", "--against", "wrk", "--json"],
         capture_output=True,
@@ -82,4 +85,4 @@ def test_the_generator_is_as_fast_as_wrk() -> None:
     )
     assert done.returncode in (0, 3), done.stderr
     found = json.loads(done.stdout)
-    assert not [bar for bar in found["bars"] if bar["refuted"]], found
+    assert not [bar for bar in found["bars"] if not bar["holds"]], found

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from servers.launch import REPOSITORY, child_environment
+from servers.launch import REPOSITORY, free_port, start
 from servers.settings import Settings
 from verbs.built_models import built_models
 from verbs.terminal import Terminal
@@ -32,34 +30,18 @@ SCENARIO = "classify@16"
 
 
 @pytest.fixture
-def addresses() -> Iterator[tuple[str, str]]:
+def addresses(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The server's two base URLs, the second behind the shim; models are loaded."""
-    core = str(min(os.sched_getaffinity(0)))
-    command = [sys.executable, str(SERVER), core, str(SHARE)]
-    environment = child_environment("bottle+waitress+function", Settings(models_dir=built_models(Terminal())))
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        try:
-            plain, shimmed = map(int, server.stdout.readline().split())
-            _wait_ready(plain)
-            yield f"http://127.0.0.1:{plain}", f"http://127.0.0.1:{shimmed}"
-        finally:
-            server.stdin.close()
-            server.wait(30)
+    settings = Settings(models_dir=built_models(Terminal()))
+    port = free_port(settings.host)
 
+    def command(own: Settings) -> list[str]:
+        return [own.python, str(SERVER), str(port), str(SHARE)]
 
-def _wait_ready(port: int) -> None:
-    until_s = time.monotonic() + 120
-    while True:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("GET", "/readyz")
-        status = connection.getresponse().status
-        connection.close()
-        if status == http.HTTPStatus.OK:
-            return
-        assert time.monotonic() < until_s, "the models were not loaded in time"
-        time.sleep(0.2)
+    with start("bottle+waitress+function", command, settings, tmp_path / "log", contract=True) as server:
+        server.wait_ready(120)
+        server.pin({min(os.sched_getaffinity(0))})
+        yield server.base_url, f"http://{settings.host}:{port}"
 
 
 def test_two_names_are_equivalent_and_a_tenth_more_is_slower(addresses: tuple[str, str], tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_run_survives_the_loss_of_a_machine(tmp_path: Path) -> None:
             worker(port, master=two.host, within=two.within, program=program) as victim,
             subprocess.Popen([*command, *new], cwd=ROOT, stderr=subprocess.PIPE, text=True) as run,
         ):
-            wait_for(folder / "journal.jsonl", '"begun"')
+            wait_for(folder / "journal.jsonl", '"begun"', patience_s=240)
             victim.send_signal(signal.SIGKILL)
             _, told = run.communicate(timeout=300)
         assert run.returncode == 3, told

@@ -69,17 +69,17 @@ def worker(
             print(output.read().decode(errors="replace"))
 
 
-def wait_until(found: Callable[[], bool], what: str) -> None:
+def wait_until(found: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
     """Return when it is so; `what` is for the message where it never is."""
-    until_s = time.monotonic() + PATIENCE_S
+    until_s = time.monotonic() + patience_s
     while not found():
         assert time.monotonic() < until_s, f"never: {what}"
         time.sleep(0.02)
 
 
-def wait_for(path: Path, text: str) -> None:
+def wait_for(path: Path, text: str, patience_s: float = PATIENCE_S) -> None:
     """Return when a file holds that text."""
-    wait_until(lambda: path.exists() and text in path.read_text(), f"{text!r} in {path}")
+    wait_until(lambda: path.exists() and text in path.read_text(), f"{text!r} in {path}", patience_s)
 
 
 def hit(process: subprocess.Popen[bytes], sign: signal.Signals) -> list[psutil.Process]:
