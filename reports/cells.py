@@ -14,17 +14,21 @@ from typing import Any
 from reports import samples, statistics, wording
 from reports.records import Run, Scenario, Target, Trial
 from reports.samples import Latencies, Nanoseconds
+from reports.sharing import Share, alone
 
 NS_PER_MS = 1e6
 # p95 keeps no column of its own in the summary; these four are the schema's.
 COLUMNS = ("p50", "p90", "p99", "p999")
 
 
-def results(run: Run) -> list[dict[str, Any]]:
+def results(run: Run, share: Share = alone) -> list[dict[str, Any]]:
     """One row for every target and scenario of which the run holds a trial, in the run's order."""
+    return [row for rows in share(_of_target, run.targets, run) for row in rows]
+
+
+def _of_target(target: Target, run: Run) -> list[dict[str, Any]]:
     return [
         measure(run, target, scenario, trials)
-        for target in run.targets
         for scenario in run.scenarios
         if (trials := run.trials_of(target.id, scenario.id))
     ]

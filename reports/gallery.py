@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from reports.records import Run
+from reports.sharing import Share, alone
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,31 +34,34 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 
 
-def draw_all(summary: Mapping[str, Any], run: Run) -> dict[str, Plot]:
+def draw_all(summary: Mapping[str, Any], run: Run, share: Share = alone) -> dict[str, Plot]:
     """Every plot that has data, by name. Imports matplotlib."""
+    return {plot.name: plot for plot in share(_draw, names(), summary, run) if plot is not None}
+
+
+def _draw(name: str, summary: Mapping[str, Any], run: Run) -> Plot | None:
     from reports import drawing  # noqa: PLC0415 - matplotlib is loaded only where something is drawn
 
-    drawn = {}
-    for name, module, figure in _figures(summary, run):
-        alt = module.ALT(summary)
-        svg = drawing.svg(figure, name.replace("_", "-"), module.TITLE, alt)
-        drawn[name] = Plot(name=name, title=module.TITLE, note=module.NOTE, alt=alt, svg=svg)
-    return drawn
+    module, figure = _figure(name, summary, run)
+    if figure is None:
+        return None
+    alt = module.ALT(summary)
+    svg = drawing.svg(figure, name.replace("_", "-"), module.TITLE, alt)
+    return Plot(name=name, title=module.TITLE, note=module.NOTE, alt=alt, svg=svg)
 
 
 def pictures(summary: Mapping[str, Any], run: Run) -> dict[str, bytes]:
     """Every plot that has data as PNG on white paper, by name. Imports matplotlib."""
     from reports import drawing  # noqa: PLC0415 - matplotlib is loaded only where something is drawn
 
-    return {name: drawing.png(figure) for name, _, figure in _figures(summary, run)}
+    drawn = ((name, _figure(name, summary, run)[1]) for name in names())
+    return {name: drawing.png(figure) for name, figure in drawn if figure is not None}
 
 
-def _figures(summary: Mapping[str, Any], run: Run) -> Iterator[tuple[str, ModuleType, Figure]]:
+def _figure(name: str, summary: Mapping[str, Any], run: Run) -> tuple[ModuleType, Figure | None]:
+    """A plot's module, and its figure if it has data."""
     from reports import drawing  # noqa: PLC0415 - matplotlib is loaded only where something is drawn
 
-    for name in names():
-        module = importlib.import_module(f"reports.plots.{name}")
-        with drawing.style():
-            figure = module.draw(summary, run)
-        if figure is not None:
-            yield name, module, figure
+    module = importlib.import_module(f"reports.plots.{name}")
+    with drawing.style():
+        return module, module.draw(summary, run)

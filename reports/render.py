@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 
 from reports.journal import read_run
+from reports.sharing import helped
+
+MANY_TRIALS = 1_000
+"""From so many on, a second process saves more time than it takes to start."""
 
 
 def render(run_dir: Path, price_per_core_hour: float | None = None) -> Path:
@@ -20,8 +24,9 @@ def render(run_dir: Path, price_per_core_hour: float | None = None) -> Path:
     from reports.summary import summarise  # noqa: PLC0415
 
     run = read_run(run_dir)
-    summary = summarise(run, price_per_core_hour)
-    plots = gallery.draw_all(summary, run)
+    with helped(worthwhile=len(run.trials) >= MANY_TRIALS) as share:
+        summary = summarise(run, price_per_core_hour, share)
+        plots = gallery.draw_all(summary, run, share)
     write(run_dir / "summary.json", json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
     write(run_dir / "summary.md", markdown(summary))
     folder = run_dir / "plots"

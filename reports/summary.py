@@ -28,6 +28,7 @@ from reports.headline import headline
 from reports.ladder_words import matters_sentence
 from reports.measured import LINE
 from reports.records import Gate, Run
+from reports.sharing import Share, alone
 
 SCHEMA_VERSION = 1
 NOT_WRONG = frozenset({"right", "skipped", "servers_own"})
@@ -35,7 +36,7 @@ NOT_WRONG = frozenset({"right", "skipped", "servers_own"})
 __all__ = ["headline", "summarise"]
 
 
-def summarise(run: Run, price_per_core_hour: float | None = None) -> dict[str, Any]:
+def summarise(run: Run, price_per_core_hour: float | None = None, share: Share = alone) -> dict[str, Any]:
     """The summary of a run, ready for JSON: no NaN, no infinity. A price given here stands for the run's own."""
     targets: list[dict[str, Any]] = [
         {
@@ -53,7 +54,7 @@ def summarise(run: Run, price_per_core_hour: float | None = None) -> dict[str, A
     ]
     for target, label in zip(targets, wording.labels(targets).values(), strict=True):
         target["label"] = label
-    results = cells.results(run)
+    results = cells.results(run, share)
     compared, noise_floor = comparisons.compare(run, results)
     price = run.price_per_core_hour if price_per_core_hour is None else price_per_core_hour
     framework_costs = costs.framework_costs(targets, results, run.seed)
