@@ -28,14 +28,14 @@ class Account:
 
     def clear(self) -> None:
         """Forget everything, as after the warm-up."""
-        self.cpu_ns = self.wall_ns = self.queued_ns = self.late_start_ns = 0
+        self.busy_ns = self.wall_ns = self.queued_ns = self.late_start_ns = 0
         self.peak_cpu_share = 0.0
         self.lags_ns = array("q")
         self.clocks: list[Reading] = []
 
     def add(self, part: Part) -> None:
         """One visit."""
-        self.cpu_ns += part.cpu_ns
+        self.busy_ns += part.busy_ns
         self.wall_ns += part.wall_ns
         self.queued_ns += part.queued_ns
         self.late_start_ns = max(self.late_start_ns, part.late_start_ns)
@@ -50,7 +50,7 @@ class Account:
         send_lags_ns = (samples.column("sent_ns") - samples.column("due_ns"))[mine]
         steady = samples.column("phase")[mine] == STEADY
         return GeneratorShare(
-            cpu_share=self.cpu_ns / self.wall_ns if self.wall_ns else 0.0,
+            cpu_share=self.busy_ns / self.wall_ns if self.wall_ns else 0.0,
             peak_cpu_share=self.peak_cpu_share,
             queued_share=None if queued_ns() is None else self.queued_ns / max(1, self.wall_ns),
             late_share=float((send_lags_ns[steady] > LATE_NS).mean()) if steady.any() else 0.0,

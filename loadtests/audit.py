@@ -37,8 +37,9 @@ def lag_p99_us(lags_ns: array[int]) -> float:
 class GeneratorShare:
     """The generator's part in one trial; of many generators, each one's or the worst.
 
-    CPU share of its visits and of the worst 50 ms in them, the share of their time for which it waited for a core (None
-    where the system does not tell), share of late sends, the 99th percentiles of lag and send lag in us.
+    CPU share of its visits and of the worst 50 ms in them, which where it never sleeps is of the time in which it had
+    something to do; the share of their time for which it waited for a core (None where the system does not tell); share
+    of late sends; the 99th percentiles of lag and send lag in us.
     """
 
     cpu_share: float

@@ -55,12 +55,12 @@ import gevent  # isort: skip
 from gevent.os import make_nonblocking, nb_read  # isort: skip
 from gevent.queue import Queue  # isort: skip
 
-from loadtests.awake import awake
 from loadtests.calibrate import calibrate
 from loadtests.master import Master, MusterError
 from loadtests.orders import TrialOrder, Workforce
 from loadtests.slices import Conductor
 from loadtests.worker import work
+from loadtests.world import REAL
 
 READ_BYTES = 65536
 
@@ -82,15 +82,12 @@ def listen(requests: Queue[bytes]) -> None:
             requests.put(line)
 
 
-def serve(requests: Queue[bytes], cpu: int | None, master: Master | None) -> None:
+def serve(requests: Queue[bytes], master: Master | None) -> None:
     """Answer requests for ever."""
     while True:
         try:
             message = json.loads(requests.get())
-            # A master only waits, and its workers have cores of their own.
-            with awake(None if master else cpu):
-                found = answer(message, master)
-            say(found)
+            say(answer(message, master))
         except MusterError as error:
             say({"event": "unmanned", "message": str(error), "hint": error.hint})
         except Exception as error:  # noqa: BLE001 - reported to the harness, which raises it there
@@ -133,7 +130,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where a worker keeps a copy of its samples")
     arguments = parser.parse_args()
     if arguments.cpu is not None:
-        os.sched_setaffinity(0, {arguments.cpu})
+        REAL.take_core(arguments.cpu)
     # Open loops keep up to 4096 connections; the usual soft limit of open files is 1024.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))
@@ -145,7 +142,6 @@ def main() -> int:
         return work(
             master=arguments.master,
             port=arguments.port,
-            cpu=arguments.cpu,
             calibration=arguments.calibration,
             keep=arguments.keep,
         )
@@ -176,7 +172,7 @@ def main() -> int:
         }
     )
     requests: Queue[bytes] = Queue()
-    server = gevent.spawn(serve, requests, arguments.cpu, master)
+    server = gevent.spawn(serve, requests, master)
     listener = gevent.spawn(listen, requests)
     gevent.wait([server, listener], count=1)
     server.kill()

@@ -83,7 +83,7 @@ class Part:
     cap_hits: int
     unsent: int
     connects: int
-    cpu_ns: int
+    busy_ns: int
     wall_ns: int
     queued_ns: int
     shares: Sequence[float]

@@ -91,7 +91,7 @@ class Stand:
         if visit is None:
             raise RuntimeError("a visit must be prepared before it is made")
         late_ns = 0 if opens_ns is None else _wait_until(opens_ns)
-        queued, cpu_ns, wall_ns = queued_ns(), REAL.cpu(), REAL.clock()
+        queued = queued_ns()
         visit.run(self._crew.lines(visit.route), opens_ns)
         part = Part(
             rows=visit.samples.rows,
@@ -100,8 +100,8 @@ class Stand:
             cap_hits=visit.cap_hits,
             unsent=visit.unsent,
             connects=visit.route.connects,
-            cpu_ns=REAL.cpu() - cpu_ns,
-            wall_ns=REAL.clock() - wall_ns,
+            busy_ns=visit.busy_ns,
+            wall_ns=visit.wall_ns,
             queued_ns=(queued_ns() or 0) - (queued or 0),
             shares=visit.shares,
             lags_ns=visit.lags_ns,

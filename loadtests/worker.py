@@ -19,7 +19,6 @@ import numpy as np
 from gevent.queue import Queue
 from locust.runners import MASTER_HEARTBEAT_TIMEOUT
 
-from loadtests.awake import awake
 from loadtests.interrupts import Interrupted, interrupt_here
 from loadtests.orders import TrialOrder
 from loadtests.parts import Errand, Part, Portion
@@ -37,10 +36,9 @@ LINGER_MS = 500
 class Worker:
     """Does what its master says; `runner` is Locust's and connected. `keep` is where its samples stay, too."""
 
-    def __init__(self, runner: Any, *, cpu: int | None, keep: Path | None) -> None:
+    def __init__(self, runner: Any, *, keep: Path | None) -> None:
         self.refused = False
         self._runner = runner
-        self._cpu = cpu
         self._keep = keep
         self._trial = ExitStack()
         self._stand: Stand | None = None
@@ -83,7 +81,6 @@ class Worker:
         elif word == "trial":
             self.close()
             self._order = TrialOrder.from_json(data["order"])
-            self._trial.enter_context(awake(self._cpu))
             stand = Stand(self._order, Portion(**data["portion"]), self._runner)
             self._stand = self._trial.enter_context(stand)
             self._say("standing", tag)
@@ -115,22 +112,18 @@ class Worker:
         np.save(self._keep / name, np.frombuffer(part.rows, dtype=ROW), allow_pickle=False)
 
 
-def work(
-    *, master: str, port: int, cpu: int | None, calibration: dict[str, Any] | None, keep: Path | None = None
-) -> int:
+def work(*, master: str, port: int, calibration: dict[str, Any] | None, keep: Path | None = None) -> int:
     """Connect to a master and work for it; the process's exit code."""
     print(f"worker: looking for a master at {master}:{port}", file=sys.stderr, flush=True)
     try:
         interrupt_here()
-        return _work(f"{master}:{port}", master, port, cpu=cpu, calibration=calibration, keep=keep)
+        return _work(f"{master}:{port}", master, port, calibration=calibration, keep=keep)
     except Interrupted:
         print("worker: interrupted", file=sys.stderr)
         return INTERRUPTED
 
 
-def _work(
-    place: str, master: str, port: int, *, cpu: int | None, calibration: dict[str, Any] | None, keep: Path | None
-) -> int:
+def _work(place: str, master: str, port: int, *, calibration: dict[str, Any] | None, keep: Path | None) -> int:
     environment: Any = CrewEnvironment(Crew())
     say = sys.stderr
     try:
@@ -139,7 +132,7 @@ def _work(
         print(f"worker: there is no master at {place}", file=say)
         print("hint: start `python bench.py run --expect-workers N` there; does a firewall let it through?", file=say)
         return FAULT
-    worker = Worker(runner, cpu=cpu, keep=keep)
+    worker = Worker(runner, keep=keep)
     serving = gevent.spawn(worker.serve)
     try:
         hello = {"host": socket.gethostname(), "code": code_digest(), "calibration": calibration}

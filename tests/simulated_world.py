@@ -13,6 +13,8 @@ from loadtests.orders import PreparedRequest, TargetOrder
 from loadtests.samples import Samples
 
 MS = 1_000_000
+LOOK_NS = 1_000
+"""What a look at sockets that are not ready takes a loop that waits awake."""
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 REQUEST = PreparedRequest(method="GET", path="/", expect_body=b"ok")
 
@@ -25,8 +27,12 @@ class SimulatedWorld:
 
     early_ns = 0
 
-    def __init__(self, answering: Answering, *, refuses: bool = False, hangs_up: bool = False) -> None:
+    def __init__(
+        self, answering: Answering, *, awake: bool = False, refuses: bool = False, hangs_up: bool = False
+    ) -> None:
         self.now = 1_000 * MS
+        self.awake = awake
+        self.look_ns = lambda: LOOK_NS
         self.answering = answering
         self.refuses = refuses
         self.hangs_up = hangs_up
@@ -101,7 +107,7 @@ class SimulatedSocket:
 
 
 class SimulatedReadiness:
-    """Waiting is what makes time pass."""
+    """Waiting is what makes time pass, or looking again and again."""
 
     def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
@@ -123,7 +129,7 @@ class SimulatedReadiness:
         """Whoever is ready now, or first, or nobody by the end of the timeout."""
         world = self._world
         pending = {fd: at for fd in self._watched if (at := world.sockets[fd].answer_at) is not None}
-        until = world.now + max(0, round(timeout * 1e9))
+        until = world.now + (world.look_ns() if world.awake else max(0, round(timeout * 1e9)))
         world.now = max(world.now, min([until, *pending.values()]))
         return [(fd, 1) for fd, at in pending.items() if at <= world.now][:maxevents]
 

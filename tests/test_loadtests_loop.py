@@ -7,7 +7,7 @@ from array import array
 import numpy as np
 import numpy.typing as npt
 import pytest
-from simulated_world import MS, Queue, SimulatedWorld, visit
+from simulated_world import LOOK_NS, MS, Queue, SimulatedWorld, visit
 
 from loadtests.answers import ErrorKind
 from loadtests.arrival import ConstantRate, PoissonRate
@@ -38,6 +38,40 @@ def test_an_open_loop_sends_when_it_is_due_whatever_the_answers_do() -> None:
     assert (found["sent_ns"] == found["due_ns"]).all()
     assert (found["done_ns"] - found["sent_ns"] == 20 * MS).all()
     assert (made.cap_hits, made.unsent) == (0, 0)
+
+
+def test_on_a_core_of_its_own_it_looks_until_it_is_time() -> None:
+    """Whoever never sleeps sends within one look of the due time and reads within one look of the answer."""
+    schedule = PoissonRate((1000,)).schedule(length_ns=SECOND, seed=3)
+    world = SimulatedWorld(lambda now: now + 20 * MS, awake=True)
+    made = visit(world, users=100, length_ns=SECOND, schedule=schedule)
+    found = rows(made)
+    assert (found["due_ns"] - made.opened_ns).tolist() == list(schedule)
+    assert (found["sent_ns"] - found["due_ns"]).max() <= LOOK_NS
+    assert (found["done_ns"] - found["sent_ns"]).max() <= 20 * MS + LOOK_NS
+    assert (found["done_ns"] - found["sent_ns"]).min() >= 20 * MS
+
+
+@pytest.mark.parametrize(
+    ("looks", "busy_share"), [(1, 1.0), (2, 1.0), (4, 0.5), (1000, 0.002)], ids="{} looks an answer".format
+)
+def test_what_it_found_nothing_to_do_in_is_its_rest(looks: int, busy_share: float) -> None:
+    """All looks in vain but the first of each turn, in which a request was still to be sent; nothing else is rest."""
+    world = SimulatedWorld(lambda now: now + looks * LOOK_NS, awake=True)
+    made = visit(world, users=1, length_ns=SECOND // 10)
+    assert made.wall_ns == pytest.approx(SECOND / 10, rel=0.01)
+    assert made.busy_ns / made.wall_ns == pytest.approx(busy_share, abs=0.001)
+    assert made.shares == pytest.approx([busy_share] * len(made.shares), abs=0.001)
+
+
+@pytest.mark.parametrize("answered_ms", [20, 1000], ids=["with an answer", "in vain"])
+def test_a_core_that_is_taken_away_is_lag(answered_ms: int) -> None:
+    """A look that takes 30 ms may have left an answer unread for so long, whether it finds one or not."""
+    world = SimulatedWorld(lambda now: now + answered_ms * MS, awake=True)
+    begun = world.now
+    world.look_ns = lambda: 30 * MS if 45 * MS <= world.now - begun < 46 * MS else LOOK_NS
+    made = visit(world, users=1, length_ns=200 * MS)
+    assert [lag for lag in made.lags_ns if lag > 2 * LOOK_NS] == [min(30, (-45) % answered_ms) * MS]
 
 
 def test_a_stall_is_charged_to_every_request_that_it_delayed() -> None:
