@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,8 +30,13 @@ PATH_PARTS = 3
 PAGE = """\
 # An example
 
-[report.html](report.html) is what `python bench.py` leaves behind: plan {plan}, {started}, on {cpu}. The figures are of
-that machine and that code; yours will differ.
+[report.html](report.html) is what this command left behind, {took}begun on {started}, on {cpu}:
+
+```
+{command}
+```
+
+The figures are of that machine and that code; yours will differ.
 
 `journal.jsonl` is the run's own journal, and each figure of the report names its lines. {samples} Paths in the
 first line are cut to their last parts. To draw the page again:
@@ -63,7 +69,15 @@ def publish(run_dir: Path, into: Path = INTO, *, most_mib: float = MOST_MIB, pri
     report = render(into, price)
     samples = "`samples/` holds every sample." if every == 1 else f"`samples/` holds one sample in {every}."
     cpu = (run.environment.get("cpu") or {}).get("model") or "an unknown processor"
-    page = PAGE.format(plan=run.plan, started=run.started_utc, cpu=cpu, samples=samples, folder=into.as_posix())
+    wall_s = (run.end or {}).get("wall_s")
+    page = PAGE.format(
+        took=f"after {wall_s / 60:.0f} minutes, " if wall_s else "",
+        command=shlex.join(_short(list(run.command))),
+        started=run.started_utc,
+        cpu=cpu,
+        samples=samples,
+        folder=into.as_posix(),
+    )
     write(into / "README.md", page)
     return report
 

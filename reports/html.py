@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import lean_html, outline, prices, repeating, tables, wording
+from reports import choosing, lean_html, outline, prices, repeating, tables, wording
 from reports.cells import COLUMNS
 from reports.gallery import Plot
 from reports.ladder import SEGMENTS
@@ -65,7 +65,7 @@ def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
         loaded=outline.is_loaded(summary),
         sections=names,
         contents=outline.contents(names),
-        choices=tables.choices(summary),
+        choices=choosing.choices(summary),
         left_out_of_cost=prices.LEFT_OUT,
         steps=repeating.steps(summary),
         segments=SEGMENTS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports import prices, tables, wording
+from reports import choosing, prices, tables, wording
 from reports.cells import COLUMNS
 from reports.ladder import SEGMENTS
 from reports.ladder_words import break_even_sentences, counted_rows
@@ -74,8 +74,11 @@ def _ladder(summary: Row) -> str:
 def _choices(summary: Row) -> list[str]:
     """What each choice brings and costs, and what that leaves out; nothing where there is no CPU time to tell of."""
     rows = [
-        [row["label"], *(_spent(row["costs"][name]) for name in tables.endpoints(summary))]
-        for row in tables.choices(summary)
+        [
+            f"{row['label']} ({row['note']})" if row["note"] else row["label"],
+            *(_spent(row["costs"][name]) for name in tables.endpoints(summary)),
+        ]
+        for row in choosing.choices(summary)
         if any(row["costs"].values())
     ]
     if not rows:

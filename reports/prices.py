@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports import statistics
-from reports.headline import leading_pairs, usual
+from reports.headline import usual
 
 PREDICTIONS = 1_000_000
 MS_PER_HOUR = 3_600_000.0
@@ -78,12 +78,3 @@ def _scaled(spent: Sequence[float], factor: float, seed: int) -> dict[str, Any]:
         "median": plain.median(values),
         "ci95": list(statistics.median_interval(values, seed)) if len(values) > 1 else None,
     }
-
-
-def choices(summary: Row) -> list[Row]:
-    """The targets that the first questions are about, in the order asked: what an engineer would choose between."""
-    asked = leading_pairs(summary["comparisons"], summary["targets"])
-    named = dict.fromkeys(pair[0][side] for pair in asked for side in ("baseline", "candidate"))
-    known = {target["id"]: target for target in summary["targets"] if not target["twin_of"]}
-    chosen = [known[one] for one in named if one in known]
-    return chosen or list(known.values())[:1]

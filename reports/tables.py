@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports import prices, wording
+from reports import wording
 from reports.headline import busiest, usual
 from reports.verdicts import WIDEST_MARGIN
 
@@ -106,26 +106,6 @@ def caveats(row: Row, blocks: int) -> list[str]:
     if row["retraces"]:
         said.append(f"{wording.plural(row['retraces'], 'retrace')} while serving")
     return said
-
-
-def choices(summary: Row) -> list[dict[str, Any]]:
-    """The first screen's table: for every choice and endpoint the cell at the most users, and what it costs."""
-    told = {(row["target"], row["endpoint"]): row for row in summary["costs"]}
-    rates: dict[tuple[str, str], Row] = {}
-    for row in usual(summary["results"]):
-        place = (row["target"], row["endpoint"])
-        if place not in rates or row["users"] > rates[place]["users"]:
-            rates[place] = row
-    names = endpoints(summary)
-    return [
-        {
-            "label": target["label"],
-            "rates": {name: rates.get((target["id"], name)) for name in names},
-            "costs": {name: told.get((target["id"], name)) for name in names},
-        }
-        for target in prices.choices(summary)
-        if any((target["id"], name) in rates for name in names)
-    ]
 
 
 def trust(summary: Row) -> list[tuple[str, str]]:

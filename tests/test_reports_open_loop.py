@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from synthetic_run import WAIT_NS, Truth, write_run
 
+from reports import drawing
+from reports.journal import read_run
+from reports.plots import offered_load
 from reports.render import render
+from reports.summary import summarise
 from verbs.verdict import verdict_lines
 
 TRUTH = Truth(scenarios=("predict@16", "predict~poisson200rps"), modes=("function",), native=False, samples=1500)
@@ -67,3 +71,17 @@ def test_a_run_of_open_loops_alone_has_an_answer(tmp_path: Path) -> None:
     assert "at 200/s poisson in" in found["headline"]
     lines = verdict_lines(found)
     assert any("bottle/flask" in line and "predict~poisson200rps" in line for line in lines)
+
+
+def test_panels_of_a_single_endpoint_lie_side_by_side(tmp_path: Path) -> None:
+    """Two modes on one endpoint share a line: half the height, and no panel is empty."""
+    scenarios = ("predict~poisson200rps", "predict~poisson400rps")
+    truth = Truth(scenarios=scenarios, modes=("function", "eager"), native=False, samples=300, blocks=2)
+    run = read_run(write_run(tmp_path / "run", truth))
+    with drawing.style():
+        figure = offered_load.draw(summarise(run), run)
+    assert figure is not None
+    tops = {round(axes.get_subplotspec().get_position(figure).y1, 3) for axes in figure.axes}
+    assert len(figure.axes) == 2
+    assert len(tops) == 1
+    assert all(axes.lines for axes in figure.axes)

@@ -21,6 +21,7 @@ NOTE = (
     "promise, where it was searched. Lower is better."
 )
 ROW_IN = 2.5
+MOST_ACROSS = 2
 PERCENTILES = {"p50": "-", "p99": "--"}
 
 
@@ -54,7 +55,10 @@ def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every 
 
 
 def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
-    """The figure, a panel an endpoint and a row a server and mode; None where nothing was measured on a schedule."""
+    """The figure, a panel an endpoint, server and mode; None where nothing was measured on a schedule.
+
+    Endpoints lie side by side; where there is one alone, servers and modes do.
+    """
     rows = _rows(summary)
     shown = {row["target"] for row in rows}
     targets = [target for target in summary["targets"] if target["id"] in shown]
@@ -62,15 +66,21 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
     columns = [name for name in endpoints(summary) if any(row["endpoint"] == name for row in rows)]
     if not groups:
         return None
-    figure, grid = drawing.figure(len(groups), len(columns), height_in=ROW_IN * len(groups) + 0.3)
-    for line, group in zip(grid, groups, strict=True):
+    panels = [(group, endpoint) for group in groups for endpoint in columns]
+    across = len(columns) if len(columns) > 1 else min(MOST_ACROSS, len(groups))
+    down = -(-len(panels) // across)
+    figure, grid = drawing.figure(down, across, height_in=ROW_IN * down + 0.3)
+    places = [axes for line in grid for axes in line]
+    for axes, (group, endpoint) in zip(places, panels, strict=False):
         members = [target for target in targets if wording.conditions("framework", target) == group]
-        for axes, endpoint in zip(line, columns, strict=True):
-            kept = [row for row in summary["capacity"] if row["endpoint"] == endpoint]
-            _panel(axes, [row for row in rows if row["endpoint"] == endpoint], members, summary["targets"], kept)
-            drawing.heading(axes, f"/{endpoint}, {group}" if group else f"/{endpoint}")
+        kept = [row for row in summary["capacity"] if row["endpoint"] == endpoint]
+        _panel(axes, [row for row in rows if row["endpoint"] == endpoint], members, summary["targets"], kept)
+        drawing.heading(axes, f"/{endpoint}, {group}" if group else f"/{endpoint}")
+    for axes in places[len(panels) :]:
+        axes.remove()
+    for line in grid:
         line[0].set_ylabel("ms")
-    for axes in grid[-1]:
+    for axes in places[max(0, len(panels) - across) : len(panels)]:
         axes.set_xlabel("offered requests/s")
     return figure
 

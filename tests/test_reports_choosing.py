@@ -1,0 +1,105 @@
+"""The first screen's choices: those that the questions name, and whatever was faster than they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from reports.choosing import choices
+
+BASE = "flask+gunicorn+function+cpu"
+RATES: Mapping[str, float] = {
+    BASE: 100,
+    "bottle+gunicorn+function+cpu": 120,
+    "wsgi+gunicorn+function+cpu": 900,
+    "flask+gunicorn+eager+cpu": 50,
+    "flask+gunicorn+lite+cpu": 150,
+    "flask+waitress+function+cpu": 110,
+    "flask+granian+function+cpu": 200,
+    "bottle+granian+function+cpu": 300,
+    "flask-native+gunicorn+function+cpu": 800,
+}
+
+
+def summarised(rates: Mapping[str, float], users: int = 16, lacking: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What is read of a summary, with those throughputs on two endpoints; `lacking` names one that a target lacks."""
+    lacks = lacking or {}
+
+    def target(name: str) -> dict[str, Any]:
+        framework, server, mode, device = name.split("+")
+        parts = {"framework": framework, "server": server, "mode": mode, "device": device}
+        return {"id": name, "label": name, "twin_of": None, "judged": "native" not in name, **parts}
+
+    def cell(name: str, endpoint: str, count: int, rate: float) -> dict[str, Any]:
+        place = {"target": name, "endpoint": endpoint, "users": count, "variant": None, "arrival": "closed"}
+        return place | {"throughput_rps": {"median": rate, "ci95": None}}
+
+    def compared(axis: str, baseline: str, candidate: str) -> dict[str, Any]:
+        row = {"axis": axis, "baseline": baseline, "candidate": candidate, "metric": "throughput"}
+        return row | {"variant": None, "arrival": "closed", "endpoint": "predict", "users": users}
+
+    pairs = (
+        ("framework", BASE, "bottle+gunicorn+function+cpu"),
+        ("mode", "flask+gunicorn+eager+cpu", BASE),
+        ("server", BASE, "flask+waitress+function+cpu"),
+    )
+    return {
+        "targets": [target(name) for name in rates],
+        "scenarios": [{"endpoint": "predict"}, {"endpoint": "classify"}],
+        "costs": [],
+        "comparisons": [compared(*pair) for pair in pairs if set(pair[1:]) <= set(rates)],
+        "results": [
+            cell(name, endpoint, count, rate * count / users)
+            for name, rate in rates.items()
+            for endpoint in ("predict", "classify")
+            for count in (1, users)
+            if lacks.get(name) != endpoint
+        ],
+    }
+
+
+def notes(summary: Mapping[str, Any]) -> dict[str, str]:
+    """The rows' notes by label."""
+    return {row["label"]: row["note"] for row in choices(summary)}
+
+
+def test_what_is_fastest_follows_those_that_were_asked_about() -> None:
+    """The fastest server, mode and target of all stand below the questions' own; a floor and other code do not."""
+    assert notes(summarised(RATES)) == {
+        BASE: "",
+        "bottle+gunicorn+function+cpu": "",
+        "flask+gunicorn+eager+cpu": "",
+        "flask+waitress+function+cpu": "",
+        "flask+granian+function+cpu": "fastest of the servers",
+        "flask+gunicorn+lite+cpu": "fastest of the modes",
+        "bottle+granian+function+cpu": "fastest of all",
+    }
+
+
+def test_nothing_is_said_twice() -> None:
+    """What is asked about anyway is not noted, though it be the fastest."""
+    slower = {name: rate for name, rate in RATES.items() if "granian" not in name and "lite" not in name}
+    assert set(notes(summarised(slower)).values()) == {""}
+
+
+def test_cells_are_those_at_the_most_users() -> None:
+    """Not those of one user, which the run has as well."""
+    first = choices(summarised(RATES))[0]
+    assert [row["throughput_rps"]["median"] for row in first["rates"].values()] == [100, 100]
+
+
+@pytest.mark.parametrize("endpoint", ["predict", "classify"])
+def test_who_lacks_an_endpoint_is_not_the_fastest(endpoint: str) -> None:
+    """A mean over fewer endpoints is no rate to compare."""
+    found = notes(summarised(RATES, lacking={"bottle+granian+function+cpu": endpoint}))
+    assert "bottle+granian+function+cpu" not in found
+
+
+def test_without_a_question_there_is_the_first_target() -> None:
+    """A single target is its own choice, without a word of speed; one of somebody else's address too."""
+    assert notes(summarised({BASE: 100})) == {BASE: ""}
+    foreign = summarised({BASE: 100})
+    foreign["targets"][0] |= dict.fromkeys(("framework", "server", "mode", "device"))
+    assert notes(foreign) == {BASE: ""}
