@@ -1,4 +1,4 @@
-"""The generator watches itself: its CPU share, late sends, its loop's lag, and what follows from them."""
+"""The generator watches itself: how busy it is, late sends, its loop's lag, and what follows from them."""
 
 from __future__ import annotations
 
@@ -112,10 +112,10 @@ def reason_against(
         return f"{backlog.cap_hits} requests were due with {backlog.most_in_flight} in flight already{never}"
     if not completed:
         return "no right answer fell into a steady window; longer slices are needed"
+    queued = f"; the generator waited for a core {share.queued_share:.0%} of the time" if share.queued_share else ""
     if share.cpu_share > MOST_CPU_SHARE:
-        return f"the generator used {share.cpu_share:.0%} of its core (limit {MOST_CPU_SHARE:.0%})"
+        return f"the generator was busy {share.cpu_share:.0%} of the time (limit {MOST_CPU_SHARE:.0%}){queued}"
     if share.late_share > MOST_LATE_SHARE:
-        queued = f"; the generator waited for a core {share.queued_share:.0%} of the time" if share.queued_share else ""
         return f"{share.late_share:.1%} of the requests were sent over 1 ms late (limit {MOST_LATE_SHARE:.0%}){queued}"
     if ceiling_rps is not None and throughput_rps * LEAST_CEILING_RATIO > ceiling_rps:
         return f"{throughput_rps:.0f} requests/s is over a third of the generator's ceiling of {ceiling_rps:.0f}"

@@ -23,7 +23,7 @@ class CalibrationError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What was found: requests/s and CPU share at `users`, microseconds per request at one user."""
+    """What was found: requests/s and the busy share at `users`, microseconds per request at one user."""
 
     ceiling_rps: float
     overhead_us: float

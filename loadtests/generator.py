@@ -129,8 +129,11 @@ def main() -> int:
     parser.add_argument("--calibration", type=json.loads, help="JSON: what this worker can do")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where a worker keeps a copy of its samples")
     arguments = parser.parse_args()
-    if arguments.cpu is not None:
+    if arguments.cpu is not None and arguments.expect_workers is None:
         REAL.take_core(arguments.cpu)
+    elif arguments.cpu is not None:
+        # A master only waits.
+        os.sched_setaffinity(0, {arguments.cpu})
     # Open loops keep up to 4096 connections; the usual soft limit of open files is 1024.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))

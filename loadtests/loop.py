@@ -24,7 +24,7 @@ from loadtests.samples import Samples, pack_row
 TICK_NS = 5_000_000
 """How often the loop looks up: at its own lag and at connections that pause."""
 ROUND_TICKS, BREATH_ROUNDS = 10, 10
-"""Every so many ticks overdue exchanges are broken off and CPU time is read, and every so many of these rounds others
+"""Every so many ticks overdue exchanges are broken off and the load is read, and every so many of these rounds others
 in the process may run: a round of gevent's loop can take its smallest timeout, a millisecond."""
 GIVE_UP_AFTER = 3
 """Unanswered requests in a row after which a user leaves a closed loop's slice: a dead target is no busy loop."""
@@ -89,7 +89,7 @@ def _serve(visit: Visit, lines: Sequence[Connection], hands: _Hands) -> None:  #
     wait = route.readiness.poll if closed or awake else route.readiness.wait
     at, idle, most, tick_s = 0, hands.idle, len(lines), TICK_NS / 1e9
     shot = route.shots[visit.number % len(route.shots)]
-    now, look_up, lag, resting, then = opened, opened + TICK_NS, 0, False, 0
+    now, look_up, lag, resting = opened, opened + TICK_NS, 0, False
     due = opened + dues[0] if dues else NEVER
     early = route.world.early_ns if len(dues) * LEAST_GAP_NS <= visit.length_ns else 0
     if closed:
@@ -108,7 +108,7 @@ def _serve(visit: Visit, lines: Sequence[Connection], hands: _Hands) -> None:  #
             at += 1
             due = opened + dues[at] if at < len(dues) else NEVER
             now = clock()
-        turned = 0
+        turned, before = 0, now
         ready = wait(
             0 if awake else tick_s if closed else (min(due - early if idle else NEVER, look_up) - now) / 1e9, most
         )
@@ -166,20 +166,20 @@ def _serve(visit: Visit, lines: Sequence[Connection], hands: _Hands) -> None:  #
                     # Hung up on while it was idle: no request has failed, and the next one connects anew.
                     line.close()
         if ready:
-            if resting and turned - then > lag:
-                lag = turned - then
             resting = False
-            if turned and now - turned > lag:
-                lag = now - turned
+            if turned:
+                # Where it sleeps, the time until something was there is no lag.
+                lag = max(lag, now - turned, turned - before if awake else 0)
             if not turned or not closed:
                 now = clock()
         else:
-            then = clock()
+            now = clock()
+            if awake:
+                lag = max(lag, now - before)
             # The first time in vain is no rest: a request was still to be sent when the clock was last read.
             if resting:
-                hands.rested_ns += then - now
-                lag = max(lag, then - now)
-            resting, now = awake, then
+                hands.rested_ns += now - before
+            resting = awake
         if now >= look_up:
             visit.lags_ns.append(lag)
             lag = 0

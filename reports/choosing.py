@@ -1,44 +1,46 @@
-"""The first screen's few choices: what the run's questions are about, and what was fastest. Pure."""
+"""The first screen's few choices: what the run's questions are about, and what had the highest throughput. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.headline import leading_pairs, usual
 from reports.tables import endpoints
+from reports.wording import PARTS
 
 Row = Mapping[str, Any]
 Rates = Mapping[tuple[str, str], Row]
 
-PARTS = ("framework", "server", "mode", "device")
 KINDS: Mapping[str, str] = {"server": "servers", "mode": "modes", "device": "devices"}
 
 
 def choices(summary: Row) -> list[dict[str, Any]]:
-    """A row a choice: its `label`, why it is here if no question asks for it, `rates` and `costs` by endpoint.
+    """A row a choice: its `label`, in what it came out highest (`note`), `rates` and `costs` by endpoint.
 
     First those that the leading questions name, in their order. A question names one other server and one other mode;
-    so the fastest of its kind follows, and the fastest of all, where it is none of these. Cells are at the most users.
+    so the highest of its kind follows, and the highest of all, where it is none of these. A median that is highest is
+    no verdict: those have their own table. Cells are those at the most users.
     """
     rates = _busiest(summary)
     told = {(row["target"], row["endpoint"]): row for row in summary["costs"]}
     names = endpoints(summary)
     known = {target["id"]: target for target in summary["targets"] if not target["twin_of"]}
     asked = leading_pairs(summary["comparisons"], summary["targets"])
-    named = [known[pair[0][side]] for pair in asked for side in ("baseline", "candidate") if pair[0][side] in known]
-    found = {target["id"]: "" for target in named or list(known.values())[:1]}
-    for target, note in _fastest(summary, known, rates, known[next(iter(found))] if found else None):
-        found.setdefault(target, note)
+    named = [pair[0][side] for pair in asked for side in ("baseline", "candidate") if pair[0][side] in known]
+    notes: dict[str, list[str]] = {one: [] for one in named or list(known)[:1]}
+    for one, kind in _highest(known, rates, asked):
+        notes.setdefault(one, []).append(kind)
     return [
         {
             "label": known[one]["label"],
-            "note": note,
+            "note": f"highest of {' and of '.join(kinds)}" if kinds else "",
             "rates": {name: rates.get((one, name)) for name in names},
             "costs": {name: told.get((one, name)) for name in names},
         }
-        for one, note in found.items()
+        for one, kinds in notes.items()
         if any((one, name) in rates for name in names)
     ]
 
@@ -53,35 +55,38 @@ def _busiest(summary: Row) -> Rates:
     return rates
 
 
-def _fastest(summary: Row, known: Mapping[str, Row], rates: Rates, base: Row | None) -> list[tuple[str, str]]:
-    """The fastest target of all, and of those that differ from `base` in one part alone, by throughput; with a note.
+def _highest(known: Mapping[str, Row], rates: Rates, asked: Sequence[Sequence[Row]]) -> list[tuple[str, str]]:
+    """Who has the highest throughput, and of what: of the leading question's servers, modes and devices, and of all.
 
     Bare WSGI is a floor and a native target another application: neither can be chosen instead of another.
     """
-    if base is None or not base["framework"]:
-        return []
-    overall = {
+    scores = {
         one: score
-        for one, target in known.items()
-        if target["judged"] and target["framework"] not in (None, "wsgi") and (score := _score(summary, one, rates))
+        for one, score in _scores(rates).items()
+        if one in known and known[one]["judged"] and known[one]["framework"] not in (None, "wsgi")
     }
     found = []
-    for part, kind in KINDS.items():
+    for question, *_ in asked:
+        part, base = question["axis"], known.get(question["baseline"])
+        if part not in KINDS or base is None:
+            continue
         alike = [other for other in PARTS if other != part]
-        beside = {
-            one: score for one, score in overall.items() if all(known[one][other] == base[other] for other in alike)
-        }
+        beside = [one for one in scores if all(known[one].get(other) == base.get(other) for other in alike)]
         if len(beside) > 1:
-            found.append((max(beside, key=beside.__getitem__), f"fastest of the {kind}"))
-    if len(overall) > 1:
-        found.append((max(overall, key=overall.__getitem__), "fastest of all"))
+            found.append((max(beside, key=scores.__getitem__), f"the {KINDS[part]}"))
+    if len(scores) > 1:
+        found.append((max(scores, key=scores.__getitem__), "all"))
     return found
 
 
-def _score(summary: Row, target: str, rates: Rates) -> float | None:
-    """The geometric mean of a target's throughputs; None where it lacks one that others have."""
-    names = [name for name in endpoints(summary) if any(endpoint == name for _, endpoint in rates)]
-    own = [rates.get((target, name)) for name in names]
-    if not own or not all(row and row["throughput_rps"] and row["throughput_rps"]["median"] > 0 for row in own):
-        return None
-    return math.exp(sum(math.log(row["throughput_rps"]["median"]) for row in own if row) / len(own))
+def _scores(rates: Rates) -> dict[str, float]:
+    """The geometric mean of each target's throughputs, of those that have one everywhere, at the most users."""
+    most: dict[str, int] = defaultdict(int)
+    for (_, endpoint), row in rates.items():
+        most[endpoint] = max(most[endpoint], row["users"])
+    logs: dict[str, list[float]] = defaultdict(list)
+    for (target, endpoint), row in rates.items():
+        median = (row["throughput_rps"] or {}).get("median")
+        if median and row["users"] == most[endpoint]:
+            logs[target].append(math.log(median))
+    return {target: math.exp(sum(own) / len(own)) for target, own in logs.items() if len(own) == len(most)}

@@ -21,6 +21,7 @@ from reports.journal import FILE_NAME, JournalError, encode, read_run
 from reports.prices import PriceError, read
 from reports.render import render, write
 from reports.thinning import copy_samples
+from reports.wording import plural
 
 INTO = Path("docs") / "example"
 MOST_MIB = 8.0
@@ -39,7 +40,7 @@ PAGE = """\
 The figures are of that machine and that code; yours will differ.
 
 `journal.jsonl` is the run's own journal, and each figure of the report names its lines. {samples} Paths in the
-first line are cut to their last parts. To draw the page again:
+command and in the journal's first line are cut to their last parts. To draw the page again:
 
 ```
 python bench.py report {folder}
@@ -71,7 +72,7 @@ def publish(run_dir: Path, into: Path = INTO, *, most_mib: float = MOST_MIB, pri
     cpu = (run.environment.get("cpu") or {}).get("model") or "an unknown processor"
     wall_s = (run.end or {}).get("wall_s")
     page = PAGE.format(
-        took=f"after {wall_s / 60:.0f} minutes, " if wall_s else "",
+        took=f"after {plural(max(1, round(wall_s / 60)), 'minute')}, " if wall_s and not run.resumptions else "",
         command=shlex.join(_short(list(run.command))),
         started=run.started_utc,
         cpu=cpu,

@@ -40,13 +40,16 @@ def helped(*, worthwhile: bool) -> Iterator[Share]:
     if not worthwhile or _usable_cores() < 2:
         yield alone
         return
-    # Spawned, not forked: whoever draws may have threads, and locks that they hold.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_begin) as pool:
-        try:
-            yield _Helped(pool)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    try:
+        # Spawned, not forked: whoever draws may have threads, and locks that they hold.
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_begin)
+    except (ImportError, NotImplementedError, OSError):
+        # No semaphores: a system without them, or a container without /dev/shm.
+        yield alone
+        return
+    with pool:
+        yield _Helped(pool)
 
 
 class _Helped:
@@ -68,7 +71,7 @@ class _Helped:
                 left.clear()
                 raise
             theirs.result()
-        # What the second process had, if it was ended: for want of memory perhaps.
+        # What the second process had, if there was none in the end: for want of memory perhaps.
         _make_from_the_end(make, left, made, given)
         return [made[index] for index in range(len(items))]
 
@@ -87,7 +90,8 @@ class _Helped:
             try:
                 keys = [self._key(one) for one in given]
                 made[index] = self._pool.submit(_make, make, item, keys).result()
-            except BrokenProcessPool:
+            except (BrokenProcessPool, OSError):
+                # It was ended, or could not be started. What `make` itself raises will be raised by the first one, too.
                 left.appendleft((index, item))
                 return
 

@@ -155,7 +155,7 @@ FINE = {
         ({"completed": 0}, "no right answer fell into a steady window; longer slices are needed"),
         (
             {"share": share(cpu_share=0.81)},
-            "the generator used 81% of its core (limit 80%)",
+            "the generator was busy 81% of the time (limit 80%)",
         ),
         (
             {"share": share(late_share=0.011)},

@@ -59,7 +59,7 @@ def summary(folder: Path) -> dict[str, Any]:
 
 def test_the_first_screen_answers_in_the_order_of_the_questions(text: str) -> None:
     """Question, answer, what matters, choices and costs with what they leave out, trust, verdicts; then the rest."""
-    marks = ("<h1>", 'class="answer"', 'class="second"', 'class="choices"', "Not in it:", 'class="trust"')
+    marks = ("<h1>", 'class="answer"', 'class="second"', 'class="choices"', "Not in the cost:", 'class="trust"')
     places = [text.index(mark) for mark in (*marks, 'class="verdicts"', "<nav", 'id="treatment"', 'id="throughput"')]
     assert places == sorted(places)
     order = re.findall(r'<h2 id="(\w+)"', text)

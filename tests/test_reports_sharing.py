@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,19 @@ def test_a_second_process_that_is_killed_is_made_up_for(share: Share) -> None:
     """Nothing is missing, and it goes on alone."""
     assert share(ending, ITEMS) == [-item for item in ITEMS]
     assert share(ending, ITEMS[:3]) == [-item for item in ITEMS[:3]]
+
+
+def test_a_second_process_that_cannot_be_started_is_done_without(share: Share, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No memory for one more process, or no semaphores on this system: the report is drawn all the same."""
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise OSError("Cannot allocate memory")
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", refuse)
+    assert share(failing, ITEMS[1:]) == list(ITEMS[1:])
+    monkeypatch.setattr(sharing, "ProcessPoolExecutor", refuse)
+    with helped(worthwhile=True) as shared:
+        assert shared is alone
 
 
 def test_no_second_process_where_it_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

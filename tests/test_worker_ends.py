@@ -88,6 +88,7 @@ def test_in_the_middle_of_a_visit(sign: signal.Signals, tmp_path: Path) -> None:
             served = server.requests
             wait_until(lambda: server.requests > served + 10, "the other one still on its visit")
             assert_interrupted(victim, family, log)
+    assert len(family) == 1, "a worker has no processes of its own"
     (record,) = event["results"]
     assert not record["valid"]
     assert record["worker_lost"]

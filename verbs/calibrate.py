@@ -65,7 +65,7 @@ def main(arguments: argparse.Namespace) -> int:
         return OK
     print(f"ceiling   {found['ceiling_rps']:.0f} requests/s at {found['users']} users, against null+granian")
     print(f"overhead  {found['overhead_us']:.0f} us median at one user")
-    print(f"CPU       {100 * found['cpu_share']:.0f} % of one core at the ceiling")
+    print(f"busy      {100 * found['cpu_share']:.0f} % of the time at the ceiling")
     if not cores.generator:
         print("nothing was pinned: generator and server share their cores here")
     return OK
@@ -84,7 +84,7 @@ def _against(
     else:
         for name, its in figures.items():
             median = f"  median {its['p50_us']:6.0f} us" if "p50_us" in its else ""
-            print(f"{name:16} {its['rps']:8.0f} requests/s  CPU {its['cpu_us']:6.1f} us a request{median}")
+            print(f"{name:16} {its['rps']:8.0f} requests/s  busy {its['busy_us']:5.1f} us a request{median}")
         for bar in found:
             limit = f"{'at least' if bar.at_least else 'at most'} {bar.limit:g}"
             missed = "DOES NOT HOLD" if bar.refuted else "does not hold here, but within the noise"

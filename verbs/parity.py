@@ -77,7 +77,10 @@ class Bar:
 
 
 Figures = Mapping[str, float]
-"""Of one measurement: `rps`, `cpu_us` a request and, where it is known, the median `p50_us`."""
+"""Of one measurement: `rps`, the `busy_us` of a request and, where it is known, the median `p50_us`.
+
+Busy is the CPU time of what sleeps when it has nothing to do, and of the generator the time in which it had something.
+"""
 Turn = Callable[[], Figures]
 Rounds = Mapping[str, Sequence[Figures]]
 """By `NAME@CONNECTIONS`, what each round has found."""
@@ -179,7 +182,7 @@ def _ours(generator: Generator, base_url: str, connections: int) -> Turn:
         if record["errors"] or not record["completed"]:
             raise ExpectedError(f"the null server failed at {connections} users: {record['error_kinds']}")
         rps = record["throughput_rps"]
-        return {"rps": rps, "cpu_us": 1e6 * record["generator"]["cpu_share"] / rps, "p50_us": record["p50_us"]}
+        return {"rps": rps, "busy_us": 1e6 * record["generator"]["cpu_share"] / rps, "p50_us": record["p50_us"]}
 
     return turn
 
@@ -196,7 +199,7 @@ def _wrk(program: str, script: Path, base_url: str, connections: int, core: int 
         cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
         return {
             "rps": 1e6 * found["requests"] / found["duration_us"],
-            "cpu_us": 1e6 * cpu_s / found["requests"],
+            "busy_us": 1e6 * cpu_s / found["requests"],
             "p50_us": found["p50_us"],
         }
 
@@ -210,7 +213,7 @@ def _locust(base_url: str, core: int | None) -> Turn:
         found = _json_of([*command, "--seconds", str(_SECONDS)], core)
         if found["failures"] or not found["rps"]:
             raise ExpectedError(f"FastHttpUser got no right answers from the null server: {found}")
-        return {"rps": found["rps"], "cpu_us": found["cpu_us"]}
+        return {"rps": found["rps"], "busy_us": found["cpu_us"]}
 
     return turn
 
