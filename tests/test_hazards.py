@@ -282,7 +282,9 @@ def test_naive_batching_mixes_models() -> None:
         return lambda rows: np.asarray(tf.nest.flatten(whole(tf.constant(rows)))[0])
 
     doubled = {key: 2 * values for key, values in weights64(_NAME).items()}
-    assert _wrong_answers([(batched(weights), weights) for weights in (weights64(_NAME), doubled)]) > 0
+    models = [(batched(weights), weights) for weights in (weights64(_NAME), doubled)]
+    # On a busy machine the threads may never meet in a round of calls.
+    assert any(_wrong_answers(models) for _ in range(20))
 
 
 @pytest.mark.parametrize("mode", SERVED)
