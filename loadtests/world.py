@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from contextlib import suppress
-from pathlib import Path
 from time import monotonic_ns, process_time_ns
 from typing import Any, Protocol
 
@@ -20,11 +18,6 @@ from gevent.monkey import get_original
 
 READABLE, WRITABLE = 1, 4
 """EPOLLIN and EPOLLOUT, which are POLLIN and POLLOUT too (poll(2), epoll_ctl(2))."""
-
-NICE = -15
-"""On a core that is never idle, others come in turns of milliseconds, and every answer meanwhile would be read late."""
-
-AUTOGROUP = Path("/proc/self/autogroup")
 
 Events = list[tuple[int, int]]
 
@@ -115,14 +108,14 @@ class Real:
     _socket = staticmethod(get_original("socket", "socket"))
 
     def take_core(self, cpu: int) -> None:
-        """Pin this process to one of several cores: it waits awake there, and goes first where the system lets it.
+        """Pin this process to one of several cores, on which it waits awake.
 
-        Where there is but one core the target is on it too, and needs it whenever this process has nothing to do.
+        Where there is but one core the target is on it too, and needs it whenever this process has nothing to do. It
+        takes no precedence: whatever else runs on the machine would go to the target's core instead, and what it takes
+        there would be told of the target.
         """
         self.awake = len(os.sched_getaffinity(0)) > 1
         os.sched_setaffinity(0, {cpu})
-        if self.awake:
-            _go_first()
 
     def socket(self, family: int) -> Any:
         """Requests go out at once (TCP_NODELAY): they are written whole."""
@@ -141,20 +134,6 @@ class Real:
         # worker without a heartbeat for as long as its visit takes. What idle() has woken runs before sleep(0) is over.
         gevent.idle()
         gevent.sleep(0)
-
-
-def _go_first() -> None:
-    """Take precedence over other processes on this core, with the right to it (root, CAP_SYS_NICE).
-
-    Who lacks it goes on without: for how long the generator had to wait for its core is in every trial's record.
-    """
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
-    # Where sessions are scheduled as groups (sched(7), autogroup), a nice value counts within its own alone. The group
-    # gets one only where this process leads its session: that one is the generator's own, and no user's shell is in it.
-    if os.getsid(0) == os.getpid():
-        with suppress(OSError):
-            AUTOGROUP.write_text(str(NICE), encoding="ascii")
 
 
 REAL = Real()

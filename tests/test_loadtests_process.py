@@ -18,7 +18,6 @@ from loadtests_servers import KnownServer, ok
 from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import closed
-from loadtests.world import NICE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -127,24 +126,18 @@ def test_a_process_that_is_no_generator(tmp_path: Path, code: str, message: str)
         pytest.fail("it should not have started")
 
 
-CAP_SYS_NICE = 23
-"""Its bit (capabilities(7))."""
-
 TAKING = """
 import json, os
 from loadtests.world import REAL
 REAL.take_core(min(os.sched_getaffinity(0)))
-group = open("/proc/self/autogroup").read().split()[-1] if os.path.exists("/proc/self/autogroup") else None
-found = {"awake": REAL.awake, "nice": os.getpriority(os.PRIO_PROCESS, 0), "group": group}
-print(json.dumps(found | {"cores": len(os.sched_getaffinity(0))}))
+print(json.dumps({"awake": REAL.awake, "cores": len(os.sched_getaffinity(0))}))
 """
 
 
-def _taken(cores: set[int], *, leads: bool) -> dict[str, Any]:
-    """What a process is like that has taken one of these cores, leading a session of its own or not."""
+def _taken(*cores: int) -> dict[str, Any]:
+    """What a process is like that has taken one of these cores."""
     done = subprocess.run(
         ["taskset", "-c", ",".join(map(str, cores)), sys.executable, "-c", TAKING],
-        start_new_session=leads,
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -157,23 +150,10 @@ def _taken(cores: set[int], *, leads: bool) -> dict[str, Any]:
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
 def test_it_waits_awake_where_the_target_has_another_core() -> None:
-    """Of two cores it takes one and stays awake; with the right to it, it goes first, and leaves a shell as it was."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    status = Path("/proc/self/status").read_text()
-    may = bool(int(status.partition("CapEff:")[2].split()[0], 16) >> CAP_SYS_NICE & 1)
-    for leads in (True, False):
-        found = _taken(os.sched_getaffinity(0), leads=leads)
-        assert (found["awake"], found["cores"]) == (True, 1)
-        if not may:
-            assert found["nice"] == before
-    if may and found["group"] is not None:
-        assert found["nice"] == NICE
-        assert _taken(os.sched_getaffinity(0), leads=True)["group"] == str(NICE)
-        assert found["group"] != str(NICE)
+    """Of two cores it takes one, and stays awake."""
+    assert _taken(*os.sched_getaffinity(0)) == {"awake": True, "cores": 1}
 
 
 def test_it_sleeps_on_the_only_core() -> None:
     """The target is there too, and would get what a loop that never sleeps leaves of it: nothing."""
-    found = _taken({min(os.sched_getaffinity(0))}, leads=True)
-    assert (found["awake"], found["cores"]) == (False, 1)
-    assert found["nice"] == os.getpriority(os.PRIO_PROCESS, 0)
+    assert _taken(min(os.sched_getaffinity(0))) == {"awake": False, "cores": 1}

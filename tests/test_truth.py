@@ -94,15 +94,17 @@ def truth(log: Path, trial: Path) -> Truth:
     with np.load(trial) as file:
         columns = {name: file[name] for name in ("due_ns", "sent_ns", "phase")}
     order = np.argsort(columns["sent_ns"], kind="stable")
-    done = np.frombuffer(log.read_bytes(), np.int64).reshape(-1, 2)
-    done = done[np.argsort(done[:, 0], kind="stable")]
+    logged = np.frombuffer(log.read_bytes(), np.int64).reshape(-1, 3)
     # What was asked before is the warm-up.
-    done = done[done[:, 0] >= columns["sent_ns"].min()]
+    logged = logged[logged[:, 1] >= columns["sent_ns"].min()]
+    looked, read, done = logged[np.argsort(logged[:, 1], kind="stable")].T
     assert len(done) == len(order), "server and generator count different requests"
+    # A request that was sent after the server had last looked has waited from then on, however long that core was away.
+    came = np.minimum(read, np.maximum(looked, columns["sent_ns"][order]))
     steady = columns["phase"][order] == samples.STEADY
     return Truth(
-        service_ns=(done[:, 1] - done[:, 0])[steady],
-        response_ns=(done[:, 1] - columns["due_ns"][order])[steady],
+        service_ns=(done - came)[steady],
+        response_ns=(done - columns["due_ns"][order])[steady],
     )
 
 

@@ -2,9 +2,9 @@
 
 A request's body is its service time in microseconds. All requests are served at once, each on its own, and the server
 spins instead of sleeping, so that an answer leaves within microseconds of its time, unless the machine takes its core
-away. So it also keeps what it really did: when it had read each request and when it had sent the answer, on the
-monotonic clock, which goes into LOG as rows of two int64 in the end. In stalls, which begin at multiples of
-STALL_EVERY_S on that clock, it neither reads nor writes.
+away. So it also keeps what it really did: when it had looked before, when it had read each request and when it had sent
+the answer, on the monotonic clock, which goes into LOG as rows of three int64 in the end. In stalls, which begin at
+multiples of STALL_EVERY_S on that clock, it neither reads nor writes.
 """
 
 from __future__ import annotations
@@ -38,17 +38,19 @@ def main() -> None:
     poll.register(listener.fileno(), select.EPOLLIN)
     poll.register(sys.stdin.fileno(), select.EPOLLIN)
     open_sockets: dict[int, socket.socket] = {}
-    pending: list[tuple[int, int, int]] = []
+    pending: list[tuple[int, int, int, int]] = []
     done = array("q")
+    looked = monotonic_ns()
     print(listener.getsockname()[1], flush=True)
     while True:
         now = monotonic_ns()
         if moves_at(now, every_ns, stall_ns) > now:
             continue
         while pending and pending[0][0] <= now:
-            _, fd, read = heapq.heappop(pending)
+            _, fd, before, read = heapq.heappop(pending)
             open_sockets[fd].send(ANSWER)
-            done.extend((read, monotonic_ns()))
+            done.extend((before, read, monotonic_ns()))
+        before, looked = looked, monotonic_ns()
         for fd, _ in poll.poll(0):
             if fd == sys.stdin.fileno():
                 Path(sys.argv[2]).write_bytes(done.tobytes())
@@ -63,7 +65,7 @@ def main() -> None:
             data = open_sockets[fd].recv(4096)
             if data:
                 read = monotonic_ns()
-                heapq.heappush(pending, (read + 1000 * int(data.rpartition(b"\r\n")[2]), fd, read))
+                heapq.heappush(pending, (read + 1000 * int(data.rpartition(b"\r\n")[2]), fd, before, read))
             else:
                 poll.unregister(fd)
                 open_sockets.pop(fd).close()
