@@ -176,10 +176,10 @@ def _serve(visit: Visit, lines: Sequence[Connection], hands: _Hands) -> None:  #
             now = clock()
             if awake:
                 lag = max(lag, now - before)
-            # The first time in vain is no rest: a request was still to be sent when the clock was last read.
-            if resting:
-                hands.rested_ns += now - before
-            resting = awake
+                # The first time in vain is no rest: a request was still to be sent when the clock was last read.
+                if resting:
+                    hands.rested_ns += now - before
+                resting = True
         if now >= look_up:
             visit.lags_ns.append(lag)
             lag = 0

@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.headline import leading_pairs, usual
+from reports.headline import at_most_users, leading_pairs, usual
 from reports.tables import endpoints
 from reports.wording import PARTS
 
 Row = Mapping[str, Any]
-Rates = Mapping[tuple[str, str], Row]
+Rates = Mapping[tuple[str, ...], Row]
+"""The cell at the most users, by target and endpoint."""
 
 KINDS: Mapping[str, str] = {"server": "servers", "mode": "modes", "device": "devices"}
 
@@ -24,7 +25,7 @@ def choices(summary: Row) -> list[dict[str, Any]]:
     so the highest of its kind follows, and the highest of all, where it is none of these. A median that is highest is
     no verdict: those have their own table. Cells are those at the most users.
     """
-    rates = _busiest(summary)
+    rates = at_most_users(usual(summary["results"]), "target", "endpoint")
     told = {(row["target"], row["endpoint"]): row for row in summary["costs"]}
     names = endpoints(summary)
     known = {target["id"]: target for target in summary["targets"] if not target["twin_of"]}
@@ -43,16 +44,6 @@ def choices(summary: Row) -> list[dict[str, Any]]:
         for one, kinds in notes.items()
         if any((one, name) in rates for name in names)
     ]
-
-
-def _busiest(summary: Row) -> Rates:
-    """The cell at the most users of every target and endpoint."""
-    rates: dict[tuple[str, str], Row] = {}
-    for row in usual(summary["results"]):
-        place = (row["target"], row["endpoint"])
-        if place not in rates or row["users"] > rates[place]["users"]:
-            rates[place] = row
-    return rates
 
 
 def _highest(known: Mapping[str, Row], rates: Rates, asked: Sequence[Sequence[Row]]) -> list[tuple[str, str]]:

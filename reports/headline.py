@@ -62,13 +62,18 @@ def usual(rows: Iterable[Row]) -> list[Row]:
 
 def busiest(rows: Sequence[Row], pair: tuple[str, str]) -> list[Row]:
     """One row an endpoint for that pair: the one with the most users, in the endpoint's usual encoding."""
-    chosen: dict[str, Row] = {}
-    for row in usual(rows):
-        if (row["baseline"], row["candidate"]) == pair:
-            before = chosen.get(row["endpoint"])
-            if before is None or row["users"] > before["users"]:
-                chosen[row["endpoint"]] = row
-    return list(chosen.values())
+    own = (row for row in usual(rows) if (row["baseline"], row["candidate"]) == pair)
+    return list(at_most_users(own, "endpoint").values())
+
+
+def at_most_users(rows: Iterable[Row], *members: str) -> dict[tuple[str, ...], Row]:
+    """Of the rows that have these members alike, the first with the most users; by the members, in the rows' order."""
+    found: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        place = tuple(row[member] for member in members)
+        if place not in found or row["users"] > found[place]["users"]:
+            found[place] = row
+    return found
 
 
 def _unusual(axis: str, target: Row) -> int:

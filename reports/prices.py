@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports import statistics
-from reports.headline import usual
+from reports.headline import at_most_users, usual
 
 PREDICTIONS = 1_000_000
 MS_PER_HOUR = 3_600_000.0
@@ -47,12 +47,8 @@ def costs(results: Sequence[Row], price: float | None, seed: int) -> list[dict[s
     Left out are cells without a CPU time: servers given by address, and trials that were invalid.
     """
     rows = []
-    closed = [row for row in usual(results) if row["valid"]]
-    for target, endpoint in dict.fromkeys((row["target"], row["endpoint"]) for row in closed):
-        cell = max(
-            (row for row in closed if (row["target"], row["endpoint"]) == (target, endpoint)),
-            key=lambda row: row["users"],
-        )
+    closed = (row for row in usual(results) if row["valid"])
+    for (target, endpoint), cell in at_most_users(closed, "target", "endpoint").items():
         spent = [entry["cpu_ms_per_request"] for entry in cell["blocks"] if entry["cpu_ms_per_request"]]
         if not spent:
             continue

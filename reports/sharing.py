@@ -82,7 +82,7 @@ class _Helped:
         made: dict[int, Made],
         given: Sequence[object],
     ) -> None:
-        while left:
+        while True:
             try:
                 index, item = left.popleft()
             except IndexError:
@@ -109,7 +109,7 @@ class _Helped:
 def _make_from_the_end(
     make: Callable[..., Made], left: deque[tuple[int, Item]], made: dict[int, Made], given: Sequence[object]
 ) -> None:
-    while left:
+    while True:
         try:
             index, item = left.pop()
         except IndexError:

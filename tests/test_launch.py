@@ -6,11 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
+from departures import gone
 
 from servers.launch import REPOSITORY, LaunchError, child_environment, free_port, launch
 from servers.settings import MEMORY, Settings
@@ -24,15 +23,6 @@ if os.fork() == 0:
     print(os.getpid(), flush=True)
 time.sleep(600)
 """
-
-
-def _gone(pid: int, within_s: float) -> bool:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def _guarded(script: str) -> subprocess.Popen[bytes]:
@@ -54,7 +44,7 @@ def test_a_server_that_ignores_sigterm_is_killed_with_its_children() -> None:
     guard.stdin.close()
 
     assert guard.wait(timeout=30) == 128 + signal.SIGKILL
-    assert _gone(grandchild, within_s=5)
+    assert gone(grandchild, within_s=5)
     guard.stdout.close()
 
 
@@ -95,7 +85,7 @@ time.sleep(600)
     harness.kill()
     harness.wait()
 
-    assert all(_gone(pid, within_s=20) for pid in pids)
+    assert all(gone(pid, within_s=20) for pid in pids)
     harness.stdout.close()
 
 
@@ -111,7 +101,7 @@ def test_every_server_answers_and_leaves_nothing(server: str, tmp_path: Path) ->
         assert threads
         assert all(os.sched_getaffinity(thread) == {core} for thread in threads)
 
-    assert all(_gone(pid, within_s=1) for pid in pids)
+    assert all(gone(pid, within_s=1) for pid in pids)
 
 
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:

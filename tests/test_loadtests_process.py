@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from departures import gone
 from loadtests_servers import KnownServer, ok
 
 from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
@@ -26,16 +26,6 @@ def order(*targets: TargetOrder, **changes: Any) -> TrialOrder:
     """A trial of one user."""
     values: dict[str, Any] = {"slices": 2, "slice_s": 0.05, "seed": 1, "label": "t"}
     return TrialOrder(scenario=closed("predict", 1)[0], targets=targets, **(values | changes))
-
-
-def gone(pid: int, within_s: float) -> bool:
-    """Whether a process ends in time; a zombie has ended."""
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 PARENT = """

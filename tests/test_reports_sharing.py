@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
+from departures import gone
 from synthetic_run import Truth, write_run
 
 from reports import render as rendering
@@ -130,7 +132,6 @@ def test_no_second_process_where_it_gains_nothing(monkeypatch: pytest.MonkeyPatc
         assert shared is alone
 
 
-@pytest.mark.skipif(not Path("/proc").exists(), reason="asks /proc who lives")
 def test_the_second_process_ends_with_the_first() -> None:
     """Also where the first is killed and can tell nobody."""
     program = (
@@ -150,23 +151,12 @@ def test_the_second_process_ends_with_the_first() -> None:
     try:
         assert first.stdout is not None
         second = int(first.stdout.readline())
-        assert Path(f"/proc/{second}").exists()
+        assert psutil.pid_exists(second)
     finally:
         first.kill()
         # Not until the pipe ends: the second process has it too.
         first.wait()
-    until = time.monotonic() + 10
-    while _lives(second) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not _lives(second)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
+    assert gone(second, within_s=10)
 
 
 def test_a_report_that_two_have_drawn_is_the_one_that_one_draws(

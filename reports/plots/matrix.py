@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from reports import drawing, wording
-from reports.headline import usual
+from reports.headline import at_most_users, usual
 from reports.records import Run
 from reports.tables import endpoints
 
@@ -24,15 +24,10 @@ ROW_IN = 0.36
 COLOURS = "cividis"
 
 
-def _cells(summary: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+def _cells(summary: Mapping[str, Any]) -> dict[tuple[str, ...], Mapping[str, Any]]:
     """The closed loop with the most users of every target and endpoint; a twin is left out."""
     first = {target["id"] for target in summary["targets"] if not target["twin_of"]}
-    found: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for row in (one for one in usual(summary["results"]) if one["target"] in first):
-        place = (row["target"], row["endpoint"])
-        if place not in found or row["users"] > found[place]["users"]:
-            found[place] = row
-    return found
+    return at_most_users((row for row in usual(summary["results"]) if row["target"] in first), "target", "endpoint")
 
 
 def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has

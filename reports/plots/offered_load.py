@@ -80,7 +80,7 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
         axes.remove()
     for line in grid:
         line[0].set_ylabel("ms")
-    for axes in places[max(0, len(panels) - across) : len(panels)]:
+    for axes in places[: len(panels)][-across:]:
         axes.set_xlabel("offered requests/s")
     return figure
 
