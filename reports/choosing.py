@@ -66,7 +66,7 @@ def _highest(known: Mapping[str, Row], rates: Rates, asked: Sequence[Sequence[Ro
         if len(beside) > 1:
             found.append((max(beside, key=scores.__getitem__), f"the {KINDS[part]}"))
     if len(scores) > 1:
-        found.append((max(scores, key=scores.__getitem__), "all"))
+        found.append((max(scores, key=scores.__getitem__), "all with a framework"))
     return found
 
 
