@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Tell whether Flask, Bottle, the WSGI server or the execution mode decides how a TensorFlow model is served.
 
-Every verb lives in a file of its own under `verbs/`, parser and handler side by side; this file only picks one.
+Every verb lives in a file of its own under `commands/`, parser and handler side by side; this file only picks one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Final
 
-from verbs.exits import run_program
+from commands.exits import run_program
 
 _VERBS: Final = ("run", "worker", "serve", "check", "natives", "micro", "calibrate", "report", "compare", "list")
 
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
     verbs = parser.add_subparsers(dest="verb", metavar="verb")
     modules: dict[str, ModuleType] = {}
     for name in _VERBS:
-        modules[name] = module = import_module(f"verbs.{name}")
+        modules[name] = module = import_module(f"commands.{name}")
         summary = str(module.__doc__).splitlines()[0]
         child = verbs.add_parser(
             name,

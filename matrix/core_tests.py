@@ -1,48 +1,42 @@
 """Which tests are the core's: those that need neither the load generator nor what draws.
 
 Every file is named here or in `ELSEWHERE`, so that a new one is not left out of the matrix by oversight;
-tests/test_matrix.py says so where one is in neither.
+tests/matrix/test_matrix.py says so where one is in neither.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-CORE_TESTS: Final = tuple(
-    f"tests/test_{name}.py"
-    for name in (
-        "adapters",
-        "batching",
-        "bicubic",
-        "conformance_in_process",
-        "encodings",
-        "forms",
-        "given_endpoint",
-        "hazards",
-        "hidden",
-        "jpeg_draft",
-        "launch",
-        "lite_calls",
-        "models_payloads",
-        "models_quality",
-        "models_saved",
-        "modes",
-    )
+CORE_TESTS: Final = (
+    "tests/conformance/test_in_process.py",
+    *(
+        f"tests/servers/test_{name}.py"
+        for name in (
+            "apps",
+            "batching",
+            "bicubic",
+            "encodings",
+            "forms",
+            "hazards",
+            "hidden",
+            "jpeg_draft",
+            "launch",
+            "lite",
+            "modes",
+            "payloads",
+            "quality",
+            "saved_models",
+            "user_model_endpoint",
+        )
+    ),
 )
 
-HARNESS_TESTS: Final = tuple(
-    f"tests/test_{name}.py"
-    for name in (
-        "loadtests_arrival",
-        "loadtests_connection",
-        "loadtests_loop",
-        "loadtests_process",
-        "loadtests_search",
-        "loadtests_trials",
-        "ladder_suite",
-        "reports_page",
-        "reports_statistics",
-        "export",
-    )
+HARNESS_TESTS: Final = (
+    *(
+        f"tests/loadtests/test_{name}.py"
+        for name in ("arrival", "connection", "loop", "generator", "search", "trials", "ladder_suite")
+    ),
+    *(f"tests/reports/test_{name}.py" for name in ("page", "statistics", "export")),
 )
 """Tests of the load generator and the report: what they are built on needs lower bounds too."""

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from commands.exits import run_program
+from experiment.errors import FINDING, OK, usage
 from matrix.core_tests import CORE_TESTS, HARNESS_TESTS
 from matrix.floors import floors
 from matrix.found import NATIVE_PAGE, Counts, Found, lock_digest
 from matrix.unfit import why_unfit
 from servers.settings import HASH_SEED
-from verbs.exits import FINDING, OK, run_program, usage
 
 _REPOSITORY: Final = Path(__file__).resolve().parents[1]
 _VERSIONS_OF: Final = (

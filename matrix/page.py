@@ -27,7 +27,7 @@ _FLOORS: Final = """\
 ## The lowest versions
 
 What the environment `lowest` resolved every direct dependency to, and passed with. `pyproject.toml` allows nothing
-lower: `tests/test_matrix_pins.py` fails for a bound that this list does not vouch for."""
+lower: `tests/matrix/test_pins.py` fails for a bound that this list does not vouch for."""
 
 LOWEST: Final = "lowest"
 

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from commands.exits import run_program
+from experiment.errors import FINDING, OK
 from matrix.absent import why_absent
 from matrix.found import NATIVE_PAGE, Found, lock_digest
 from matrix.names import REPOSITORY, listed
 from matrix.page import Row, page
 from matrix.pages import Change, changes, rows
-from verbs.exits import FINDING, OK, run_program
 
 _DOCS: Final = REPOSITORY / "docs"
 

@@ -21,16 +21,17 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Final
 
+from commands.exits import run_program
+from commands.terminal import Terminal
+from experiment.built_models import built_models
+from experiment.errors import OK, usage
+from experiment.line_up import TWIN, contenders
+from experiment.side_by_side import FAULTS, Entrant, Rates, SideBySide, add_size_options, require_size, start_target
 from loadtests.scenarios import CLASSIFY, PREDICT, closed
 from peers.fastapi_server import NAME, launch
 from reports.statistics import paired_ratio
 from servers.parts import MODES
 from servers.settings import Settings
-from verbs.built_models import built_models
-from verbs.exits import OK, run_program, usage
-from verbs.line_up import TWIN, contenders
-from verbs.side_by_side import FAULTS, Entrant, Rates, SideBySide, add_size_options, require_size, start_target
-from verbs.terminal import Terminal
 
 _LITE: Final = ("lite",) if "lite" in MODES and find_spec("ai_edge_litert") else ()
 OURS: Final = tuple(f"bottle+granian+{mode}" for mode in ("function", *_LITE))

@@ -25,19 +25,14 @@ from typing import Final
 
 import psutil
 
-from loadtests.orders import TrialOrder
-from loadtests.remote import Generator
-from loadtests.scenarios import CLASSIFY, closed
-from reports.statistics import paired_ratio
-from servers.launch import LaunchError, child_environment
-from servers.settings import Settings
-from servers.target import Target
-from verbs.built_models import built_models
-from verbs.ceiling import measure_ceiling
-from verbs.cores import Cores, harness_out_of_the_way, share_out
-from verbs.exits import OK, run_program
-from verbs.priming import prime
-from verbs.side_by_side import (
+from commands.exits import run_program
+from commands.terminal import Terminal
+from experiment.built_models import built_models
+from experiment.ceiling import measure_ceiling
+from experiment.cores import Cores, harness_out_of_the_way, share_out
+from experiment.errors import OK
+from experiment.priming import prime
+from experiment.side_by_side import (
     FAULTS,
     Entrant,
     add_size_options,
@@ -46,7 +41,13 @@ from verbs.side_by_side import (
     start_target,
     up_together,
 )
-from verbs.terminal import Terminal
+from loadtests.orders import TrialOrder
+from loadtests.remote import Generator
+from loadtests.scenarios import CLASSIFY, closed
+from reports.statistics import paired_ratio
+from servers.launch import LaunchError, child_environment
+from servers.settings import Settings
+from servers.target import Target
 
 MODES: Final = ("function", *(("lite",) if find_spec("ai_edge_litert") else ()))
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from experiment.progress import plural
+from experiment.records import Run, Scenario, Trial
 from reports import cells, independent, samples, statistics, verdicts, wording
 from reports.comparisons import BLOCK_FIGURE, LATENCIES, Place, Row, UnfairError, floor_for, metrics_of
 from reports.independent import IndependentRatio
-from reports.records import Run, Scenario, Trial
 from reports.sameness import changes, machine_differences, plan_differences
 from reports.statistics import PairedRatio
 from reports.verdicts import NoiseFloor, Verdict
@@ -251,14 +252,14 @@ def _whole(result: Mapping[str, Any]) -> tuple[str, str]:
     """The verdict on all cells and why. A regression that was found stays one, whatever else could not be told."""
     counts, total = result["counts"], len(result["cells"])
     slower = counts.get(Verdict.SLOWER.value, 0)
-    found = [f"{slower} of {wording.plural(total, 'cell')} slower"] if slower else []
+    found = [f"{slower} of {plural(total, 'cell')} slower"] if slower else []
     found += [f"{one['target']} is refused now: {one['reason']}" for one in result["refused_since"]]
     if found:
         return Outcome.REGRESSION.value, "; ".join(found)
     if not total:
         return Outcome.OPEN.value, "the runs have no cell in common"
     unsettled = [
-        f"{counts[one.value]} of {wording.plural(total, 'cell')} {one.value}"
+        f"{counts[one.value]} of {plural(total, 'cell')} {one.value}"
         for one in (Verdict.INCONCLUSIVE, Verdict.INVALID)
         if counts.get(one.value)
     ]

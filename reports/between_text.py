@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiment.progress import plural
 from reports import wording
 from reports.between import Outcome
 from reports.comparisons import THROUGHPUT
@@ -74,7 +75,7 @@ def markdown(result: Row) -> str:
         one_line(headline(result)),
         "\n".join(f"> **Note.** {one_line(one)}  " for one in cautions(result)),
         _table(loud) if loud else "",
-        _folded(f"{wording.plural(len(calm), 'equivalent cell')}", _table(calm)) if calm else "",
+        _folded(f"{plural(len(calm), 'equivalent cell')}", _table(calm)) if calm else "",
         _legend(result),
         "\n".join(f"- {one_line(one)}" for one in shortened(result["changes"])),
     ]
@@ -83,7 +84,7 @@ def markdown(result: Row) -> str:
 
 def _legend(result: Row) -> str:
     base, new = (one_line(_who(result[side])) for side in ("base", "new"))
-    family = wording.plural(result["family_size"], "cell")
+    family = plural(result["family_size"], "cell")
     return (
         f"BASE `{base}`, NEW `{new}`. Above 0 % NEW is faster; intervals are of 95 %;"
         f" p-values are corrected over {family}."

@@ -6,8 +6,8 @@ import statistics as plain
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiment.records import Capacity, Run
 from reports import statistics
-from reports.records import Capacity, Run
 
 
 def rows(run: Run) -> list[dict[str, Any]]:

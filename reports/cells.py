@@ -11,8 +11,8 @@ import statistics as plain
 from collections.abc import Sequence
 from typing import Any
 
+from experiment.records import Run, Scenario, Target, Trial
 from reports import samples, statistics, wording
-from reports.records import Run, Scenario, Target, Trial
 from reports.samples import Latencies, Nanoseconds
 from reports.sharing import Share, alone
 

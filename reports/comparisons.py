@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from experiment.records import Comparison, Run, Scenario
 from reports import statistics, treatment, verdicts, wording
-from reports.records import Comparison, Run, Scenario
 from reports.statistics import PairedRatio
 from reports.verdicts import Judgement, NoiseFloor, Verdict
 

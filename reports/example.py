@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from experiment.journal import FILE_NAME, JournalError, encode, read_run
+from experiment.progress import plural
+from experiment.thinning import copy_samples
 from reports import ladder
-from reports.journal import FILE_NAME, JournalError, encode, read_run
 from reports.prices import PriceError, read
 from reports.render import render, write
-from reports.thinning import copy_samples
-from reports.wording import plural
 
 INTO = Path("docs") / "example"
 MOST_MIB = 8.0

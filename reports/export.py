@@ -41,7 +41,7 @@ def write_csv(folder: Path, summary: Row) -> list[Path]:
 
 def write_png(folder: Path, summary: Row) -> list[Path]:
     """Write every plot that has data as PNG beside its SVG. Raises JournalError."""
-    from reports.journal import read_run  # noqa: PLC0415 - only where plots are drawn
+    from experiment.journal import read_run  # noqa: PLC0415 - only where plots are drawn
 
     paths = []
     (folder / "plots").mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from reports.records import Run
+from experiment.records import Run
 from reports.sharing import Share, alone
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from experiment.progress import plural
 from reports import wording
 from reports.ladder_words import ladder_sentence
 
@@ -85,7 +86,7 @@ def _opening(summary: Mapping[str, Any]) -> str:
     if summary["complete"]:
         return ""
     done = len({entry["block"] for row in summary["results"] for entry in row["blocks"]})
-    return f"From a partial run ({done} of {wording.plural(summary['blocks'], 'block')}): "
+    return f"From a partial run ({done} of {plural(summary['blocks'], 'block')}): "
 
 
 def _without_comparison(summary: Mapping[str, Any]) -> str:
@@ -100,7 +101,7 @@ def _without_comparison(summary: Mapping[str, Any]) -> str:
     return (
         f"Nothing was compared: on this machine {name} serves /{best['endpoint']} at "
         f"{wording.number(best['throughput_rps']['median'])} requests/s{spread} "
-        f"with {wording.plural(best['users'], 'user')}."
+        f"with {plural(best['users'], 'user')}."
     )
 
 
@@ -125,7 +126,7 @@ def _clause(rows: Sequence[Row], targets: Mapping[str, Row]) -> str:
     baseline = wording.part_name(axis, targets[rows[0]["baseline"]])
     if all(row["verdict"] == "invalid" for row in rows):
         reasons = list(dict.fromkeys(row["reason"] for row in rows))
-        more = f" (and {wording.plural(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
+        more = f" (and {plural(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
         return f"there is no verdict on {candidate} against {baseline}: {reasons[0]}{more}"
     framework = wording.part_name("framework", subject)
     condition = "" if framework == candidate or not subject.get("framework") else f"with {framework}, "

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from experiment.records import Run, Scenario
 from reports import statistics, wording
 from reports.between import metric_of, places, side_of
 from reports.comparisons import LATENCIES, Row, UnfairError
-from reports.records import Run, Scenario
 from reports.sameness import machine_differences, plan_differences
 from reports.steps import LEAST_RUNS, find_steps
 from reports.verdicts import LEAST_MARGIN

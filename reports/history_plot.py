@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from experiment.progress import plural
 from reports import drawing, wording
 from reports.comparisons import LATENCIES
 
@@ -28,7 +29,7 @@ def alt(found: Row) -> str:
         for row in found["series"]
         for step in row["steps"]
     ]
-    return f"{wording.plural(len(found['runs']), 'run')}. {'; '.join(said) or 'No step was told'}."
+    return f"{plural(len(found['runs']), 'run')}. {'; '.join(said) or 'No step was told'}."
 
 
 def draw(found: Row) -> Figure | None:

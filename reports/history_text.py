@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiment.progress import plural
 from reports import wording
 from reports.comparisons import LATENCIES
 from reports.markdown import one_line, table
@@ -59,7 +60,7 @@ def _trend(row: Row) -> str:
 def _said(row: Row, found: Row) -> str:
     if not row["judged"]:
         more = found["least_runs"] - len(row["points"])
-        return f"{wording.plural(more, 'more run')} needed to tell a step"
+        return f"{plural(more, 'more run')} needed to tell a step"
     if not row["steps"]:
         return "no step"
     return ", ".join(f"{wording.change(step['ratio'])} from run {step['run']} on" for step in row["steps"])

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from experiment.journal import JournalError
 from reports import statistics
-from reports.journal import JournalError
 from reports.statistics import Floats
 
 FILE_NAME = "ladder.json"

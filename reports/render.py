@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reports.journal import read_run
+from experiment.journal import read_run
 from reports.sharing import helped
 
 MANY_TRIALS = 1_000

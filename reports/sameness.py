@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from reports.records import Run, Scenario
+from experiment.records import Run, Scenario
 from reports.treatment import flatten, settings_of
 
 MACHINE = ("cpu.model", "cpu.cores_physical", "cpu.cores_logical", "machine", "virtualisation")

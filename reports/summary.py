@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiment.measured import LINE
+from experiment.records import Gate, Run
 from reports import (
     capacity,
     cells,
@@ -26,8 +28,6 @@ from reports import (
 )
 from reports.headline import headline
 from reports.ladder_words import matters_sentence
-from reports.measured import LINE
-from reports.records import Gate, Run
 from reports.sharing import Share, alone
 
 SCHEMA_VERSION = 1

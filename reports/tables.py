@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from experiment.progress import plural
 from reports import wording
 from reports.headline import busiest, usual
 from reports.verdicts import WIDEST_MARGIN
@@ -100,11 +101,11 @@ def caveats(row: Row, blocks: int) -> list[str]:
     if row["unstable_trials"]:
         said.append(f"not steady after its warm-up in {row['unstable_trials']} of {row['trials']} trials")
     if 0 < row["trials"] < blocks:
-        said.append(f"{row['trials']} of {wording.plural(blocks, 'block')}")
+        said.append(f"{row['trials']} of {plural(blocks, 'block')}")
     if row["errors"]:
-        said.append(f"{wording.plural(row['errors'], 'request')} failed")
+        said.append(f"{plural(row['errors'], 'request')} failed")
     if row["retraces"]:
-        said.append(f"{wording.plural(row['retraces'], 'retrace')} while serving")
+        said.append(f"{plural(row['retraces'], 'retrace')} while serving")
     return said
 
 
@@ -131,7 +132,7 @@ def trust(summary: Row) -> list[tuple[str, str]]:
             )
         )
     done = len({entry["block"] for row in summary["results"] for entry in row["blocks"]})
-    counted = f"{done} of {wording.plural(summary['blocks'], 'block')}, each with fresh processes."
+    counted = f"{done} of {plural(summary['blocks'], 'block')}, each with fresh processes."
     unit = "Intervals are 95 % over blocks; p-values are corrected by Holm for each question."
     lines.append(("Blocks", f"{counted} {unit}"))
     if audit["invalid"]:
@@ -144,8 +145,8 @@ def trust(summary: Row) -> list[tuple[str, str]]:
         text = f"This copy keeps one sample in {every}: percentiles are of those, throughput and CPU time of all."
         lines.append(("Samples", text))
     if stops := summary["resumed"]["times"]:
-        anew = wording.plural(summary["resumed"]["begun_anew"], "measurement")
-        text = f"The run was stopped and resumed {wording.plural(stops, 'time')}; {anew} under way began anew."
+        anew = plural(summary["resumed"]["begun_anew"], "measurement")
+        text = f"The run was stopped and resumed {plural(stops, 'time')}; {anew} under way began anew."
         lines.append(("Resumed", text))
     absent = [f"{entry.get('what')}: {entry.get('reason')}" for entry in summary["not_run"]]
     absent += [f"{entry['target']}: refused, {entry['reason']}" for entry in summary["refused"]]

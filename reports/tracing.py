@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from experiment.records import Run
 from reports.comparisons import BLOCK_FIGURE
-from reports.records import Run
 
 COST_FIGURE = {"latency_us": "p50_ms", "cpu_us": "cpu_ms_per_request"}
 RUN_LINE = 1

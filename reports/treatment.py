@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reports.records import Run, Target
+from experiment.records import Run, Target
 
 # An axis that is not listed allows exactly the setting of its own name.
 ALLOWED: Mapping[str, frozenset[str]] = {

@@ -178,8 +178,3 @@ def ranges(numbers: Sequence[int]) -> str:
     if not runs:
         return "\u2013"
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}\u2013{run[-1]}" for run in runs)
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 block`, `2 blocks`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

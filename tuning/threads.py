@@ -16,15 +16,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from commands.exits import run_program
+from commands.terminal import Terminal
+from experiment.built_models import built_models
+from experiment.errors import OK, usage
+from experiment.side_by_side import FAULTS, Entrant, Rates, SideBySide, add_size_options, require_size, start_target
 from loadtests.scenarios import CLASSIFY, PREDICT, closed
 from reports.statistics import paired_ratio
 from servers.settings import Settings
 from servers.target import Target, TargetError
 from tuning.variants import AXES, axes_of, variants
-from verbs.built_models import built_models
-from verbs.exits import OK, run_program, usage
-from verbs.side_by_side import FAULTS, Entrant, Rates, SideBySide, add_size_options, require_size, start_target
-from verbs.terminal import Terminal
 
 _DEFAULT: Final = "default"
 _TWIN: Final = "default again"

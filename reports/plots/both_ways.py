@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiment.records import Run, Scenario
 from reports import drawing, quantile_axis, samples, wording
-from reports.records import Run, Scenario
 from reports.samples import Nanoseconds
 
 TITLE = "The same requests both ways"

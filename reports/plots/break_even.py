@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiment.records import Run
 from reports import drawing, wording
 from reports.ladder import SHARES, change_at
 from reports.ladder_words import usual
-from reports.records import Run
 
 TITLE = "From which model on the framework is moot"
 NOTE = (

@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiment.records import Run
 from reports import drawing, wording
-from reports.records import Run
 from reports.tables import endpoints
 
 TITLE = "The framework\u2019s cost over bare WSGI"

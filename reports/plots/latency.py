@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
+from experiment.progress import plural
+from experiment.records import Run
 from reports import drawing, wording
 from reports.headline import usual
-from reports.records import Run
 from reports.tables import endpoints
 
 TITLE = "Latency percentiles"
@@ -53,7 +54,7 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
             for row in rows:
                 if (row["target"], row["endpoint"], row["users"]) == (target["id"], endpoint, busiest[endpoint]):
                     _line(axes, place, row["latency_ms"], drawing.colour(target, summary["targets"]))
-        drawing.heading(axes, f"/{endpoint}, {wording.plural(busiest[endpoint], 'user')}")
+        drawing.heading(axes, f"/{endpoint}, {plural(busiest[endpoint], 'user')}")
         axes.set_xscale("log")
         axes.set_xlim(*_reach(rows, endpoint, busiest[endpoint]))
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from experiment.records import Run
 from reports import drawing, wording
 from reports.headline import at_most_users, usual
-from reports.records import Run
 from reports.tables import endpoints
 
 TITLE = "Every target on every endpoint"

@@ -7,9 +7,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from experiment.progress import plural
+from experiment.records import Run
 from reports import drawing, tables, wording
 from reports.headline import busiest
-from reports.records import Run
 
 TITLE = "Execution mode"
 NOTE = "Requests per second at the most users. Ring: the baseline; full dot: the candidate, with the ratio."
@@ -63,7 +64,7 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
                 fontsize=8.5,
             )
         users = max(row["users"] for row in rows if row["endpoint"] == endpoint)
-        drawing.heading(axes, f"/{endpoint}, {wording.plural(users, 'user')}")
+        drawing.heading(axes, f"/{endpoint}, {plural(users, 'user')}")
         axes.margins(x=0.16)
         axes.set_xlim(left=0)
         axes.set_xlabel("requests/s")

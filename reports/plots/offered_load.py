@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiment.records import Run
 from reports import drawing, wording
-from reports.records import Run
 from reports.tables import endpoints
 
 TITLE = "Response time against offered load"

@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiment.progress import plural
+from experiment.records import Run
 from reports import drawing, quantile_axis, samples, statistics, wording
 from reports.headline import usual
-from reports.records import Run
 from reports.samples import Nanoseconds
 from reports.tables import endpoints
 
@@ -55,7 +56,7 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:
         line[0].set_ylabel("ms")
     for axes, own in zip(grid[-1], cells.values(), strict=True):
         users = max(row["users"] for row in own.values())
-        axes.set_xlabel(f"share answered within, {wording.plural(users, 'user')}")
+        axes.set_xlabel(f"share answered within, {plural(users, 'user')}")
     return figure
 
 

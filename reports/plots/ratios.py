@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
+from experiment.records import Run
 from reports import drawing, tables, wording
-from reports.records import Run
 
 TITLE = "Ratios against the noise floor"
 NOTE = (

@@ -7,8 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from experiment.records import Run
 from reports import drawing, wording
-from reports.records import Run
 
 TITLE = "Start-up"
 NOTE = (

@@ -8,9 +8,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiment.records import Run
 from reports import drawing, wording
 from reports.headline import usual
-from reports.records import Run
 from reports.tables import endpoints
 
 TITLE = "Throughput against users"

@@ -7,10 +7,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from experiment.records import Run
 from reports import drawing, wording
 from reports.ladder import SEGMENTS
 from reports.ladder_words import SEGMENT_WORDS, usual
-from reports.records import Run
 
 TITLE = "Where a request\u2019s time goes"
 NOTE = (

@@ -7,9 +7,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from experiment.records import Run
 from reports import drawing, wording
 from reports.ladder_words import METRIC_WORDS
-from reports.records import Run
 
 TITLE = "What matters most"
 NOTE = (

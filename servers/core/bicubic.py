@@ -7,7 +7,7 @@ that is a level off moves logits (docs/methodology.md).
 
 Source of the arithmetic: Pillow's handbook, "Filters", and its src/libImaging/Resample.c. Which pass comes first has
 changed between Pillow's versions, so the rule is found out by asking the one at hand; where it follows none that is
-known, it does the work itself. `tests/test_bicubic.py` compares the two over sizes, shapes and noise.
+known, it does the work itself. `tests/servers/test_bicubic.py` compares the two over sizes, shapes and noise.
 """
 
 from __future__ import annotations

@@ -1,0 +1,95 @@
+"""What the load generator itself can do here, against null+granian."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from experiment.errors import HARNESS, OK, ExpectedError, usage
+
+if TYPE_CHECKING:
+    from experiment.cores import Cores
+    from loadtests.remote import Generator
+    from servers.settings import Settings
+
+EPILOG: Final = """\
+examples:
+  python bench.py calibrate
+  python bench.py calibrate --json | jq .ceiling_rps
+  python bench.py calibrate --against wrk       beside wrk and Locust's FastHttpUser, on the same server
+
+A target whose throughput comes within a third of the ceiling is not measured by this generator: its figures would be
+the generator's.
+"""
+
+_LEAST_ROUNDS: Final = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--against", choices=("wrk",), help="compare with wrk (Debian's package) and with Locust's FastHttpUser"
+    )
+    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="of --against (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Measure, and print the figures."""
+    import sys  # noqa: PLC0415 - kept out of --help
+    import tempfile  # noqa: PLC0415
+
+    from experiment.ceiling import measure_ceiling  # noqa: PLC0415
+    from experiment.cores import share_out  # noqa: PLC0415
+    from loadtests.remote import Generator, GeneratorError  # noqa: PLC0415
+    from servers.settings import Settings  # noqa: PLC0415
+
+    if arguments.rounds < _LEAST_ROUNDS:
+        raise usage(f"--rounds {arguments.rounds} gives no interval", hint=f"at least {_LEAST_ROUNDS}")
+    cores = share_out(workers=1)
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Generator(cpu=next(iter(cores.generator), None)) as generator,
+        ):
+            settings = Settings(python=sys.executable, models_dir=Path(folder))
+            if arguments.against:
+                return _against(arguments, generator, settings, cores, Path(folder))
+            found = measure_ceiling(generator, settings, cores.servers, Path(folder))
+    except GeneratorError as error:
+        raise ExpectedError(str(error)) from error
+    if arguments.json:
+        print(json.dumps(found))
+        return OK
+    print(f"ceiling   {found['ceiling_rps']:.0f} requests/s at {found['users']} users, against null+granian")
+    print(f"overhead  {found['overhead_us']:.0f} us median at one user")
+    print(f"busy      {100 * found['cpu_share']:.0f} % of the time at the ceiling")
+    if not cores.generator:
+        print("nothing was pinned: generator and server share their cores here")
+    return OK
+
+
+def _against(
+    arguments: argparse.Namespace, generator: Generator, settings: Settings, cores: Cores, folder: Path
+) -> int:
+    from commands.terminal import Terminal  # noqa: PLC0415
+    from experiment.against_wrk import bars, measure_parity, medians  # noqa: PLC0415 - as above
+
+    rounds = measure_parity(generator, settings, cores, folder, rounds=arguments.rounds, say=Terminal().say)
+    figures, found = medians(rounds), bars(rounds)
+    if arguments.json:
+        print(json.dumps({"figures": figures, "bars": [bar.to_json() for bar in found]}))
+    else:
+        for name, its in figures.items():
+            median = f"  median {its['p50_us']:6.0f} us" if "p50_us" in its else ""
+            print(f"{name:16} {its['rps']:8.0f} requests/s  busy {its['busy_us']:5.1f} us a request{median}")
+        for bar in found:
+            limit = f"{'at least' if bar.at_least else 'at most'} {bar.limit:g}"
+            missed = "DOES NOT HOLD" if bar.refuted else "does not hold here, but within the noise"
+            ratio = f"{bar.measured.ratio:.3f} [{bar.measured.low:.3f}, {bar.measured.high:.3f}]"
+            print(f"{bar.name}: {ratio} ({limit}) {'holds' if bar.holds else missed}")
+        if not cores.generator:
+            print("nothing was pinned: generator and server share their cores here")
+    return OK if all(bar.holds for bar in found) else HARNESS

@@ -1,0 +1,223 @@
+"""Hold targets to the contract, and to each other."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from commands.options import add_model_options, add_server_options
+from experiment.errors import FINDING, HARNESS, OK, usage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.case import Case, Finding, Reference
+    from conformance.parity import Difference
+    from conformance.runner import Outcome
+    from experiment.line_up import Contender
+    from experiment.user_model_setup import GuestModel
+
+EPILOG: Final = """\
+examples:
+  python bench.py check                                      flask, bottle and wsgi on every server
+  python bench.py check --targets flask,bottle+granian
+  python bench.py check --targets flask --case json-nan      one case
+  python bench.py check --model mine=path/to/my_model        the endpoint of your SavedModel too
+  python bench.py check --url mine=http://127.0.0.1:9000     a server of yours, in any language
+  python bench.py check --junit conformance.xml
+  python bench.py check --json-test-suite JSONTestSuite/test_parsing
+                                                             each file of the public suite as a body
+
+exit codes: 0 right and alike; 1 a case is wrong or two frameworks differ; 3 the suite could not tell
+"""
+
+_DEFAULT_TARGETS: Final = ",".join(
+    f"{framework}+{server}"
+    for server in ("gunicorn", "waitress", "granian")
+    for framework in ("wsgi", "flask", "bottle")
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--targets", metavar="A,B", help="targets to judge (default: flask, bottle, wsgi on every server)"
+    )
+    parser.add_argument("--case", metavar="ID", action="append", default=[], help="only this case; may be repeated")
+    parser.add_argument(
+        "--json-test-suite",
+        type=Path,
+        metavar="DIR",
+        help="judge by the files of the public JSONTestSuite in DIR, each a body of /predict, instead of the cases",
+    )
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the findings as JUnit XML too")
+    add_server_options(parser)
+    add_model_options(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Judge, compare, print."""
+    from commands.terminal import Terminal  # noqa: PLC0415
+    from conformance.junit import write_junit  # noqa: PLC0415 - kept out of --help
+    from experiment.gating import foreign_figures  # noqa: PLC0415
+    from experiment.interpreters import distinct, interpreters  # noqa: PLC0415
+    from experiment.line_up import contenders, left_out, named_targets  # noqa: PLC0415
+    from experiment.user_model_setup import guest_model, refuse_in_vain  # noqa: PLC0415
+
+    if arguments.model and arguments.url:
+        raise usage("--model is for servers that are launched here, not for --url", hint="leave one of them out")
+    suite: Path | None = arguments.json_test_suite
+    named = arguments.targets or (None if arguments.url else _DEFAULT_TARGETS)
+    wanted = named_targets("smoke", named, arguments.url)
+    modes = dict.fromkeys(target.mode for target in wanted)
+    refuse_in_vain(arguments.model, wanted)
+    guest = guest_model(Terminal(), arguments.model, arguments.payload, modes)
+    cases = _chosen_cases(arguments.case, suite, guest)
+    lacks = guest.lacks if guest else lambda _target: None
+    found = interpreters(arguments.server_python)
+    under = found if distinct(arguments.server_python) else ()
+    present = [one for one in contenders("smoke", named, arguments.url, lacks, under) if one.twin_of is None]
+    options = ("--json-test-suite", str(suite)) if suite else ()
+    judged, differing = _judge(
+        present,
+        cases,
+        found[0].python if found else None,
+        foreign_figures(arguments.figures),
+        guest=guest,
+        options=options,
+    )
+    for entry in left_out("smoke", named, arguments.url, lacks):
+        print(f"not run: {entry['what']}: {entry['reason']}")
+    findings = [finding for outcome in judged.values() for finding in outcome.findings]
+    if arguments.junit:
+        write_junit(findings, arguments.junit)
+    _print(judged, differing)
+    for entry in left_out("smoke", named, arguments.url):
+        print(f"not run: {entry['what']}: {entry['reason']}")
+    if any(not outcome.told for outcome in judged.values()):
+        return HARNESS
+    return FINDING if differing or any(finding.breaks_a_must for finding in findings) else OK
+
+
+def _chosen_cases(ids: Sequence[str], suite: Path | None, guest: GuestModel | None) -> tuple[Case, ...]:
+    from conformance.cases import CASES  # noqa: PLC0415 - kept out of --help
+    from conformance.json_test_suite import SuiteError, suite_cases  # noqa: PLC0415
+
+    try:
+        known = CASES if suite is None else suite_cases(suite)
+    except SuiteError as error:
+        raise usage(str(error), hint="get it from https://github.com/nst/JSONTestSuite") from error
+    known = (*known, *(guest.cases if guest else ()))
+    if not ids:
+        return known
+    by_id = {case.id: case for case in known}
+    if unknown := [name for name in ids if name not in by_id]:
+        where = (
+            "see `python bench.py list cases`" if suite is None else f"ids follow from the names of files in {suite}"
+        )
+        raise usage(f"there is no case {unknown[0]!r}", hint=where)
+    return tuple(by_id[name] for name in ids)
+
+
+def _judge(
+    present: Sequence[Contender],
+    cases: Sequence[Case],
+    python: Path | None,
+    figures: Reference | None,
+    *,
+    guest: GuestModel | None,
+    options: tuple[str, ...],
+) -> tuple[dict[str, Outcome], list[Difference]]:
+    """Findings by target, and differences within each server and mode. Servers of one kind are up together."""
+    import sys  # noqa: PLC0415 - kept out of --help
+    import tempfile  # noqa: PLC0415
+
+    from commands.terminal import Terminal  # noqa: PLC0415
+    from conformance.diverging import held_against  # noqa: PLC0415
+    from conformance.runner import run_cases  # noqa: PLC0415
+    from experiment.built_models import built_models  # noqa: PLC0415
+    from experiment.fleet import Fleet  # noqa: PLC0415
+    from experiment.gating import reference_figures, with_guest  # noqa: PLC0415
+    from servers.hidden import HIDDEN  # noqa: PLC0415
+    from servers.settings import Settings  # noqa: PLC0415
+
+    terminal = Terminal()
+    groups: dict[tuple[str, str, bool], list[Contender]] = {}
+    for one in present:
+        key = (one.target.server, one.target.mode, one.judged) if one.target else ("", "", True)
+        groups.setdefault(key, []).append(one)
+    own = any(one.target for one in present)
+    settings = Settings(
+        python=str(python or sys.executable),
+        models_dir=built_models(terminal) if own else Path(),
+    )
+    settings = guest.placed(settings) if guest else settings
+    _, reference, theirs = with_guest((), reference_figures(), guest)
+    options = (*theirs, *options)
+    judged: dict[str, Outcome] = {}
+    differing: list[Difference] = []
+    with terminal.bar("Checking") as bar, tempfile.TemporaryDirectory(prefix="titrate-") as logs:
+        for group in groups.values():
+            fleet = Fleet(settings=settings, cpus=(), logs=Path(logs))
+            with fleet:
+                bar.update(len(judged), len(present), f"starting {', '.join(one.id for one in group)}")
+                fleet.launch(group, lambda _name: None)
+                for one in group:
+                    bar.update(len(judged), len(present), one.id)
+                    judged[one.id] = run_cases(
+                        cases,
+                        fleet.urls[one.id],
+                        one.id,
+                        reference if one.target else figures,
+                        judged=one.judged,
+                        foreign=one.target is None,
+                        options=options,
+                        hidden=HIDDEN.get(one.target.server) if one.target and one.judged else None,
+                    )
+            if group[0].judged and len(group) > 1:
+                # No framework is the yardstick where it is there: then a difference names who makes it.
+                ordered = sorted(group, key=lambda one: not one.id.startswith("wsgi+"))
+                held, found = held_against({one.id: judged[one.id] for one in ordered})
+                judged |= held
+                differing += found
+        bar.update(len(judged), len(present), "done")
+    return judged, differing
+
+
+def _print(judged: dict[str, Outcome], differing: Sequence[Difference]) -> None:
+    from conformance.case import Verdict  # noqa: PLC0415 - kept out of --help
+
+    shown = [verdict for verdict in Verdict if any(outcome.counts.get(verdict.value) for outcome in judged.values())]
+    width = max(map(len, judged))
+    print(" ".join([f"{'target':{width}}", *(f"{verdict.value:>13}" for verdict in shown)]))
+    for name, outcome in judged.items():
+        print(" ".join([f"{name:{width}}", *(f"{outcome.counts.get(verdict.value, 0):13}" for verdict in shown)]))
+    quiet: tuple[Verdict, ...] = (Verdict.RIGHT, Verdict.SKIPPED)
+    for outcome in judged.values():
+        for finding in outcome.findings:
+            if finding.verdict not in quiet or finding.connection not in (None, *quiet):
+                _print_finding(finding)
+    total = sum(len(outcome.findings) for outcome in judged.values())
+    seconds = sum(outcome.seconds for outcome in judged.values())
+    print(
+        f"\n{total} findings on {len(judged)} targets in {seconds:.1f} s, {len(differing)} differences between targets"
+    )
+
+
+def _print_finding(finding: Finding) -> None:
+    severity = f" ({finding.severity.name.lower().replace('_', ' ')})" if finding.severity else ""
+    said = finding.verdict.value
+    if said == "right" and finding.connection is not None:
+        said = f"connection {finding.connection.value}"
+    print(f"\n{said}: {finding.case_id} on {finding.target}{severity}")
+    if finding.verdict.value == "servers_own":
+        print(f"  {finding.actual}")
+        print(f"  repeat    {finding.repeat}")
+        return
+    print(f"  {finding.proves} [{finding.clause}]")
+    print(f"  expected  {finding.expected}")
+    print(f"  actual    {finding.actual}")
+    if finding.connection is not None:
+        print(f"  connection {finding.connection.value}: {finding.fate}")
+    print(f"  repeat    {finding.repeat}")

@@ -1,0 +1,107 @@
+"""Write down what the article's own code does, in Flask and in Bottle, on every server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from experiment.errors import FINDING, OK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.outcome import Observation
+
+EPILOG: Final = """\
+examples:
+  python bench.py natives                      write docs/native.md anew
+  python bench.py natives --check              exit 1, with the rows, where it would change
+  python bench.py natives --out elsewhere.md
+
+exit codes: 0 written, or nothing would change; 1 a row would change; 3 a target could not be started
+"""
+
+PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "native.md"
+
+_FRAMEWORKS: Final = ("flask-native", "bottle-native")
+_SERVERS: Final = ("gunicorn", "waitress", "granian", "dev")
+_VERSIONS_OF: Final = (
+    "flask",
+    "werkzeug",
+    "bottle",
+    "gunicorn",
+    "waitress",
+    "granian",
+    "pillow",
+    "numpy",
+    "tensorflow",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--check", action="store_true", help="write nothing; say what would change")
+    parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="the page (default: docs/native.md)")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Observe, then write or compare."""
+    from reports.native_page import changed, versions_line  # noqa: PLC0415 - kept out of --help
+
+    text = _page()
+    if not arguments.check:
+        arguments.out.write_text(text, encoding="utf-8")
+        print(f"wrote {arguments.out}")
+        return OK
+    old = arguments.out.read_text(encoding="utf-8") if arguments.out.exists() else ""
+    lines = changed(old, text)
+    if not lines:
+        print(f"{arguments.out}: nothing would change. {versions_line(text)}")
+        return OK
+    print("\n".join(lines))
+    print(f"{arguments.out}: {len(lines)} lines would change", file=sys.stderr)
+    print(f"there:  {versions_line(old)}\nhere:   {versions_line(text)}", file=sys.stderr)
+    print("hint: `python bench.py natives` writes the page anew; say in the commit what changed it", file=sys.stderr)
+    return FINDING
+
+
+def _page() -> str:
+    import tempfile  # noqa: PLC0415 - kept out of --help
+    from importlib.metadata import version  # noqa: PLC0415
+
+    from commands.terminal import Terminal  # noqa: PLC0415
+    from conformance.cases import CASES  # noqa: PLC0415
+    from conformance.divergences import DIVERGENCES  # noqa: PLC0415
+    from experiment.built_models import built_models  # noqa: PLC0415
+    from experiment.gating import reference_figures  # noqa: PLC0415
+    from experiment.observing import Observer  # noqa: PLC0415
+    from reports.native_page import page, rows  # noqa: PLC0415
+    from servers.settings import Settings  # noqa: PLC0415
+    from servers.target import Target  # noqa: PLC0415
+
+    terminal = Terminal()
+    by_id = {case.id: case for case in CASES}
+    cases = [by_id[name] for one in DIVERGENCES for name in one.cases]
+    targets = [Target.parse(f"{framework}+{server}") for server in _SERVERS for framework in _FRAMEWORKS]
+    settings = Settings(python=sys.executable, models_dir=built_models(terminal))
+    done = 0
+    with terminal.bar("Observing") as bar, tempfile.TemporaryDirectory(prefix="titrate-") as logs:
+
+        def told(what: str) -> None:
+            nonlocal done
+            bar.update(done, len(cases) * len(targets), what)
+            done += 1
+
+        observer = Observer(settings=settings, logs=Path(logs), reference=reference_figures())
+        seen = observer.observe(targets, cases, told)
+    flask, bottle = (_by_server(seen, framework) for framework in _FRAMEWORKS)
+    found = rows(DIVERGENCES, by_id, flask, bottle)
+    return page(found, DIVERGENCES, _SERVERS, {name: version(name) for name in _VERSIONS_OF})
+
+
+def _by_server(seen: Mapping[str, Mapping[str, Observation]], framework: str) -> dict[str, Mapping[str, Observation]]:
+    from servers.target import Target  # noqa: PLC0415 - kept out of --help
+
+    return {server: seen[Target.parse(f"{framework}+{server}").id] for server in _SERVERS}

@@ -1,0 +1,184 @@
+"""Options that several verbs share, and what they come to."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from experiment.errors import usage
+from servers.core.buckets import LARGEST
+
+if TYPE_CHECKING:
+    from loadtests.orders import Workforce
+    from servers.settings import Settings
+
+MASTER_PORT: Final = 5557
+"""Locust's own."""
+
+_BATCHES_QUEUED: Final = 2
+"""Batches that may wait by default: one to follow the one that runs, and one more for bursts."""
+
+_DEADLINE_MS: Final = 1000
+
+
+def add_server_options(parser: argparse.ArgumentParser) -> None:
+    """Servers that are up already, what their models answer, and the interpreter of those that are launched."""
+    parser.add_argument(
+        "--url", metavar="NAME=BASE_URL", action="append", default=[], help="a server of yours that is up already"
+    )
+    parser.add_argument(
+        "--figures",
+        type=Path,
+        metavar="FILE",
+        help="JSON: endpoint to reference answers of the model behind --url (default: predictions not judged)",
+    )
+    parser.add_argument(
+        "--server-python",
+        metavar="[NAME=]PATH",
+        action="append",
+        default=[],
+        help="interpreter that launched servers run under; given again, every target runs under each,"
+        "\nand they are compared",
+    )
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """A SavedModel of the user's own, and a request to it."""
+    parser.add_argument(
+        "--model", metavar="NAME=SAVED_MODEL", action=_Once, help="serve a SavedModel of yours as POST /NAME"
+    )
+    parser.add_argument(
+        "--payload",
+        type=Path,
+        metavar="FILE",
+        help="a request to it: .json, .jpg, .png, or .pb for a TensorProto (default: made up from its signature)",
+    )
+
+
+def add_worker_options(parser: argparse.ArgumentParser) -> None:
+    """Load generators on other machines."""
+    parser.add_argument(
+        "--expect-workers",
+        type=int,
+        metavar="N",
+        help="share the load among N `bench.py worker`s on other machines (see docs/more-machines.md)",
+    )
+    parser.add_argument(
+        "--master-bind", default="*", metavar="HOST", help="address that workers come to (default: all of this machine)"
+    )
+    parser.add_argument(
+        "--master-port",
+        type=int,
+        default=MASTER_PORT,
+        metavar="N",
+        help="port that they come to (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--workers-timeout", type=float, default=60.0, metavar="S", help="how long they are waited for (default: 60)"
+    )
+
+
+def chosen_workforce(arguments: argparse.Namespace) -> Workforce | None:
+    """What `add_worker_options` read; None for the one generator of this machine. Raises ExpectedError."""
+    from loadtests.orders import Workforce  # noqa: PLC0415 - kept out of --help
+
+    if arguments.expect_workers is None:
+        return None
+    try:
+        return Workforce(
+            expect=arguments.expect_workers,
+            bind=arguments.master_bind,
+            port=arguments.master_port,
+            timeout_s=arguments.workers_timeout,
+        )
+    except ValueError as error:
+        raise usage(f"--expect-workers {arguments.expect_workers}: {error}") from error
+
+
+def add_price_option(parser: argparse.ArgumentParser) -> None:
+    """What the reader pays for a core."""
+    parser.add_argument(
+        "--price-per-core-hour",
+        metavar="P",
+        help="in your own currency; the report then also has the cost of a million predictions",
+    )
+
+
+def price_of(arguments: argparse.Namespace) -> float | None:
+    """The price that `add_price_option` read, or None. Raises ExpectedError."""
+    if arguments.price_per_core_hour is None:
+        return None
+    from reports.prices import PriceError, read  # noqa: PLC0415 - it brings SciPy, which --help does without
+
+    try:
+        return read(arguments.price_per_core_hour)
+    except PriceError as error:
+        raise usage(f"--price-per-core-hour {error}", hint="for example --price-per-core-hour 0.04") from error
+
+
+class _Once(argparse.Action):
+    """An option that is an error when it is given again, where the last one would win in silence."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string} is given twice; one model at a time")
+        setattr(namespace, self.dest, values)
+
+
+def add_batch_options(parser: argparse.ArgumentParser) -> None:
+    """Dynamic batching of the classifier, and the bounds of its queue."""
+    parser.add_argument(
+        "--batch",
+        type=int,
+        default=0,
+        metavar="N",
+        help=f"batch up to N requests of /classify into one call, at most {LARGEST} (default: 0, off)",
+    )
+    parser.add_argument(
+        "--queue",
+        type=int,
+        metavar="N",
+        help=f"requests that may wait for a batch; more get 503 (default: {_BATCHES_QUEUED} batches)",
+    )
+    parser.add_argument(
+        "--deadline-ms",
+        type=int,
+        metavar="N",
+        help=f"longest wait for a batch; longer gets 504 (default: {_DEADLINE_MS})",
+    )
+
+
+def with_batching(settings: Settings, arguments: argparse.Namespace, threads: int | None = None) -> Settings:
+    """`settings` with what `add_batch_options` read. Raises ExpectedError for bounds that cannot hold.
+
+    A request holds its thread while it waits, so a batch and a queue fill only where there are threads for both, and
+    503 is answered by those that are left. `threads` is what the user asked for; None takes as many as all that needs.
+    """
+    batch, queue, deadline_ms = arguments.batch, arguments.queue, arguments.deadline_ms
+    if not batch:
+        if queue is not None or deadline_ms is not None:
+            raise usage("--queue and --deadline-ms bound the queue of --batch N", hint="for example --batch 8")
+        return replace(settings, threads=threads or settings.threads)
+    queue = _BATCHES_QUEUED * batch if queue is None else queue
+    deadline_ms = _DEADLINE_MS if deadline_ms is None else deadline_ms
+    if not 1 <= batch <= LARGEST:
+        raise usage(f"--batch {batch} is not 1 to {LARGEST}")
+    if queue < batch:
+        raise usage(f"--queue {queue} holds no whole batch of {batch}")
+    if deadline_ms < 1:
+        raise usage(f"--deadline-ms {deadline_ms} leaves no time to wait")
+    needed = batch + queue + settings.threads
+    if threads is not None and threads < batch:
+        raise usage(
+            f"--threads {threads} cannot fill --batch {batch}: each waiting request holds a thread",
+            hint=f"--threads {needed} also fills the queue and leaves threads to refuse what exceeds it",
+        )
+    return replace(settings, batch=batch, queue=queue, deadline_ms=deadline_ms, threads=threads or needed)

@@ -1,0 +1,157 @@
+"""Measure targets against each other, print the verdicts, and write the report (the main job)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from commands.exits import stop_as_by_ctrl_c
+from commands.options import (
+    add_batch_options,
+    add_model_options,
+    add_price_option,
+    add_server_options,
+    add_worker_options,
+    chosen_workforce,
+    price_of,
+    with_batching,
+)
+from experiment.errors import INTERRUPTED, ExpectedError, usage
+
+if TYPE_CHECKING:
+    from experiment.experiment import Experiment
+    from loadtests.scenarios import Scenario
+    from loadtests.search import Slo
+
+EPILOG: Final = """\
+examples:
+  python bench.py run                                         plan quick: some six minutes
+  python bench.py run --plan smoke                            does everything work here?
+  python bench.py run --plan standard                         every server and mode
+  python bench.py run --targets flask,bottle+granian --endpoints predict
+  python bench.py run --targets bottle --endpoints classify --batch 8
+  python bench.py run --scenarios predict@16,predict~poisson200rps   the same targets, closed loop and open
+  python bench.py run --plan smoke --slo p99=50ms             the highest rate at which 99 % are answered in 50 ms
+  python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
+  python bench.py run --model mine=my_model --payload request.json --targets flask,bottle+granian+lite
+  python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001   load from `bench.py worker`s elsewhere
+  python bench.py run --targets flask --server-python old=a/bin/python --server-python new=b/bin/python
+                                                              one target under two sets of versions
+  python bench.py run --resume reports/runs/RUN               go on where a run was stopped
+"""
+
+_PLANS: Final = ("smoke", "quick", "standard", "full")
+_ENDPOINTS: Final = ("predict", "advanced_predict", "classify")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--plan", choices=_PLANS, default="quick", help="how much to measure (default: %(default)s)")
+    parser.add_argument(
+        "--targets", metavar="A,B", help="targets instead of the plan's; the first also runs as its own twin"
+    )
+    parser.add_argument("--endpoints", metavar="E,F", help=f"only these of {', '.join(_ENDPOINTS)}")
+    parser.add_argument(
+        "--scenarios",
+        metavar="A,B",
+        help="scenarios instead of the plan's: an endpoint and a law, such as predict@16,"
+        "\npredict~200rps, predict~poisson200rps, predict~steps100-200rps, predict~ramp50-400rps",
+    )
+    parser.add_argument(
+        "--slo", metavar="pQ=LIMIT", help="also find each target's highest Poisson rate that keeps this, e.g. p99=50ms"
+    )
+    parser.add_argument("--skip-check", action="store_true", help="measure --url servers without the conformance gate")
+    parser.add_argument("--seed", type=int, help="order of visits and blocks; recorded (default: a new one)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: reports/runs/TIME-PLAN)")
+    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in DIR")
+    add_server_options(parser)
+    add_batch_options(parser)
+    add_model_options(parser)
+    add_worker_options(parser)
+    add_price_option(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Measure, then draw; a run that is interrupted leaves a journal that `report` and `--resume` can read."""
+    from commands.run_outcome import draw_and_print, exit_code  # noqa: PLC0415
+    from commands.terminal import Terminal  # noqa: PLC0415
+    from experiment.gating import foreign_figures  # noqa: PLC0415 - kept out of --help
+    from experiment.planning import plan_experiment  # noqa: PLC0415
+    from experiment.resuming import resume_experiment  # noqa: PLC0415
+
+    stop_as_by_ctrl_c()
+    terminal = Terminal()
+    price = price_of(arguments)
+    figures = foreign_figures(arguments.figures)
+    workforce = chosen_workforce(arguments)
+    if arguments.resume:
+        if arguments.model or arguments.payload:
+            raise usage("--resume goes on with the model of its run", hint="leave --model and --payload out")
+        experiment = resume_experiment(
+            arguments.resume, terminal, skip_check=arguments.skip_check, figures=figures, workforce=workforce
+        )
+    else:
+        experiment = plan_experiment(
+            terminal,
+            plan=arguments.plan,
+            targets=arguments.targets,
+            endpoints=_chosen_endpoints(arguments.endpoints, arguments.model),
+            scenarios=_chosen_scenarios(arguments.scenarios),
+            slo=_chosen_slo(arguments.slo),
+            urls=arguments.url,
+            skip_check=arguments.skip_check,
+            figures=figures,
+            server_python=arguments.server_python,
+            seed=arguments.seed,
+            out=arguments.out,
+            batching=lambda settings: with_batching(settings, arguments),
+            model=arguments.model,
+            payload=arguments.payload,
+            workforce=workforce,
+            price_per_core_hour=price,
+        )
+    try:
+        experiment.run()
+    except KeyboardInterrupt:
+        _interrupted(experiment)
+    return exit_code(draw_and_print(experiment.folder, price))
+
+
+def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
+    """Those that `--endpoints` names, else the user's own model, else all of ours."""
+    own = (model.partition("=")[0],) if model else ()
+    if text is None:
+        return own or _ENDPOINTS
+    chosen = tuple(text.split(","))
+    if unknown := [name for name in chosen if name not in (*_ENDPOINTS, *own)]:
+        raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join((*_ENDPOINTS, *own))}")
+    return chosen
+
+
+def _chosen_scenarios(text: str | None) -> tuple[Scenario, ...]:
+    from loadtests.scenarios import scenario_from_id  # noqa: PLC0415 - kept out of --help
+
+    try:
+        return tuple(dict.fromkeys(scenario_from_id(one) for one in (text or "").split(",") if one.strip()))
+    except ValueError as error:
+        raise usage(
+            str(error), hint="see `python bench.py list scenarios`, and docs/methodology.md for the laws"
+        ) from error
+
+
+def _chosen_slo(text: str | None) -> Slo | None:
+    from loadtests.search import Slo  # noqa: PLC0415 - kept out of --help
+
+    try:
+        return Slo.parse(text) if text else None
+    except ValueError as error:
+        raise usage(str(error), hint="for example --slo p99=50ms") from error
+
+
+def _interrupted(experiment: Experiment) -> NoReturn:
+    raise ExpectedError(
+        f"interrupted; what was measured is in {experiment.folder}",
+        hint=f"python bench.py report {experiment.folder}, or python bench.py run --resume {experiment.folder}",
+        code=INTERRUPTED,
+    )

@@ -1,0 +1,79 @@
+"""Serve one target until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from commands.options import add_batch_options, add_model_options, with_batching
+from experiment.errors import usage
+
+if TYPE_CHECKING:
+    from servers.settings import Settings
+
+EPILOG: Final = """\
+examples:
+  python bench.py serve flask
+  python bench.py serve bottle+granian+eager --port 8080
+  python bench.py serve bottle+waitress --batch 8 --queue 32 --deadline-ms 500
+  python bench.py serve flask --model mine=path/to/my_model
+  curl -d '{"feature": 24.5}' -H 'Content-Type: application/json' http://127.0.0.1:8000/predict
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("target", help="framework+server+mode+device; trailing parts default to gunicorn+function+cpu")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="port to listen on, 0 for a free one (default: %(default)s)"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=None, help="request threads a process (default: as measured)")
+    add_batch_options(parser)
+    add_model_options(parser)
+
+
+def main(arguments: argparse.Namespace) -> NoReturn:
+    """Become the server: the process is replaced, so Ctrl-C and signals reach it and nothing stands between."""
+    from commands.terminal import Terminal  # noqa: PLC0415
+    from experiment.built_models import built_models  # noqa: PLC0415
+    from experiment.user_model_setup import guest_model, refuse_in_vain  # noqa: PLC0415
+    from servers.launch import child_environment, free_port  # noqa: PLC0415 - kept out of --help
+    from servers.settings import Settings  # noqa: PLC0415
+    from servers.target import Target, TargetError  # noqa: PLC0415
+    from servers.wsgi import ServerError, command_line  # noqa: PLC0415
+
+    try:
+        target = Target.parse(arguments.target)
+        refuse_in_vain(arguments.model, (target,))
+        guest = guest_model(Terminal(), arguments.model, arguments.payload, (target.mode,))
+        if guest and (reason := guest.lacks(target)):
+            raise usage(f"{target.id} cannot serve {guest.name}: {reason}", hint="another mode may")
+        settings = Settings(
+            host=arguments.host,
+            port=arguments.port or free_port(arguments.host),
+            workers=arguments.workers,
+            python=sys.executable,
+            models_dir=built_models(Terminal()),
+        )
+        settings = with_batching(settings, arguments, arguments.threads)
+        settings = guest.placed(settings) if guest else settings
+        _say_what_cannot_fill(settings)
+        command = command_line(target.server, settings)
+    except (TargetError, ServerError) as error:
+        raise usage(str(error), hint="see `python bench.py list targets`") from error
+    print(f"{target.id} on http://{settings.host}:{settings.port}", file=sys.stderr, flush=True)
+    os.chdir(settings.models_dir)
+    os.execve(command[0], command, child_environment(target.id, settings))  # noqa: S606 - a list, and no shell wanted
+
+
+def _say_what_cannot_fill(settings: Settings) -> None:
+    if settings.batch and settings.threads <= settings.batch + settings.queue:
+        print(
+            f"note: {settings.threads} threads cannot fill a batch of {settings.batch} and a queue of {settings.queue}:"
+            " overload will wait in the server's own backlog, without a deadline",
+            file=sys.stderr,
+        )

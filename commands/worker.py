@@ -1,0 +1,85 @@
+"""Be one of several load generators: wait for a run on another machine, and do what it says until it is over."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from commands.exits import STOPS, stop_as_by_ctrl_c
+from commands.options import MASTER_PORT
+from experiment.errors import ExpectedError, usage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EPILOG: Final = """\
+examples:
+  python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001 --url b=http://10.0.0.5:8002    on one machine
+  python bench.py worker --master 10.0.0.4                          on two others
+  python bench.py worker --master 10.0.0.4 --cpu 1                  a second one on the same machine: a core each
+
+docs/more-machines.md says which ports, what must be alike, and what the figures mean.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--master", required=True, metavar="HOST", help="where `run --expect-workers` was started")
+    parser.add_argument(
+        "--master-port", type=int, default=MASTER_PORT, metavar="N", help="its port (default: %(default)s)"
+    )
+    parser.add_argument("--cpu", type=int, metavar="N", help="the core to run on (default: the last one)")
+    parser.add_argument("--keep", metavar="DIR", help="also keep this worker's own copy of its samples here")
+
+
+def main(arguments: argparse.Namespace) -> NoReturn:
+    """Measure what can be done here, then become the worker: the process is replaced, so Ctrl-C reaches it."""
+    import json  # noqa: PLC0415 - kept out of --help
+    import os  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+    import socket  # noqa: PLC0415
+    import sys  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    from experiment.cores import share_out  # noqa: PLC0415
+    from loadtests.remote import ROOT  # noqa: PLC0415
+
+    stop_as_by_ctrl_c()
+    if not 0 < arguments.master_port < 65_536:
+        raise usage(f"--master-port {arguments.master_port} is no port", hint="1 to 65535")
+    try:
+        socket.getaddrinfo(arguments.master, arguments.master_port)
+    except OSError as error:
+        raise usage(f"--master {arguments.master}: {error.strerror}", hint="a name or an address") from error
+    cores = share_out(workers=1)
+    cpu = next(iter(cores.generator), None) if arguments.cpu is None else arguments.cpu
+    if cpu is not None and cpu not in os.sched_getaffinity(0):
+        raise usage(f"--cpu {cpu} is no core of this process", hint=f"there are {sorted(os.sched_getaffinity(0))}")
+    print("measuring what this generator can do here", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        others = [core for core in sorted(os.sched_getaffinity(0)) if core != cpu][:1]
+        found = _calibrate(cpu, others, Path(folder))
+    print(f"ceiling {found['ceiling_rps']:.0f} requests/s", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", "loadtests.generator", "--master", arguments.master]
+    command += ["--port", str(arguments.master_port), "--calibration", json.dumps(found)]
+    command += ["--cpu", str(cpu)] if cpu is not None else []
+    command += ["--keep", str(Path(arguments.keep).resolve())] if arguments.keep else []
+    os.chdir(ROOT)
+    # What comes while the new program still imports waits until it can say that it was interrupted.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    os.execv(command[0], command)  # noqa: S606 - a list, and no shell wanted
+
+
+def _calibrate(cpu: int | None, servers: list[int], folder: Path) -> dict[str, object]:
+    import sys  # noqa: PLC0415 - as above
+
+    from experiment.ceiling import measure_ceiling  # noqa: PLC0415
+    from loadtests.remote import Generator, GeneratorError  # noqa: PLC0415
+    from servers.settings import Settings  # noqa: PLC0415
+
+    try:
+        with Generator(cpu=cpu) as generator:
+            return measure_ceiling(generator, Settings(python=sys.executable, models_dir=folder), servers, folder)
+    except GeneratorError as error:
+        raise ExpectedError(str(error), hint=error.hint) from error

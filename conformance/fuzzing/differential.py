@@ -1,0 +1,130 @@
+"""Generated requests in this process: three adapters over one loaded core, called one after the other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from commands.terminal import Terminal
+from conformance.fuzzing import draw
+from conformance.fuzzing.faults import Found, Tally, smallest
+from conformance.fuzzing.judge import Fault, judged
+from conformance.in_process import InProcess
+from conformance.request import Request
+from conformance.wire import Exchange
+from experiment.built_models import built_models
+from servers.core.loading import load
+from servers.core.service import Service
+from servers.parts import FRAMEWORKS
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+ORDER: Final = ("wsgi", "flask", "bottle")
+"""No framework is the yardstick: then a difference names the framework that makes it."""
+
+_SLICE: Final = 2000
+
+
+def apps(service: Service) -> dict[str, WSGIApplication]:
+    """The three adapters over one core."""
+    return {name: import_module(f"servers.apps.{FRAMEWORKS[name].module}").create_app(service) for name in ORDER}
+
+
+def loaded_service(terminal: Terminal) -> Service:
+    """A core with its models loaded as they are served by default."""
+    service = Service(target="fuzzing", facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0})
+    service.loaded = load(mode="function", device="cpu", folder=built_models(terminal), intra=1, inter=1)
+    return service
+
+
+class Differential:
+    """The three adapters under examination. `validated` puts the validator of PEP 3333 before each."""
+
+    def __init__(self, service: Service, *, validated: bool = False) -> None:
+        self._asked = {name: InProcess(app, validated=validated) for name, app in apps(service).items()}
+
+    def ask(self, request: Request) -> dict[str, Exchange]:
+        """What each framework answers."""
+        return {name: one.ask(request) for name, one in self._asked.items()}
+
+    def fault(self, request: Request) -> Fault | None:
+        """What is wrong with the answers, if anything."""
+        return judged(request, self.ask(request))
+
+    def shrunk(self, found: Found) -> Found:
+        """The same fault in a smaller request."""
+        signature = found.fault.signature
+
+        def still(request: Request) -> bool:
+            fault = self.fault(request)
+            return fault is not None and fault.signature == signature
+
+        request = smallest(found.request, still)
+        fault = self.fault(request)
+        return (
+            found
+            if fault is None
+            else Found(fault=fault, request=request, seed=found.seed, index=found.index, repeat=found.repeat)
+        )
+
+
+def run(differential: Differential, *, seed: int, first: int, requests: int) -> Tally:
+    """Ask `requests` requests of `seed`, from number `first` on."""
+    tally = Tally()
+    started = time.perf_counter()
+    for index in range(first, first + requests):
+        request = draw.at(seed, index)
+        seen = differential.ask(request)
+        tally.requests += 1
+        tally.statuses[status(seen)] += 1
+        fault = judged(request, seen)
+        if fault is not None:
+            tally.add(Found(fault=fault, request=request, seed=seed, index=index, repeat=repeat_command(seed, index)))
+    tally.seconds = time.perf_counter() - started
+    return tally
+
+
+def run_all(*, seed: int, requests: int, jobs: int, told: Callable[[Tally], None]) -> Tally:
+    """The same in `jobs` processes, a slice at a time; `told` hears of progress."""
+    slices = [(seed, first, min(_SLICE, requests - first)) for first in range(0, requests, _SLICE)]
+    whole = Tally()
+    # A fork would share TensorFlow's threads (tensorflow#8220).
+    with multiprocessing.get_context("spawn").Pool(min(jobs, len(slices)), initializer=_load) as pool:
+        started: float | None = None
+        for part in pool.imap_unordered(_slice, slices):
+            # Loading is not asking: the clock starts as the first slice did.
+            started = started or time.perf_counter() - part.seconds
+            whole.merge(part)
+            whole.seconds = time.perf_counter() - started
+            told(whole)
+    return whole
+
+
+_loaded: list[Differential] = []
+
+
+def _load() -> None:
+    # Ctrl-C goes to the whole group; the parent alone decides, and reports what there is.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _loaded.append(Differential(loaded_service(Terminal())))
+
+
+def _slice(part: tuple[int, int, int]) -> Tally:
+    seed, first, requests = part
+    return run(_loaded[0], seed=seed, first=first, requests=requests)
+
+
+def status(seen: Mapping[str, Exchange]) -> str:
+    """The status that the first framework gave, or what became of the connection."""
+    first = next(iter(seen.values()))
+    return str(first.fate) if first.answer is None else str(first.answer.status)
+
+
+def repeat_command(seed: int, index: int, server: str | None = None) -> str:
+    """The command line that asks one request again, in process or on a server."""
+    return f"python bench.py fuzz repeat {seed} {index}" + (f" --server {server}" if server else "")

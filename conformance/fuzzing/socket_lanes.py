@@ -1,0 +1,88 @@
+"""Generated requests over raw sockets: the three frameworks on each WSGI server, a lane of connections a thread."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from commands.terminal import Terminal
+from conformance.fuzzing import draw
+from conformance.fuzzing.differential import ORDER, repeat_command, status
+from conformance.fuzzing.faults import Found, Tally
+from conformance.fuzzing.judge import judged
+from conformance.request import Request
+from conformance.wire import Address, Exchange, Wire
+from experiment.built_models import built_models
+from experiment.fleet import Fleet
+from experiment.line_up import Contender
+from servers.settings import Settings
+from servers.target import Target
+
+SERVERS: Final = ("granian", "gunicorn", "waitress")
+HANG_S: Final = 10.0
+"""An answer that takes longer is a hang; the slowest lawful one, a picture of 32 million pixels, takes a second."""
+
+_LANES: Final = 2
+_SLICE: Final = 100
+
+
+@contextmanager
+def served(server: str, terminal: Terminal) -> Iterator[dict[str, str]]:
+    """The three frameworks on `server`, up and warm: base URL by framework."""
+    targets = {name: Target.parse(f"{name}+{server}") for name in ORDER}
+    settings = Settings(python=sys.executable, models_dir=built_models(terminal))
+    with (
+        tempfile.TemporaryDirectory(prefix="titrate-") as logs,
+        Fleet(settings=settings, cpus=(), logs=Path(logs)) as fleet,
+    ):
+        fleet.launch([Contender(id=one.id, target=one) for one in targets.values()], lambda _name: None)
+        yield {name: fleet.urls[target.id] for name, target in targets.items()}
+
+
+def run_all(*, seed: int, requests: int, told: Callable[[Tally], None], terminal: Terminal) -> Tally:
+    """Ask every server a third of the requests; each goes to the three frameworks on it."""
+    whole = Tally()
+    for at, server in enumerate(SERVERS):
+        numbers = range(at, requests, len(SERVERS))
+        with served(server, terminal) as urls, ThreadPoolExecutor(_LANES) as lanes:
+            started = time.perf_counter()
+            before = whole.seconds
+            parts = [numbers[start : start + _SLICE] for start in range(0, len(numbers), _SLICE)]
+            for part in lanes.map(lambda chosen, server=server, urls=urls: _slice(server, urls, seed, chosen), parts):
+                whole.merge(part)
+                whole.seconds = before + time.perf_counter() - started
+                told(whole)
+    return whole
+
+
+def ask(urls: Mapping[str, str], request: Request) -> dict[str, Exchange]:
+    """What each framework answers, on connections of its own."""
+    with _lane(urls) as wires:
+        return {name: wire.ask(request) for name, wire in wires.items()}
+
+
+@contextmanager
+def _lane(urls: Mapping[str, str]) -> Iterator[dict[str, Wire]]:
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(Wire(Address.of(url), timeout_s=HANG_S)) for name, url in urls.items()}
+
+
+def _slice(server: str, urls: Mapping[str, str], seed: int, numbers: range) -> Tally:
+    tally = Tally()
+    with _lane(urls) as wires:
+        for index in numbers:
+            request = draw.at(seed, index)
+            seen = {name: wire.ask(request) for name, wire in wires.items()}
+            tally.requests += 1
+            tally.statuses[status(seen)] += 1
+            fault = judged(request, seen, server=True)
+            if fault is not None:
+                repeat = repeat_command(seed, index, server)
+                tally.add(Found(fault=fault, request=request, seed=seed, index=index, repeat=repeat))
+    return tally

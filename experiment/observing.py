@@ -1,0 +1,105 @@
+"""What the article's code does with every case, each hostile one followed by a look at whether it still answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from conformance.aftermath import is_stuck
+from conformance.case import Case, Reference
+from conformance.cases import select
+from conformance.outcome import Observation, Outcome
+from conformance.request import Request
+from conformance.runner import Session
+from experiment.errors import ExpectedError
+from servers.launch import LaunchError, launch
+from servers.settings import Settings
+from servers.target import Target
+
+_TIMEOUT_S: Final = 2.0
+_PATIENCE_S: Final = 4.0
+"""How long good requests may take, a thousand times what they do."""
+
+_START_TIMEOUT_S: Final = 180.0
+_SUSPECT: Final = (Outcome.SERVER_ERROR, Outcome.DROPPED, Outcome.HANGS)
+"""What a request that has left a lock held, or a thread waiting, looks like."""
+
+_GOOD_CASES: Final = {
+    "predict": "predict-number",
+    "advanced_predict": "advanced-matrix",
+    "classify": "form-good",
+    "service": "predict-number",
+}
+"""The case whose request is a good one in the article's own encoding, by endpoint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observer:
+    """Observes native targets, two at a time, in processes of their own."""
+
+    settings: Settings
+    logs: Path
+    reference: Reference
+
+    def observe(
+        self, targets: Sequence[Target], cases: Sequence[Case], told: Callable[[str], None]
+    ) -> Mapping[str, Mapping[str, Observation]]:
+        """Observations by target and case id; `told` hears of every case. Raises ExpectedError."""
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                found = pool.map(lambda target: dict(self._observed(target, cases, told)), targets)
+                return {target.id: seen for target, seen in zip(targets, found, strict=True)}
+        except LaunchError as error:
+            raise ExpectedError(str(error), hint=f"its whole output is under {self.logs}") from error
+
+    def _observed(
+        self, target: Target, cases: Sequence[Case], told: Callable[[str], None]
+    ) -> Iterator[tuple[str, Observation]]:
+        waiting = list(cases)
+        while waiting:
+            # A process that a case has left unfit to answer would colour every case after it.
+            with ExitStack() as stack:
+                server = stack.enter_context(launch(target, replace(self.settings, port=0), self._log(target)))
+                server.wait_ready(_START_TIMEOUT_S)
+                session = self._session(target, server.base_url)
+                fit = True
+                while waiting and fit:
+                    case = waiting.pop(0)
+                    told(f"{case.id} on {target.id}")
+                    observation = self._one(session, case)
+                    if observation is not None and observation.outcome in _SUSPECT:
+                        if is_stuck(server.base_url, _good_request(case), timeout_s=_PATIENCE_S):
+                            fit = False
+                            observation = _stuck(observation)
+                        fit = fit and observation.outcome is not Outcome.HANGS
+                    if observation is not None:
+                        yield case.id, observation
+
+    def _session(self, target: Target, base_url: str) -> Session:
+        return Session(
+            base_url=base_url, target=target.id, reference=self.reference, timeout_s=_TIMEOUT_S, judged=False
+        )
+
+    def _one(self, session: Session, case: Case) -> Observation | None:
+        seen = session.observe(case)
+        # What hangs once may have been slow; what hangs twice hangs.
+        return session.observe(case) if seen is not None and seen.outcome is Outcome.HANGS else seen
+
+    def _log(self, target: Target) -> Path:
+        return self.logs / f"{target.id}.log"
+
+
+def _good_request(case: Case) -> Request:
+    (good,) = select(ids=[_GOOD_CASES[case.endpoint]])
+    if good.request is None:
+        raise ValueError(f"{good.id} has no request")
+    return good.request
+
+
+def _stuck(observation: Observation) -> Observation:
+    text = observation.text if observation.outcome is Outcome.HANGS else f"{observation.text}, then good requests hang"
+    return replace(observation, outcome=Outcome.STUCK, text=text)

@@ -1,0 +1,204 @@
+"""Going on with a run that was stopped, in whatever way: what is finished stays, and what was under way begins anew."""
+
+from __future__ import annotations
+
+import zipfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from conformance.case import Reference
+from experiment.built_models import built_models
+from experiment.environment import describe
+from experiment.errors import usage
+from experiment.experiment import Experiment
+from experiment.interpreters import Interpreter, interpreters
+from experiment.journal import PARTIAL, Journal, JournalError, read_run
+from experiment.line_up import AT, contenders, takes
+from experiment.planning import scenarios_of, settings_of, with_model
+from experiment.progress import Terminal, plural
+from experiment.records import Run, Target
+from experiment.remnants import wait_until_gone
+from experiment.user_model_setup import recorded_guest
+from loadtests.orders import Workforce
+from loadtests.scenarios import PLANS, scenario_from_id
+from loadtests.search import Slo
+from servers.launch import REPOSITORY
+
+Place = tuple[int, str]
+"""A block and a scenario's id: where one trial of all targets together belongs."""
+
+_SAME: Final = ("cpu", "kernel", "python", "packages_sha256", "flags", "git")
+"""What of the environment should be as it was when the run began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remainder:
+    """What a stopped run has, and what it lacks.
+
+    `done` holds the places whose trial is whole, `left` those to come, `void` those of them of which the journal has a
+    part that must not count. `in_flight` is the record of what was begun and never finished. `strays` are samples
+    files, whole or torn, of no trial that counts.
+    """
+
+    done: frozenset[Place]
+    left: tuple[Place, ...]
+    void: tuple[Place, ...]
+    searched: frozenset[tuple[int, str, str]]
+    in_flight: Mapping[str, Any] | None
+    strays: tuple[Path, ...]
+
+
+def remainder(run: Run, expected: Mapping[str, AbstractSet[str]]) -> Remainder:
+    """What is left of a run, given the targets that each of its scenarios is to be measured on.
+
+    A trial is finished when every one of its targets has its record and its samples.
+    """
+    recorded: dict[Place, set[str]] = defaultdict(set)
+    whole: dict[Place, set[str]] = defaultdict(set)
+    for trial in run.trials:
+        place = (trial.block, trial.scenario)
+        recorded[place].add(trial.target)
+        if trial.samples is None or zipfile.is_zipfile(run.folder / trial.samples):
+            whole[place].add(trial.target)
+    places = [(block, scenario.id) for block in range(run.blocks) for scenario in run.scenarios]
+    # A scenario that no target takes has nothing to measure. Where no target is left at all, that is still to be said.
+    asked = any(expected.values())
+    done = frozenset(place for place in places if expected[place[1]] <= whole[place] and (expected[place[1]] or asked))
+    searched = frozenset((one.block, one.target, one.endpoint) for one in run.capacities)
+    kept = {str(one.samples) for one in run.trials if (one.block, one.scenario) in done}
+    return Remainder(
+        done=done,
+        left=tuple(place for place in places if place not in done),
+        void=tuple(place for place in places if place not in done and recorded[place]),
+        searched=searched,
+        in_flight=run.begun if run.begun and not _finished(run.begun, done, searched) else None,
+        strays=tuple(path for path in sorted((run.folder / "samples").glob("*")) if f"samples/{path.name}" not in kept),
+    )
+
+
+def _finished(begun: Mapping[str, Any], done: AbstractSet[Place], searched: AbstractSet[tuple[int, str, str]]) -> bool:
+    if "scenario" in begun:
+        return (begun["block"], begun["scenario"]) in done
+    return (begun["block"], begun["target"], begun["endpoint"]) in searched
+
+
+def resume_experiment(
+    folder: Path,
+    terminal: Terminal,
+    *,
+    skip_check: bool,
+    figures: Reference | None,
+    workforce: Workforce | None = None,
+) -> Experiment:
+    """The run in `folder` as its header describes it, without what it has measured. Raises ExpectedError.
+
+    The journal gets a record of what was in flight and begins anew; samples that no trial counts are removed.
+    """
+    folder = folder.resolve()
+    try:
+        journal = Journal.reopen(folder)
+        run = read_run(folder)
+    except JournalError as error:
+        raise usage(
+            str(error), hint="--resume takes the folder of a run that has stopped, as `bench.py run` printed it"
+        ) from error
+    if run.plan not in PLANS:
+        raise usage(f"{folder} holds a climb of the ladder, which is not resumed", hint="python bench.py micro")
+    if run.expect_workers != (workforce.expect if workforce else None):
+        # Two kinds of load in one run would be compared as if they were one.
+        asked = f"--expect-workers {run.expect_workers}" if run.expect_workers else "no --expect-workers"
+        raise usage(f"{folder} was begun with {asked}", hint="resume it with the same")
+    wait_until_gone(folder, terminal)
+    urls = [f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings]
+    own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
+    present = contenders(
+        run.plan, ",".join(dict.fromkeys(target.id.partition(AT)[0] for target in own)), urls, under=_under(own)
+    )
+    guest = recorded_guest(terminal, run.model, dict.fromkeys(str(target.mode) for target in own))
+    endpoints = {scenario.endpoint for scenario in run.scenarios}
+    known = {one.id: one for one in scenarios_of(PLANS[run.plan].scenarios, endpoints, guest)}
+    plan = replace(
+        PLANS[run.plan],
+        scenarios=tuple(known.get(one.id) or scenario_from_id(one.id) for one in run.scenarios),
+        blocks=run.blocks,
+    )
+    refused = {refusal.target for refusal in run.refusals}
+    # A twin is the same code under a second name.
+    refused |= {one.id for one in present if one.twin_of in refused}
+    rest = remainder(
+        run,
+        {
+            scenario.id: {one.id for one in present if takes(one, scenario, skip_check=skip_check)} - refused
+            for scenario in plan.scenarios
+        },
+    )
+    experiment = Experiment(
+        folder=folder,
+        plan=plan,
+        seed=run.seed,
+        contenders=present,
+        settings=with_model(settings_of(own, built_models(terminal)), guest),
+        skip_check=skip_check,
+        figures=figures,
+        terminal=terminal,
+        journal=journal,
+        guest=guest,
+        done=rest.done,
+        refused=refused,
+        slo=Slo.parse(run.slo) if run.slo else None,
+        searched=rest.searched,
+        complete=run.complete,
+        workforce=workforce,
+    )
+    if experiment.is_over():
+        terminal.say(f"{folder} is complete: nothing is left to measure")
+    else:
+        _begin_anew(run, rest, journal, terminal)
+    return experiment
+
+
+def resumption(
+    run: Run, rest: Remainder, *, torn_bytes: int, environment: Mapping[str, Any], at: datetime
+) -> dict[str, Any]:
+    """The `resumed` record, as experiment.attempts describes it."""
+    return {
+        "kind": "resumed",
+        "at_utc": at.isoformat(timespec="seconds"),
+        "torn_bytes": torn_bytes,
+        "in_flight": dict(rest.in_flight) if rest.in_flight else None,
+        "void": [{"block": block, "scenario": scenario} for block, scenario in rest.void],
+        "finished": len(rest.done),
+        "left": len(rest.left),
+        "changed": [name for name in _SAME if run.environment.get(name) != environment.get(name)],
+    }
+
+
+def _under(own: Sequence[Target]) -> tuple[Interpreter, ...]:
+    """The interpreters that a run's targets are told apart by. Raises ExpectedError for one that is gone."""
+    recorded = {one.settings["interpreter"]: one.settings["python"] for one in own if "interpreter" in one.settings}
+    return interpreters([f"{name}={python}" for name, python in recorded.items()])
+
+
+def _begin_anew(run: Run, rest: Remainder, journal: Journal, terminal: Terminal) -> None:
+    record = resumption(
+        run, rest, torn_bytes=journal.torn_bytes, environment=describe(REPOSITORY), at=datetime.now(UTC)
+    )
+    journal.append(record)
+    # Only now: should this end here, the next one finds the same strays.
+    for path in (*rest.strays, *run.folder.glob(f"{PARTIAL}*")):
+        path.unlink()
+    again = f"; {_words(rest.in_flight)} begins anew" if rest.in_flight else ""
+    terminal.say(f"resumed: {plural(len(rest.done), 'trial')} finished, {len(rest.left)} to come{again}")
+    if record["changed"]:
+        terminal.say(f"not as it was when the run began: {', '.join(record['changed'])}")
+
+
+def _words(begun: Mapping[str, Any]) -> str:
+    if "scenario" in begun:
+        return f"{begun['scenario']} of block {begun['block'] + 1}"
+    return f"the capacity of {begun['target']} on {begun['endpoint']} in block {begun['block'] + 1}"

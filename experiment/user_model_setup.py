@@ -1,0 +1,225 @@
+"""`--model NAME=SAVED_MODEL`: the user's own model, from the command line to what each part needs to know of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from conformance.case import Case, Figure
+from conformance.model_cases import ModelEndpoint, model_cases
+from experiment.errors import ExpectedError, usage
+from experiment.progress import Bar, Terminal
+from servers.core.reply import JSON
+from servers.launch import REPOSITORY
+from servers.models.given import (
+    GivenModel,
+    GivenModelError,
+    checked_folder,
+    description_folder,
+    digest_of,
+    split_option,
+)
+from servers.settings import Settings
+from servers.target import Target
+
+NO_CODE: Final = "a SavedModel holds no Python code to run eagerly"
+
+_ENCODINGS: Final = {JSON: "json", "image/jpeg": "image", "image/png": "image"}
+_NOT_SERVED: Final = "serves the article's three models only"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestModel:
+    """The user's model, the endpoint that it stands behind, and the modes that cannot run it, each with its reason."""
+
+    name: str
+    payload: Path | None
+    model: GivenModel
+    refusals: Mapping[str, str]
+
+    def lacks(self, target: Target) -> str | None:
+        """Why `target` cannot serve it; None where it can."""
+        if not target.kind.contract:
+            return f"{target.framework} {_NOT_SERVED}"
+        return self.refusals.get(target.mode)
+
+    def placed(self, settings: Settings) -> Settings:
+        """`settings` of servers that have it."""
+        return replace(settings, model_name=self.name, model_dir=self.model.folder)
+
+    @property
+    def encoding(self) -> str:
+        """How its payloads travel, as scenarios name it."""
+        return _ENCODINGS.get(self.model.payloads[0].content_type, "protobuf")
+
+    @property
+    def options(self) -> list[str]:
+        """What of a command line brings it back."""
+        payload = ["--payload", str(self.payload)] if self.payload else []
+        return ["--model", f"{self.name}={self.model.saved_model}", *payload]
+
+    @cached_property
+    def figures(self) -> tuple[Figure, ...]:
+        """Its payloads and what its own signature answers, for the gate."""
+        return tuple(
+            Figure(
+                content_type=payload.content_type,
+                body=payload.body,
+                expected=payload.expected,
+                key=payload.expected_key,
+                tolerance=payload.tolerance,
+            )
+            for payload in self.model.payloads
+        )
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """What its endpoint is held to."""
+        return model_cases(
+            ModelEndpoint(
+                name=self.name,
+                shape={"tensor_content": "any_tensor"}.get(self.figures[0].key, self.figures[0].key),
+                figures=self.figures,
+                sample=self.model.sample,
+                textual=frozenset(each.name for each in self.model.signature.inputs if each.kind == "string"),
+                accept=", ".join(self.model.accepts),
+            )
+        )
+
+    def record(self) -> dict[str, Any]:
+        """What a run's header keeps of it, for the report and for going on."""
+        return {
+            "name": self.name,
+            "saved_model": str(self.model.saved_model),
+            "digest": self.model.digest,
+            "payload": None if self.payload is None else str(self.payload),
+            "payload_digest": _payload_digest(self.payload),
+            "inputs": [str(tensor) for tensor in self.model.signature.inputs],
+            "outputs": [str(tensor) for tensor in self.model.signature.outputs],
+            "compared_with": "its own signature in mode function, in place of a float64 reference",
+        }
+
+
+def guest_model(
+    terminal: Terminal, option: str | None, payload: Path | None, modes: Collection[str]
+) -> GuestModel | None:
+    """What `--model` and `--payload` come to, tried in `modes`; None without them.
+
+    Raises ExpectedError, before anything is served, where the model or the payload cannot be.
+    """
+    if option is None:
+        if payload is not None:
+            raise usage("--payload is a request to --model NAME=SAVED_MODEL", hint="give both")
+        return None
+    try:
+        name, saved_model = split_option(option)
+        return _described(terminal, name, saved_model, payload, modes)
+    except GivenModelError as error:
+        raise usage(str(error), hint=error.hint) from error
+
+
+def recorded_guest(terminal: Terminal, record: Mapping[str, Any], modes: Collection[str]) -> GuestModel | None:
+    """The model of a run that is gone on with. Raises ExpectedError where it is not the same any more."""
+    if not record:
+        return None
+    payload = None if record["payload"] is None else Path(record["payload"])
+    try:
+        saved_model = checked_folder(Path(record["saved_model"]))
+        changed = digest_of(saved_model) != record["digest"]
+        if changed or (payload is not None and _payload_digest(payload) != record["payload_digest"]):
+            what = saved_model if changed else payload
+            raise usage(f"{what} has changed since the run began", hint="start a new run with it")
+        return _described(terminal, record["name"], saved_model, payload, modes)
+    except GivenModelError as error:
+        raise usage(str(error), hint=error.hint) from error
+
+
+def refuse_in_vain(option: str | None, named: Sequence[Target]) -> None:
+    """Raise ExpectedError for a target that a user named beside `--model` though no SavedModel can ever run on it."""
+    for target in named if option else ():
+        if target.mode == "eager":
+            raise usage(f"{target.id} cannot serve --model: {NO_CODE}", hint="modes function, frozen, xla and lite can")
+        if not target.kind.contract:
+            raise usage(
+                f"{target.id} cannot serve --model: {target.framework} {_NOT_SERVED}", hint="flask, bottle and wsgi can"
+            )
+
+
+def _described(
+    terminal: Terminal, name: str, saved_model: Path, payload: Path | None, modes: Collection[str]
+) -> GuestModel:
+    if payload is not None and not payload.is_file():
+        raise GivenModelError(f"--payload {payload} does not exist", "name the file with the request's body")
+    payload = None if payload is None else payload.resolve()
+    folder = description_folder(saved_model, digest_of(saved_model), payload)
+    refusals = {"eager": NO_CODE}
+    wanted = [mode for mode in modes if mode not in refusals]
+    known = _read_modes(folder)
+    untried = [mode for mode in wanted if mode not in known]
+    if untried or not folder.is_dir():
+        command = ["--saved-model", str(saved_model), "--out", str(folder)]
+        command += ["--payload", str(payload)] if payload else []
+        with terminal.bar(f"Reading {saved_model.name}") as bar:
+            known |= _tried(command, untried, bar)
+        _write_modes(folder, known)
+    refusals |= {mode: reason for mode in wanted if (reason := known[mode]) is not None}
+    return GuestModel(name=name, payload=payload, model=GivenModel.read(folder), refusals=refusals)
+
+
+def _tried(command: Sequence[str], modes: Sequence[str], bar: Bar) -> dict[str, str | None]:
+    """Describe, and try the modes. A compiler may take its process down with it: then the others are tried in another.
+
+    Raises GivenModelError where the model cannot be served at all, ExpectedError where the process fails otherwise.
+    """
+    found: dict[str, str | None] = {}
+    total = 2 + len(modes)
+    while True:
+        left = [mode for mode in modes if mode not in found]
+        trying: str | None = None
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        whole = [sys.executable, "-m", "servers.models.describe", *command, "--modes", ",".join(left)]
+        with subprocess.Popen(
+            whole, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        ) as process:
+            assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+            for line in process.stdout:
+                # TensorFlow's compilers write to the same stream as they please.
+                said = json.loads(line) if line.startswith("{") else {}
+                if "error" in said:
+                    raise GivenModelError(said["error"], said["hint"])
+                if "mode" in said:
+                    found[said["mode"]], trying = said["refusal"], None
+                elif "what" in said:
+                    trying = said.get("trying")
+                    bar.update(min(1 + len(found), total), total, said["what"])
+        if process.returncode == 0:
+            return found
+        if trying is None:
+            raise ExpectedError("reading the model failed", hint=f"run: {' '.join(whole)}")
+        found[trying] = f"mode {trying} took its process down (status {process.returncode})"
+
+
+def _read_modes(folder: Path) -> dict[str, str | None]:
+    try:
+        known: dict[str, str | None] = json.loads((folder / "modes.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return known
+
+
+def _write_modes(folder: Path, known: Mapping[str, str | None]) -> None:
+    fresh = folder / f".modes.{os.getpid()}"
+    fresh.write_text(json.dumps(dict(known)), encoding="utf-8")
+    fresh.replace(folder / "modes.json")
+
+
+def _payload_digest(payload: Path | None) -> str | None:
+    return None if payload is None else hashlib.sha256(payload.read_bytes()).hexdigest()

@@ -1,0 +1,146 @@
+"""The command line: quick to help, one line and a hint for what cannot be, and who is compared with whom."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+
+import pytest
+
+from experiment.errors import ExpectedError
+from experiment.line_up import PLAN_TARGETS, TWIN, comparisons, contenders
+from servers.launch import REPOSITORY
+
+_BENCH = (sys.executable, str(REPOSITORY / "bench.py"))
+_HEAVY = ("tensorflow", "flask", "bottle", "locust", "gevent", "numpy", "rich", "matplotlib", "scipy")
+
+
+def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*_BENCH, *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`--help` shows every verb without importing what only a verb needs."""
+    listing = subprocess.run(
+        [sys.executable, "-X", "importtime", *_BENCH[1:], "--help"], capture_output=True, text=True, check=True
+    )
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in listing.stderr.splitlines()}
+    assert not imported & set(_HEAVY)
+    for verb in ("run", "serve", "check", "calibrate", "report", "compare", "list"):
+        assert re.search(rf"^    {verb}\s", listing.stdout, re.MULTILINE)
+
+
+def test_the_harness_loads_no_framework_and_no_engine() -> None:
+    """Everything that the main job imports into the harness process leaves TensorFlow, Flask, Bottle and Locust out."""
+    script = (
+        "import sys, experiment.planning, commands.run_outcome, commands.check;"
+        "from reports import summary, html, gallery;"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert not set(done.stdout.split()) & {"tensorflow", "flask", "bottle", "locust", "gevent"}
+
+
+def test_nothing_imports_the_composition_root() -> None:
+    """Only a person or a shell calls bench.py: no package reaches back into it."""
+    for path in REPOSITORY.glob("*/**/*.py"):
+        if ".venv" in path.parts or ".tox" in path.parts or path.parts[-2] == "tests":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert "bench" not in names, path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("serve", "flsk"), "'flsk' in 'flsk' is no framework"),
+        (("serve", "flask+waitress", "--workers", "2"), "waitress serves from one process"),
+        (("serve", "flask+granian+lite+gpu"), "mode lite in 'flask+granian+lite+gpu' runs on the cpu alone"),
+        (("run", "--targets", "flask,bottle+granian+lite+gpu"), "device gpu goes with eager, frozen, function, xla"),
+        (("check", "--targets", "flask+granian+lite+gpu"), "runs on the cpu alone"),
+        (("run", "--targets", "flask+x"), "'x' in 'flask+x' is no server"),
+        (("run", "--endpoints", "predict,nope"), "'nope' is no endpoint"),
+        (("run", "--scenarios", "predict~fast"), "'~fast' is no arrival law"),
+        (("run", "--scenarios", "guess@16"), "does not begin with an endpoint"),
+        (("run", "--slo", "p99"), "'p99' is no promise such as p99=50ms"),
+        (("calibrate", "--against", "wrk", "--rounds", "0"), "--rounds 0 gives no interval"),
+        (("run", "--url", "nonsense"), "is not NAME=BASE_URL"),
+        (("run", "--server-python", "/does/not/exist"), "does not exist"),
+        (("run", "--resume", "/does/not/exist"), "/does/not/exist"),
+        (("check", "--case", "no-such-case"), "there is no case 'no-such-case'"),
+        (("check", "--figures", "/does/not/exist", "--url", "a=http://127.0.0.1:1"), "holds no figures"),
+        (("report", "/does/not/exist"), "this is not a run folder"),
+        (("run", "--model", "mine=/does/not/exist"), "/does/not/exist does not exist"),
+        (("check", "--model", "mine=tests"), "tests is not a SavedModel"),
+        (("serve", "flask", "--model", "tests"), "'tests' is not NAME=SAVED_MODEL"),
+        (("serve", "flask", "--model", "predict=tests"), "/predict is an endpoint already"),
+        (("run", "--model", "a/b=tests"), "'a/b' is no name for an endpoint"),
+        (("run", "--payload", "x.json"), "--payload is a request to --model"),
+        (("serve", "flask+gunicorn+eager", "--model", "mine=tests"), "cannot serve --model: a SavedModel holds no"),
+        (("run", "--targets", "flask-native", "--model", "mine=tests"), "the article's three models only"),
+        (("run", "--url", "a=http://127.0.0.1:1", "--model", "mine=tests"), "not for --url"),
+        (("run", "--resume", "x", "--model", "mine=tests"), "--resume goes on with the model of its run"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_a_hint(arguments: tuple[str, ...], says: str) -> None:
+    """A wrong command line ends with exit code 2, a line that says what is wrong, and a hint; never a traceback."""
+    done = _bench(*arguments)
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 2
+    assert says in lines[0]
+    assert lines[0].startswith("bench.py: ")
+    assert lines[1].startswith("hint: ")
+    assert len(lines) == 2
+    assert not done.stdout
+
+
+def test_a_server_that_is_not_there_is_the_harness_that_cannot_tell() -> None:
+    """Nobody at --url: exit code 3, since nothing can be said of the target."""
+    done = _bench("check", "--url", "gone=http://127.0.0.1:9", "--case", "predict-number")
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+
+
+def test_lists_can_be_piped() -> None:
+    """`list` prints one id a line where one section is asked for, and a closed pipe is no fault."""
+    targets = _bench("list", "targets").stdout.split()
+    assert "flask+gunicorn+function+cpu" in targets
+    shell = f"{_BENCH[0]} {_BENCH[1]} list cases | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", shell], capture_output=True, text=True, check=False)
+    assert not done.stderr
+
+
+def test_pairs_differ_in_one_part() -> None:
+    """Every compared pair differs in exactly the part that its axis names; the first target meets its twin."""
+    named = ",".join(PLAN_TARGETS["standard"])
+    present = contenders("standard", named, ["a=http://127.0.0.1:1", "b=http://127.0.0.1:2"])
+    by_id = {one.id: one for one in present}
+    pairs = comparisons(present)
+    assert pairs[0] == {"baseline": present[0].id, "candidate": present[0].id + TWIN, "axis": "noise"}
+    assert {"framework", "native", "floor", "mode", "server", "url"} <= {pair["axis"] for pair in pairs}
+    for pair in pairs:
+        left, right = by_id[pair["baseline"]].target, by_id[pair["candidate"]].target
+        if pair["axis"] in ("noise", "url"):
+            continue
+        assert left is not None
+        assert right is not None
+        differing = [name for name in left.parts if left.parts[name] != right.parts[name]]
+        assert differing == [{"floor": "framework", "native": "framework"}.get(pair["axis"], pair["axis"])]
+
+
+def test_a_target_named_twice_is_measured_once() -> None:
+    """The same target under a short and a full id is one contender, and its twin the second."""
+    assert [one.id for one in contenders("smoke", "flask,flask+gunicorn", [])] == [
+        "flask+gunicorn+function+cpu",
+        f"flask+gunicorn+function+cpu{TWIN}",
+    ]
+
+
+def test_a_url_must_be_named() -> None:
+    """A foreign server without a name has nothing to appear under in the report."""
+    with pytest.raises(ExpectedError):
+        contenders("smoke", None, ["http://127.0.0.1:1"])

@@ -1,0 +1,167 @@
+"""The main job as a user runs it: measured, gated, drawn, interrupted and resumed. Takes minutes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from broken_apps import FAULTS, Fault
+from contract_app import REFERENCE, serving
+from user_models import given_models
+
+from conformance.cases import CASES
+from experiment.line_up import PLAN_TARGETS, TWIN
+from loadtests.scenarios import PLANS
+from servers.launch import REPOSITORY, launch
+from servers.settings import Settings
+from servers.target import Target
+
+pytestmark = pytest.mark.main_job
+
+_BENCH = (sys.executable, str(REPOSITORY / "bench.py"))
+_SMOKE = PLANS["smoke"]
+_TOLD = (0, 3)
+"""A noisy machine may leave the first question open, which is an honest end of a run."""
+
+
+def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*_BENCH, *arguments], capture_output=True, text=True, timeout=600, check=False)
+
+
+def _descendants_of_session(marker: Path) -> list[psutil.Process]:
+    """Processes that were started for the run in `marker`: servers by their log, whatever their parent is now."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if any(marker in Path(opened.path).parents for opened in process.open_files()):
+                found.append(process)
+        except (psutil.AccessDenied, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+def _summary(folder: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((folder / "summary.json").read_text())
+    return found
+
+
+def test_a_smoke_run_measures_and_draws(tmp_path: Path) -> None:
+    """The smoke plan ends with a verdict sentence, a whole run folder and every target measured without an error."""
+    folder = tmp_path / "run"
+    done = _bench("run", "--plan", "smoke", "--seed", "7", "--out", str(folder))
+
+    assert done.returncode in _TOLD, done.stderr
+    assert f"report: {folder / 'report.html'}" in done.stdout
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["complete"] is True
+    measured = {(row["target"], row["scenario"]) for row in summary["results"] if row["requests"] > 0}
+    assert len(measured) == len(PLAN_TARGETS["smoke"] + (TWIN,)) * len(_SMOKE.scenarios)
+    assert all(row["errors"] == 0 for row in summary["results"])
+    assert not _descendants_of_session(folder)
+    assert (folder / "conformance.xml").exists()
+
+    first = (folder / "report.html").read_bytes()
+    assert _bench("report", str(folder)).returncode == 0
+    assert (folder / "report.html").read_bytes() == first
+
+
+def test_an_interrupted_run_leaves_nothing_behind_and_resumes(tmp_path: Path) -> None:
+    """Ctrl-C in the middle ends every process, the report says that it is partial, and --resume measures the rest."""
+    folder = tmp_path / "run"
+    command = [*_BENCH, "run", "--plan", "smoke", "--targets", "flask", "--out", str(folder)]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    journal = folder / "journal.jsonl"
+    deadline = time.monotonic() + 240
+    while not (journal.exists() and '"kind":"trial"' in journal.read_text()):
+        assert run.poll() is None, "it ended before the first trial"
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert _descendants_of_session(folder)
+
+    os.kill(run.pid, signal.SIGINT)
+
+    assert run.wait(timeout=60) == 130
+    assert not _descendants_of_session(folder)
+    assert _bench("report", str(folder)).returncode == 0
+    assert _summary(folder)["complete"] is False
+    assert "partial" in (folder / "report.html").read_text().lower()
+
+    trials_before = journal.read_text().count('"kind":"trial"')
+    resumed = _bench("run", "--resume", str(folder))
+    assert resumed.returncode in _TOLD, resumed.stderr
+    assert _summary(folder)["complete"] is True
+    # The target and its twin; what was measured before is not measured again.
+    assert journal.read_text().count('"kind":"trial"') == _SMOKE.blocks * len(_SMOKE.scenarios) * 2
+    assert trials_before >= 1
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.app.__name__)
+def test_a_wrong_target_is_refused(fault: Fault, tmp_path: Path) -> None:
+    """A server that breaks the contract in any one way is not measured: the cases are named and the run exits 1."""
+    must_fail = {case.id for case in CASES if fault.red(case)}
+    folder = tmp_path / "run"
+    figures = tmp_path / "figures.json"
+    figures.write_text(json.dumps({name: [one.to_json() for one in rows] for name, rows in REFERENCE.items()}))
+    with serving(fault.app()) as url:
+        where = ("--url", f"wrong={url}", "--figures", str(figures), "--out", str(folder))
+        done = _bench("run", "--plan", "smoke", *where)
+
+    assert done.returncode == 1, done.stderr
+    journal = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    (refused,) = (record for record in journal if record["kind"] == "refused" and record["target"] == "wrong")
+    assert set(refused["cases"]) & must_fail
+    assert not [record for record in journal if record["kind"] == "trial"]
+    assert "no target passed the gate" in done.stderr
+
+
+def test_a_foreign_server_is_measured(tmp_path: Path) -> None:
+    """Two addresses of one server that obeys the contract pass the gate and are compared with each other."""
+    from servers.models.catalog import saved_models_dir  # noqa: PLC0415 - built by the runs above
+
+    settings = Settings(models_dir=saved_models_dir())
+    with launch(Target.parse("wsgi+waitress"), settings, tmp_path / "log") as server:
+        server.wait_ready(120)
+        done = _bench(
+            *("run", "--plan", "smoke", "--endpoints", "predict", "--out", str(tmp_path / "run")),
+            *("--url", f"a={server.base_url}", "--url", f"b={server.base_url}"),
+        )
+    assert done.returncode in _TOLD, done.stderr
+    compared = json.loads((tmp_path / "run" / "summary.json").read_text())["comparisons"]
+    assert {row["axis"] for row in compared} == {"noise", "url"}
+
+
+def test_a_users_own_model_is_measured_and_resumed(tmp_path: Path) -> None:
+    """A SavedModel of strings is measured with its payload; a mode that cannot run it is told; a resume keeps it."""
+    folder, payload = tmp_path / "run", tmp_path / "words.json"
+    payload.write_text('{"instances": ["cat", "horse"]}')
+    done = _bench(
+        *("run", "--plan", "smoke", "--targets", "flask,flask+gunicorn+xla", "--out", str(folder)),
+        *("--model", f"words={given_models() / 'strings'}", "--payload", str(payload)),
+    )
+    assert done.returncode in _TOLD, done.stderr
+    assert "not run: flask+gunicorn+xla+cpu: mode xla cannot run it" in done.stdout
+    summary = _summary(folder)
+    assert summary["model"]["name"] == "words"  # type: ignore[index]
+    assert {row["scenario"] for row in summary["results"]} == {"words@8"}  # type: ignore[attr-defined]
+    assert all(row["errors"] == 0 < row["requests"] for row in summary["results"])  # type: ignore[attr-defined]
+
+    # As if it had been killed in its last block.
+    journal = folder / "journal.jsonl"
+    records = [line for line in journal.read_text().splitlines() if '"kind":"end"' not in line]
+    trials = [line for line in records if '"kind":"trial"' in line]
+    journal.write_text("".join(f"{line}\n" for line in records if line not in trials[-2:]))
+    resumed = _bench("run", "--resume", str(folder))
+    assert resumed.returncode in _TOLD, resumed.stderr
+    assert journal.read_text().count('"kind":"trial"') == len(trials)
+
+    payload.write_text('{"instances": ["dog"]}')
+    changed = _bench("run", "--resume", str(folder))
+    assert changed.returncode == 2
+    assert "has changed since the run began" in changed.stderr

@@ -1,0 +1,169 @@
+"""The native table: its data, how an observation is told, and how a changed row is found."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from contract_app import ContractApp, serving
+
+from conformance import divergence
+from conformance.aftermath import is_stuck
+from conformance.answer import Answer
+from conformance.case import Case
+from conformance.cases import CASES, select
+from conformance.divergences import DIVERGENCES
+from conformance.expect import PREDICT
+from conformance.fate import Fate
+from conformance.outcome import SEVERITIES, Observation, Outcome
+from conformance.runner import Session
+from conformance.wire import Exchange
+from reports.native_page import changed, page, rows
+
+PAGE = Path(__file__).parents[2] / "docs" / "native.md"
+NUMBER = select(ids=["predict-number"])[0]
+
+
+def test_divergences_are_sound() -> None:
+    """Every entry has cases that exist, or a reason why it has none, and no case is a row twice."""
+    assert divergence.faults(DIVERGENCES, CASES) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"cases": ("no-such-case",)}, "no such case"),
+        ({"cases": ()}, "needs cases"),
+        ({"untold": "because"}, "needs cases"),
+    ],
+)
+def test_an_unsound_divergence_is_found(change: dict[str, Any], fault: str) -> None:
+    """An entry that names no case, or a case that does not exist, is found; and so is one that is there twice."""
+    sound = divergence.Divergence(id="X1", what="A thing", cases=("predict-number",))
+    assert divergence.faults([sound], CASES) == []
+    assert any(fault in line for line in divergence.faults([replace(sound, **change)], CASES))
+    assert len(divergence.faults([sound, sound], CASES)) == 2
+
+
+def test_the_committed_page_has_every_row() -> None:
+    """The page in docs has one row for each case of each entry: at least sixty, each with what it means for a user."""
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if re.match(r"\| `[a-z]", line)]
+    named = [line.split("`")[1] for line in lines]
+    assert named == [name for one in DIVERGENCES for name in one.cases]
+    assert len(named) >= 60
+    assert all(len(line.split(" | ")) == 7 and line.split(" | ")[6].strip(" |") for line in lines)
+
+
+def test_the_committed_page_holds_no_address_and_no_time() -> None:
+    """Nothing on the page differs from run to run: no address of an object, no port, no duration."""
+    assert re.search(r"0x[0-9a-f]{6}|127\.0\.0\.1|localhost:|\d s\b", PAGE.read_text(encoding="utf-8")) is None
+
+
+def _answer(status: int, body: bytes, kind: str = "application/json") -> Exchange:
+    headers = (("Content-Type", kind), ("Content-Length", str(len(body))))
+    return Exchange(answers=(Answer(status=status, headers=headers, body=body, keep_alive=True),), fate=Fate.KEPT)
+
+
+@pytest.mark.parametrize(
+    ("case_id", "exchange", "outcome", "text"),
+    [
+        ("predict-number", _answer(200, b'{"prediction":1.5}'), Outcome.RIGHT, "200 {prediction}"),
+        ("predict-number", _answer(200, b'{"prediction":1.5}\n'), Outcome.FORM, "200 {prediction} (line feed)"),
+        (
+            "predict-number",
+            _answer(200, b'{"prediction":NaN}'),
+            Outcome.WRONG_ANSWER,
+            "200 with NaN or Infinity, which is no JSON",
+        ),
+        ("predict-number", _answer(400, b"<p>", "text/html; charset=x"), Outcome.REFUSED, "400 HTML"),
+        ("predict-number", _answer(500, b"{}"), Outcome.SERVER_ERROR, "500 JSON"),
+        ("json-nan", _answer(200, b'{"prediction":1.5}'), Outcome.ACCEPTED, "200 {prediction}"),
+        ("json-nan", _answer(415, b"", "text/plain"), Outcome.OTHER_ERROR, "415 empty"),
+        ("json-nan", _answer(400, b"<p>", "text/html"), Outcome.ERROR_BODY, "400 HTML"),
+        (
+            "predict-echo-name",
+            _answer(400, b'{"error":"zq7marker"}'),
+            Outcome.ERROR_BODY,
+            "400 JSON, repeats the input",
+        ),
+        ("json-nan", Exchange(answers=(), fate=Fate.TIMED_OUT), Outcome.HANGS, "hangs"),
+        ("json-nan", Exchange(answers=(), fate=Fate.CLOSED), Outcome.DROPPED, "closed without an answer"),
+    ],
+)
+def test_an_observation_is_told_in_stable_words(case_id: str, exchange: Exchange, outcome: Outcome, text: str) -> None:
+    """What is seen is told by its kind, without figures, so that it reads alike on every machine."""
+    from conformance.checks import check  # noqa: PLC0415
+    from conformance.outcome import observed  # noqa: PLC0415
+
+    (case,) = select(ids=[case_id])
+    seen = observed(case, exchange, check(case.expects, exchange, method="POST"))
+    assert (seen.outcome, seen.text) == (outcome, text)
+
+
+def test_outcomes_are_ordered_as_severities_are() -> None:
+    """An outcome that is worse in the table is never less severe."""
+    weights = [SEVERITIES[outcome] for outcome in Outcome if outcome in SEVERITIES]
+    assert weights == sorted(weights)
+
+
+class _LeavesALockHeld(ContractApp):
+    """What TensorFlow's own lock does: the thread that failed holds it, and only that thread goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = threading.RLock()
+        self.over = False
+
+    def predict(self, row: list[float]) -> Any:
+        while not self.lock.acquire(timeout=0.05):
+            if self.over:
+                raise RuntimeError("over")
+        if row == [24.0]:
+            raise RuntimeError("the lock stays held")
+        self.lock.release()
+        return super().predict(row)
+
+
+def test_a_lock_left_held_is_seen_on_another_thread() -> None:
+    """After a request that leaves a lock held, the target is stuck; before it, it is not."""
+    app = _LeavesALockHeld()
+    with serving(app) as base_url:
+        assert not is_stuck(base_url, PREDICT, timeout_s=1.0)
+        bad = replace(NUMBER, request=replace(PREDICT, body=b'{"feature":24.0}'))
+        Session(base_url=base_url, target="t").run(bad)
+        assert is_stuck(base_url, PREDICT, timeout_s=0.5)
+        app.over = True
+
+
+def _seen(outcome: Outcome, text: str) -> dict[str, Observation]:
+    return {NUMBER.id: Observation(case_id=NUMBER.id, outcome=outcome, text=text)}
+
+
+def _page(*, bottle: str, version: str) -> str:
+    one = divergence.Divergence(id="X1", what="A thing", cases=(NUMBER.id,))
+    by_id: dict[str, Case] = {NUMBER.id: NUMBER}
+    flask = {"gunicorn": _seen(Outcome.RIGHT, "200"), "dev": _seen(Outcome.RIGHT, "200")}
+    other = {"gunicorn": _seen(Outcome.RIGHT, "200"), "dev": _seen(Outcome.SERVER_ERROR, bottle)}
+    return page(rows([one], by_id, flask, other), [one], ["gunicorn", "dev"], {"bottle": version})
+
+
+def test_servers_that_disagree_are_named() -> None:
+    """What differs from server to server is said server by server, and the consequence names the framework."""
+    row = next(line for line in _page(bottle="500 JSON", version="1").splitlines() if line.startswith("| `"))
+    assert (
+        "| 200 (right) | gunicorn: 200 (right); dev: 500 JSON | server error | Bottle: A good request fails. |" in row
+    )
+
+
+def test_a_changed_row_is_found_and_a_new_version_alone_is_not() -> None:
+    """A row that changes is printed before and after; another version without another row is no change."""
+    old = _page(bottle="500 JSON", version="1")
+    assert changed(old, _page(bottle="500 JSON", version="2")) == []
+    lines = changed(old, _page(bottle="502 JSON", version="2"))
+    assert [line[0] for line in lines] == ["-", "+"]
+    assert "500 JSON" in lines[0]
+    assert "502 JSON" in lines[1]

@@ -1,0 +1,149 @@
+"""The generator's process: it never outlives the harness, and its faults reach the caller in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from loadtests_servers import KnownServer, ok
+from process_ends import gone
+
+from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.remote import Generator, GeneratorError
+from loadtests.scenarios import closed
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def order(*targets: TargetOrder, **changes: Any) -> TrialOrder:
+    """A trial of one user."""
+    values: dict[str, Any] = {"slices": 2, "slice_s": 0.05, "seed": 1, "label": "t"}
+    return TrialOrder(scenario=closed("predict", 1)[0], targets=targets, **(values | changes))
+
+
+PARENT = """
+import json, sys
+from loadtests.orders import TrialOrder
+from loadtests.remote import Generator
+with Generator() as generator:
+    print(generator.info["pid"], flush=True)
+    if len(sys.argv) > 1:
+        order = TrialOrder.from_json(json.loads(sys.argv[1]))
+        for event in generator.events(order):
+            print(event["event"], flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "mid-trial"])
+def test_it_ends_with_its_parent(*, busy: bool) -> None:
+    """When the harness is killed, the generator ends by itself, also in the middle of a trial."""
+    with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
+        words = [json.dumps(order(server.target("a"), slices=100_000).to_json())] if busy else []
+        parent = subprocess.Popen(
+            [sys.executable, "-c", PARENT, *words],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with parent:
+            assert parent.stdout is not None
+            pid = int(parent.stdout.readline())
+            if busy:
+                assert parent.stdout.readline() == "slice\n"
+            assert psutil.pid_exists(pid)
+            parent.send_signal(signal.SIGKILL)
+            assert gone(pid, within_s=15)
+
+
+def test_leaving_the_context_ends_it() -> None:
+    """The process is gone when the with block is, and a second stop is harmless."""
+    with Generator(cpu=min(os.sched_getaffinity(0))) as generator:
+        pid = generator.info["pid"]
+        assert generator.info["cpus"] == [min(os.sched_getaffinity(0))]
+    assert not psutil.pid_exists(pid)
+    generator.stop()
+    with pytest.raises(GeneratorError, match="not running"):
+        generator.trial(order(TargetOrder(id="a", base_url="http://127.0.0.1:1", requests=(REQUEST,))))
+
+
+REQUEST = PreparedRequest(method="GET", path="/", expect_body=None)
+
+
+def test_its_death_is_reported() -> None:
+    """A generator that is killed in a trial raises GeneratorError at once, with its exit status."""
+    with KnownServer(lambda _n, _b: [0.001, ok()]) as server, Generator() as generator:
+        events = generator.events(order(server.target("a"), slices=100_000))
+        next(events)
+        os.kill(generator.info["pid"], signal.SIGKILL)
+        with pytest.raises(GeneratorError, match="ended with exit status -9"):
+            list(events)
+
+
+def test_a_bad_order_is_reported_and_survived() -> None:
+    """A fault inside the generator comes back in words, and the next trial works."""
+    with KnownServer(lambda _n, _b: [0.001, ok()]) as server, Generator() as generator:
+        bad = TargetOrder(id="bad", base_url="https://127.0.0.1", requests=(REQUEST,))
+        with pytest.raises(GeneratorError, match="a base URL is http"):
+            generator.trial(order(bad))
+        (record,) = generator.trial(order(server.target("good")))
+        assert record["valid"], record["reason"]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("print('hello', flush=True)", "not JSON: b'hello'"),
+        ("print('[1]', flush=True)", "it wrote b'\\[1\\]'"),
+        ("import sys; sys.exit('no Locust here')", "exit status 1\nno Locust here"),
+        ('print(\'{"event": "slice"}\', flush=True)', "it began with"),
+    ],
+)
+def test_a_process_that_is_no_generator(tmp_path: Path, code: str, message: str) -> None:
+    """Whatever is started instead, the error says what came of it, with the end of its log."""
+    python = tmp_path / "python"
+    python.write_text(f"#!{sys.executable}\n{code}\n")
+    python.chmod(0o755)
+    with pytest.raises(GeneratorError, match=message), Generator(python=str(python)):
+        pytest.fail("it should not have started")
+
+
+TAKING = """
+import json, os
+from loadtests.world import REAL
+REAL.take_core(min(os.sched_getaffinity(0)))
+print(json.dumps({"awake": REAL.awake, "cores": len(os.sched_getaffinity(0))}))
+"""
+
+
+def _taken(*cores: int) -> dict[str, Any]:
+    """What a process is like that has taken one of these cores."""
+    done = subprocess.run(
+        ["taskset", "-c", ",".join(map(str, cores)), sys.executable, "-c", TAKING],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+def test_it_waits_awake_where_the_target_has_another_core() -> None:
+    """Of two cores it takes one, and stays awake."""
+    assert _taken(*os.sched_getaffinity(0)) == {"awake": True, "cores": 1}
+
+
+def test_it_sleeps_on_the_only_core() -> None:
+    """The target is there too, and would get what a loop that never sleeps leaves of it: nothing."""
+    assert _taken(min(os.sched_getaffinity(0))) == {"awake": False, "cores": 1}

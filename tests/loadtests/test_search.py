@@ -1,0 +1,145 @@
+"""The search for a capacity: exact bounds, and targets whose capacity is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from simulated_world import MS, Queue, SimulatedWorld, visit
+
+from experiment.capacity_search import Capacity
+from loadtests.arrival import PoissonRate
+from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.samples import ROW
+from loadtests.scenarios import scenario_from_id
+from loadtests.search import Bisection, Slo, at_most, ladder_is_over, least_requests
+
+SECOND = 1_000 * MS
+
+
+@pytest.mark.parametrize(("quantile", "requests"), [(0.9, 64), (0.95, 130), (0.99, 662), (0.999, 6636)])
+def test_the_bound_is_mlperfs(quantile: float, requests: int) -> None:
+    """With one request over the limit, a percentile is shown from as many requests as MLPerf's early stopping needs."""
+    assert least_requests(quantile, over=1) == requests
+
+
+@pytest.mark.parametrize("trials", [1, 10, 700, 20_000])
+@pytest.mark.parametrize("chance", [0.001, 0.01, 0.1, 0.5])
+def test_the_tail_is_the_binomials(trials: int, chance: float) -> None:
+    """The sum of terms is the distribution's, far out too."""
+    for count in {0, 1, int(trials * chance), int(2 * trials * chance), trials - 1}:
+        assert at_most(count, trials, chance) == pytest.approx(stats.binom.cdf(count, trials, chance), rel=1e-8)
+
+
+def test_a_promise_is_read_as_it_is_written() -> None:
+    """Quantile and limit come out of the text, in any of three units; anything else is refused."""
+    assert Slo.parse("p99=50ms") == Slo(quantile=0.99, limit_ms=50)
+    assert Slo.parse("p99.9=1s").limit_ms == 1000
+    assert str(Slo.parse("p50=200us")) == "p50=0.2ms"
+    for text in ("99=50ms", "p99", "p0=1ms", "p99=0ms", "p100=1ms", "p99=50"):
+        with pytest.raises(ValueError, match="no promise"):
+            Slo.parse(text)
+
+
+def test_a_promise_is_judged_by_what_was_seen() -> None:
+    """Well inside is kept, well outside is broken, and what lies between is neither."""
+    slo = Slo(quantile=0.99, limit_ms=50)
+    assert slo.judge(requests=2000, over=5) == "holds"
+    assert slo.judge(requests=2000, over=60) == "fails"
+    assert slo.judge(requests=2000, over=20) == "open"
+    assert slo.judge(requests=100, over=0) == "open"
+
+
+@pytest.mark.parametrize("true_rps", [20.0, 333.0, 990.0])
+def test_bisection_ends_just_below_the_truth(true_rps: float) -> None:
+    """Whatever the rate that can be held, the search ends within 5 % below it."""
+    search = Bisection(saturated_rps=1000)
+    while (rate := search.next_rps()) is not None:
+        search.learn(rate, held=rate <= true_rps)
+    assert search.held_rps is not None
+    assert true_rps / 1.06 < search.held_rps <= true_rps
+
+
+def test_a_promise_nobody_can_keep_ends_the_search() -> None:
+    """Where no rate holds there is none, after a handful of looks."""
+    search = Bisection(saturated_rps=1000)
+    looks = 0
+    while (rate := search.next_rps()) is not None:
+        search.learn(rate, held=False)
+        looks += 1
+    assert search.held_rps is None
+    assert looks <= 6
+
+
+def test_the_ladder_ends_where_more_users_bring_no_more() -> None:
+    """Less than 5 % more from twice the users is saturation."""
+    assert not ladder_is_over([100])
+    assert not ladder_is_over([100, 180])
+    assert ladder_is_over([100, 180, 185])
+
+
+SERVICE_MS = 5.0
+
+
+class Model:
+    """Stands where the generator does: a queue with exactly 5 ms a request, in simulated time."""
+
+    def trial(self, order: TrialOrder) -> list[dict[str, Any]]:
+        """The members of a trial's record that a search reads."""
+        arrival = order.scenario.arrival
+        length_ns = int(order.slice_s * SECOND)
+        schedule = arrival.schedule(length_ns=length_ns, seed=order.seed)
+        world = SimulatedWorld(Queue(int(SERVICE_MS * MS)))
+        made = visit(world, users=arrival.users, length_ns=length_ns, schedule=schedule)
+        rows = np.frombuffer(bytes(made.samples.rows), dtype=ROW)
+        response_ms = (rows["done_ns"] - rows["due_ns"]) / MS
+        over = int((response_ms > (order.limit_ms or 0)).sum()) + made.unsent
+        return [
+            {
+                "valid": True,
+                "worker_lost": False,
+                "steady": True,
+                "throughput_rps": len(rows) / ((world.now - made.opened_ns) / SECOND),
+                "over_limit": {"requests": len(rows) + made.unsent, "over": over},
+                "backlog": {"cap_hits": made.cap_hits},
+            }
+        ]
+
+
+def true_share_over(rate_rps: float, limit_ms: float) -> float:
+    """The share of requests that take longer, by a queue walked through with a million other arrivals."""
+    chance = np.random.default_rng(1)
+    gaps = chance.exponential(1e3 / rate_rps, 1_000_000)
+    # Lindley's recursion: wait + service - gap, never below nothing.
+    steps = np.concatenate([[0.0], np.cumsum(SERVICE_MS - gaps[1:])])
+    waits = steps - np.minimum.accumulate(steps)
+    return float((waits + SERVICE_MS > limit_ms).mean())
+
+
+def test_the_capacity_of_a_known_queue() -> None:
+    """For one worker of 5 ms a request (M/D/1), the rate found keeps p99 = 25 ms, and a tenth more does not."""
+    target = TargetOrder(
+        id="queue",
+        base_url="http://127.0.0.1:1",
+        requests=(PreparedRequest(method="GET", path="/", expect_body=None),),
+    )
+    slo = Slo(quantile=0.99, limit_ms=25)
+    search = Capacity(
+        generator=Model(),  # type: ignore[arg-type]  # it answers trials, and no more is asked of it
+        target=target,
+        scenario=scenario_from_id("predict@1"),
+        slo=slo,
+        seed=1,
+        ceiling_rps=None,
+        say=lambda _words: None,
+    )
+    found = search.find()
+    assert found["valid"]
+    assert found["saturated_rps"] == pytest.approx(200, rel=0.02)
+    assert found["saturated_users"] == 1
+    rate = found["rate_rps"]
+    assert true_share_over(rate, slo.limit_ms) < 0.01
+    assert true_share_over(1.15 * rate, slo.limit_ms) > 0.01
+    assert PoissonRate((rate,)).rate_rps == rate

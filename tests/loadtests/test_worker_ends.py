@@ -1,0 +1,169 @@
+"""How a worker ends: by Ctrl-C or SIGTERM at any moment, refused, without a master, or with a run that is stopped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from loadtests_servers import KnownServer, Piece, ok
+from test_workers import order
+from worker_processes import PATIENCE_S, assert_interrupted, free_port, hit, wait_for, wait_until, worker
+
+from experiment.remnants import remnants
+from loadtests.orders import Workforce
+from loadtests.remote import ROOT, Generator, UnmannedError
+
+CORE = max(os.sched_getaffinity(0))
+VERB = ("bench.py", "worker", "--master-port")
+
+
+@contextmanager
+def master(port: int, *, expect: int = 1, timeout_s: float = 60) -> Iterator[Generator]:
+    """The master of so many workers."""
+    with Generator(workforce=Workforce(expect=expect, bind="127.0.0.1", port=port, timeout_s=timeout_s)) as generator:
+        yield generator
+
+
+def test_while_it_waits_for_a_master(tmp_path: Path) -> None:
+    """Nobody is there yet: it ends at once, and twice is as good as once."""
+    log = tmp_path / "log"
+    with worker(free_port(), cpu=CORE, log=log) as process:
+        wait_for(log, "looking for a master")
+        family = hit(process, signal.SIGINT)
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        assert_interrupted(process, family, log)
+
+
+def test_between_trials(tmp_path: Path) -> None:
+    """The master knows at once that it has nobody left, and one that comes later makes the next trial."""
+    port, log = free_port(), tmp_path / "log"
+    with KnownServer(lambda _n, _b: [0.002, ok()]) as server, ExitStack() as later:
+        generator = later.enter_context(master(port, timeout_s=1))
+        with worker(port, cpu=CORE, log=log) as process:
+            wait_for(log, "ready")
+            generator.trial(order(server.target("a")))
+            assert_interrupted(process, hit(process, signal.SIGTERM), log)
+        with pytest.raises(UnmannedError, match="0 of 1 expected workers"):
+            generator.muster()
+        with worker(port, log=log):
+            wait_for(log, "ready")
+            (record,) = generator.trial(order(server.target("a")))
+            later.close()
+    assert not record["worker_lost"]
+    assert record["requests"]
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_in_the_middle_of_a_visit(sign: signal.Signals, tmp_path: Path) -> None:
+    """It takes its leave, though it never sleeps; the trial is invalid with its name, without a silent heart."""
+    port, log = free_port(), tmp_path / "log"
+    family: list[psutil.Process] = []
+
+    def reply(number: int, _body: bytes) -> list[Piece]:
+        if number == 100:
+            family.extend(hit(victim, sign))
+        return [0.002, ok()]
+
+    with (
+        KnownServer(reply) as server,
+        worker(port, log=tmp_path / "other"),
+        master(port, expect=2) as generator,
+    ):
+        # The first to come is the first that the master listens to; it is the second one that is lost.
+        wait_for(tmp_path / "other", "ready")
+        with worker(port, cpu=CORE, log=log) as victim:
+            # One visit, longer than this test takes: whoever is hit is hit in it.
+            (event,) = generator.events(
+                order(server.target("a"), slices=1, slice_s=30.0, longest_slice_s=30.0, warmup_slices=0)
+            )
+            served = server.requests
+            wait_until(lambda: server.requests > served + 10, "the other one still on its visit")
+            assert_interrupted(victim, family, log)
+    assert len(family) == 1, "a worker has no processes of its own"
+    (record,) = event["results"]
+    assert not record["valid"]
+    assert record["worker_lost"]
+    assert "was lost: it has ended" in record["reason"]
+
+
+def test_before_it_could_say_so(tmp_path: Path) -> None:
+    """Ctrl-C while the verb measures, and while what replaces it still imports, is the same one line as ever."""
+    log = tmp_path / "log"
+    with worker(free_port(), program=VERB, log=log) as process:
+        wait_until(lambda: len(psutil.Process(process.pid).children(recursive=True)) > 2, "generator and null server")
+        assert_interrupted(process, hit(process, signal.SIGTERM), log)
+    with worker(free_port(), program=VERB, log=log) as process:
+        wait_for(log, "ceiling")
+        assert_interrupted(process, hit(process, signal.SIGINT), log)
+    assert "looking for" in log.read_text()
+
+
+def test_where_nobody_listens(tmp_path: Path) -> None:
+    """Its patience of five minutes made short, a worker says in one line and a hint that there is no master."""
+    log = tmp_path / "log"
+    impatient = (
+        "import sys, locust.runners as theirs; theirs.CONNECT_TIMEOUT, theirs.CONNECT_RETRY_COUNT = 0.2, 2\n"
+        "from loadtests.generator import main; sys.exit(main())"
+    )
+    port = free_port()
+    with worker(port, program=("-c", impatient, "--port"), log=log) as process:
+        assert process.wait(PATIENCE_S) == 3
+    _, line, hint = log.read_text().splitlines()
+    assert line == f"worker: there is no master at 127.0.0.1:{port}"
+    assert hint.startswith("hint: ")
+
+
+def test_other_code_is_refused_on_both_sides(tmp_path: Path) -> None:
+    """One letter in loadtests/ makes a worker another's: master and worker each say so, with what would help."""
+    port, log = free_port(), tmp_path / "log"
+    shutil.copytree(ROOT / "loadtests", tmp_path / "loadtests", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "loadtests" / "clocks.py").open("a") as file:
+        file.write("#")
+    with master(port) as generator, worker(port, log=log, root=tmp_path) as process:
+        with pytest.raises(UnmannedError, match="runs other code than this machine") as error:
+            generator.muster()
+        assert process.wait(PATIENCE_S) == 3
+    assert "same commit" in error.value.hint
+    *_, line, hint = log.read_text().splitlines()
+    assert line.startswith("worker: refused")
+    assert hint == f"hint: {error.value.hint}"
+
+
+def test_a_run_that_is_stopped_sends_them_home(tmp_path: Path) -> None:
+    """Ctrl-C at the run in the middle of a visit: code 130, one line and a hint, and the worker's run is over."""
+    port, folder, log = free_port(), tmp_path / "run", tmp_path / "log"
+    command = [sys.executable, "bench.py", "run", "--plan", "smoke", "--skip-check", "--out", str(folder)]
+    command += ["--expect-workers", "1", "--master-port", str(port), "--endpoints", "predict"]
+    with (
+        KnownServer(lambda _n, _b: [0.002, ok()]) as server,
+        worker(port, cpu=CORE, log=log) as process,
+        subprocess.Popen(
+            [*command, "--url", f"a={server.base_url}"],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as run,
+    ):
+        wait_for(folder / "journal.jsonl", '"begun"')
+        begun = server.requests
+        wait_until(lambda: server.requests > begun + 100, "load")
+        family = psutil.Process(process.pid).children()
+        run.send_signal(signal.SIGINT)
+        _, told = run.communicate(timeout=PATIENCE_S)
+        assert run.returncode == 130
+        assert process.wait(PATIENCE_S) == 0
+    assert psutil.wait_procs(family, timeout=PATIENCE_S)[1] == []
+    assert f"--resume {folder}" in told.splitlines()[-1]
+    assert remnants(folder) == []
+    assert log.read_text().splitlines()[-1] == "worker: the run is over"
+    assert "Traceback" not in told + log.read_text()

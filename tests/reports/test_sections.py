@@ -1,0 +1,142 @@
+"""What the page shows and where: the first screen's order, caveats beside their figures, new plots, and commands."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic_ladder import Truth as LadderTruth
+from synthetic_ladder import write_ladder
+from synthetic_run import Truth, write_run
+
+from experiment.journal import FILE_NAME
+from reports import drawing, quantile_axis, repeating, wording
+from reports.render import render
+
+TRUTH = Truth(
+    samples=700,
+    blocks=3,
+    scenarios=("predict@1", "predict@16", "predict~poisson200rps", "predict~poisson400rps"),
+    modes=("function", "eager"),
+)
+BOTTLE = "bottle+gunicorn+function+cpu"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn run: of Bottle one block was invalid, and in another some requests failed."""
+    path = write_ladder(write_run(tmp_path_factory.mktemp("sections") / "run", TRUTH), LadderTruth())
+    journal = path / FILE_NAME
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for line in lines:
+        if (line["kind"], line.get("target"), line.get("scenario")) == ("trial", BOTTLE, "predict@16"):
+            if line["block"] == 0:
+                line |= {"valid": False, "reason": "the generator was at 91 % CPU"}
+            if line["block"] == 1:
+                line |= {"errors": 3, "steady": False, "retraces": 2}
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    render(path, price_per_core_hour=0.04)
+    return path
+
+
+@pytest.fixture(scope="module")
+def text(folder: Path) -> str:
+    """Its page."""
+    return (folder / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def summary(folder: Path) -> dict[str, Any]:
+    """Its summary."""
+    found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    return found
+
+
+def test_the_first_screen_answers_in_the_order_of_the_questions(text: str) -> None:
+    """Question, answer, what matters, choices and costs with what they leave out, trust, verdicts; then the rest."""
+    marks = ("<h1>", 'class="answer"', 'class="second"', 'class="choices"', "Not in the cost:", 'class="trust"')
+    places = [text.index(mark) for mark in (*marks, 'class="verdicts"', "<nav", 'id="treatment"', 'id="throughput"')]
+    assert places == sorted(places)
+    order = re.findall(r'<h2 id="(\w+)"', text)
+    wanted = [
+        "treatment",
+        "throughput",
+        "offered",
+        "latency",
+        "ladder",
+        "matrix",
+        "conformance",
+        "resources",
+        "machine",
+    ]
+    assert [one for one in order if one in wanted] == wanted
+    assert order[-1] == "repeat"
+
+
+def test_every_section_is_in_the_contents(text: str) -> None:
+    """The contents lead to each heading, and to nothing else."""
+    contents = text[text.index("<nav") : text.index("</nav>")]
+    assert re.findall(r'href="#([\w-]+)"', contents) == re.findall(r'<h2 id="([\w-]+)"', text)
+
+
+def test_caveats_stand_in_the_cell_that_they_are_about(text: str) -> None:
+    """Lost blocks, failed requests, retraces and a warm-up that did not settle are told beside the figure."""
+    said = re.findall(r'<small class="caveat">([^<]+)</small>', text)
+    assert said
+    for part in ("91 % CPU", "2 of 3 blocks", "3 requests failed", "2 retraces", "not steady after its warm-up"):
+        assert all(part in one for one in said), part
+    choices = text[text.index('class="choices"') : text.index('class="trust"')]
+    assert choices.count('class="caveat"') == 1
+
+
+@pytest.mark.parametrize("name", ["percentiles", "offered_load", "matrix", "start_up"])
+def test_a_plot_says_in_words_what_it_shows(folder: Path, summary: dict[str, Any], name: str) -> None:
+    """The text alternative has a figure of the summary in it, and names targets."""
+    drawn = (folder / "plots" / f"{name}.svg").read_text()
+    alt = re.search(r"<desc[^>]*>(.*?)</desc>", drawn, re.DOTALL)
+    assert alt
+    assert re.search(r"(flask|wsgi)\+gunicorn\+(function|eager)\+cpu", alt[1])
+    assert re.search(r"\d", alt[1])
+
+
+def test_intervals_are_drawn_where_they_are_known(summary: dict[str, Any], folder: Path) -> None:
+    """The matrix writes the interval of every cell beside its median."""
+    drawn = (folder / "plots" / "matrix.svg").read_text()
+    row = next(one for one in summary["results"] if one["scenario"] == "predict@16")
+    low, high = row["throughput_rps"]["ci95"]
+    assert f"({wording.number(low)} to {wording.number(high)})" in drawn
+
+
+def test_each_nine_is_as_wide_as_the_next() -> None:
+    """On the axis of HDR histograms 90, 99 and 99.9 % are equally far apart."""
+    places = [quantile_axis.place(one) for one in (0.9, 0.99, 0.999)]
+    assert [after / before for before, after in itertools.pairwise(places)] == pytest.approx([10, 10])
+
+
+def test_letters_are_told_from_what_they_are_painted_on() -> None:
+    """Light paint gets dark letters and dark paint white ones."""
+    assert drawing.on_paint(1.0, 0.9, 0.2) == "#111111"
+    assert drawing.on_paint(0.0, 0.13, 0.3) == "#ffffff"
+
+
+def test_the_commands_repeat_the_run(text: str, summary: dict[str, Any]) -> None:
+    """From the code to the report each step is a command; the run's own is given its seed and another folder."""
+    commands = [step.command for step in repeating.steps(summary)]
+    assert commands[0] == "git checkout 0123456789abcdef"
+    assert "uv sync" in commands
+    again = repeating.repeated(summary | {"command": ["python", "bench.py", "run", "--out", "a b", "--seed", "3"]})
+    assert shlex.split(again) == ["python", "bench.py", "run", "--seed", "7", "--out", repeating.FOLDER]
+    assert all(command.replace("'", "&#39;") in text for command in commands)
+
+
+def test_the_line_that_is_shown_as_an_example_is_a_trial(folder: Path, summary: dict[str, Any]) -> None:
+    """The last step's `sed` prints a trial of the first row of figures."""
+    command = repeating.steps(summary)[-1].command
+    number = int(command.split()[2].removesuffix("p"))
+    record = json.loads((folder / FILE_NAME).read_text().splitlines()[number - 1])
+    assert (record["kind"], record["target"]) == ("trial", summary["results"][0]["target"])

@@ -1,0 +1,149 @@
+"""Launching: a process group that never outlives whoever started it, and start-up failures that say why."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from process_ends import gone
+
+from servers.launch import REPOSITORY, LaunchError, child_environment, free_port, launch
+from servers.settings import MEMORY, Settings
+from servers.target import Target, TargetError, grid
+
+# Two processes that answer SIGTERM in no way, as a server stuck in native code would.
+_STUBBORN = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork() == 0:
+    print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+
+
+def _guarded(script: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "servers.guard", sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+
+
+def test_a_server_that_ignores_sigterm_is_killed_with_its_children() -> None:
+    """Closing the guard's input ends the whole group, also where nobody in it listens."""
+    guard = _guarded(_STUBBORN)
+    assert guard.stdout is not None
+    assert guard.stdin is not None
+    grandchild = int(guard.stdout.readline())
+
+    guard.stdin.close()
+
+    assert guard.wait(timeout=30) == 128 + signal.SIGKILL
+    assert gone(grandchild, within_s=5)
+    guard.stdout.close()
+
+
+def test_a_server_is_asked_before_it_is_killed() -> None:
+    """A server that stops on SIGTERM gets to do so: the guard's own way with signals is not inherited."""
+    guard = _guarded("import signal, time; print(1, flush=True); time.sleep(600)")
+    assert guard.stdout is not None
+    assert guard.stdin is not None
+    guard.stdout.readline()
+
+    guard.stdin.close()
+
+    assert guard.wait(timeout=30) == 128 + signal.SIGTERM
+    guard.stdout.close()
+
+
+def test_no_server_outlives_a_killed_harness(tmp_path: Path) -> None:
+    """When the process that launched a target is killed outright, the target ends by itself."""
+    script = f"""
+import sys, time
+from pathlib import Path
+from servers.launch import launch
+from servers.settings import Settings
+from servers.target import Target
+folder = Path({str(tmp_path)!r})
+server = launch(Target.parse("null+waitress"), Settings(models_dir=folder), folder / "log")
+server.wait_ready(60)
+print(*[process.pid for process in server.processes()], flush=True)
+time.sleep(600)
+"""
+    harness = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    )
+    assert harness.stdout is not None
+    pids = [int(word) for word in harness.stdout.readline().split()]
+    assert pids
+
+    harness.kill()
+    harness.wait()
+
+    assert all(gone(pid, within_s=20) for pid in pids)
+    harness.stdout.close()
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "waitress", "granian"])
+def test_every_server_answers_and_leaves_nothing(server: str, tmp_path: Path) -> None:
+    """A target sits on the cores that it was pinned to, and every process of it is gone after the context."""
+    with launch(Target.parse(f"null+{server}"), Settings(models_dir=tmp_path), tmp_path / "log") as running:
+        running.wait_ready(60)
+        core = min(os.sched_getaffinity(0))
+        running.pin([core])
+        pids = [process.pid for process in running.processes()]
+        threads = [thread.id for process in running.processes() for thread in process.threads()]
+        assert threads
+        assert all(os.sched_getaffinity(thread) == {core} for thread in threads)
+
+    assert all(gone(pid, within_s=1) for pid in pids)
+
+
+def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
+    """A server that ends before it is ready is reported with what it said last, and nobody answers in its place."""
+    taken = free_port()
+    settings = Settings(models_dir=tmp_path, port=taken)
+    with launch(Target.parse("null+waitress"), settings, tmp_path / "first") as first:
+        first.wait_ready(60)
+        with (
+            launch(Target.parse("null+gunicorn"), settings, tmp_path / "second") as second,
+            pytest.raises(LaunchError, match="in use"),
+        ):
+            # The first one answers there, which must not be taken for the second.
+            second.wait_ready(60)
+
+
+def test_allocators_are_told_to_give_back_unless_the_caller_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A serving process gets the project's allocator settings, and keeps those that the user has set."""
+    for name in MEMORY:
+        monkeypatch.delenv(name, raising=False)
+    assert MEMORY.items() <= child_environment("test", Settings()).items()
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "7")
+    assert child_environment("test", Settings())["MALLOC_ARENA_MAX"] == "7"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "flsk", "flask+apache", "flask+gunicorn+turbo", "flask+a+b+c+d", "null+granian+eager", "flask+dev"]
+)
+def test_a_wrong_target_names_what_there_is(wrong: str) -> None:
+    """An id that names no target is refused."""
+    with pytest.raises(TargetError):
+        Target.parse(wrong)
+
+
+def test_the_grid_holds_what_must_be_measurable() -> None:
+    """Flask, Bottle and the floor stand on every server in every mode; the native pair on gunicorn and its own."""
+    ids = {target.id for target in grid()}
+    wanted = {
+        f"{fw}+{s}+{m}+cpu"
+        for fw in ("flask", "bottle", "wsgi")
+        for s in ("gunicorn", "waitress", "granian")
+        for m in ("eager", "frozen", "function", "lite", "xla")
+    }
+    wanted |= {f"{fw}-native+{s}+function+cpu" for fw in ("flask", "bottle") for s in ("gunicorn", "dev")}
+    assert wanted <= ids

@@ -1,0 +1,98 @@
+"""SavedModels as users have them, made by TensorFlow: `python tests/support/user_models.py DIR`.
+
+A process of its own, because Keras must be imported here and is not where models are served.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, Final
+
+NAMES: Final = (
+    "two_inputs",
+    "conv",
+    "strings",
+    "static",
+    "centred",
+    "mixed",
+    "sequence",
+    "random",
+    "hostile",
+    "no_signature",
+    "complex",
+    "table",
+)
+
+
+@cache
+def given_models() -> Path:
+    """A folder with one SavedModel for each of `NAMES`."""
+    folder = Path(mkdtemp(prefix="titrate-given-"))
+    done = subprocess.run([sys.executable, __file__, str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def _write_all(folder: Path) -> None:
+    import numpy as np  # noqa: PLC0415 - only in this process
+    import tensorflow as tf  # noqa: PLC0415
+
+    def save(name: str, function: Any, **specs: Any) -> None:
+        module = tf.Module()
+        module.weight = tf.Variable(np.linspace(-1, 1, 12).reshape(4, 3).astype(np.float32))
+        module.table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(tf.constant(["cat", "dog"]), tf.constant([1.5, 2.5])), -1.0
+        )
+        module.serve = tf.function(
+            lambda **inputs: function(module, **inputs),
+            input_signature=None,
+        )
+        concrete = module.serve.get_concrete_function(
+            **{key: tf.TensorSpec(shape, dtype, name=key) for key, (shape, dtype) in specs.items()}
+        )
+        tf.saved_model.save(module, str(folder / name), signatures={"serving_default": concrete})
+
+    rows = (None, 4)
+    save(
+        "two_inputs",
+        lambda m, left, right: {"total": left @ m.weight + right[:, tf.newaxis], "best": tf.argmax(left @ m.weight, 1)},
+        left=(rows, tf.float32),
+        right=((None,), tf.float32),
+    )
+    save(
+        "strings",
+        lambda _m, text: {"length": tf.strings.length(text), "upper": tf.strings.upper(text)},
+        text=((None,), tf.string),
+    )
+    save("static", lambda m, x: {"y": x @ m.weight}, x=((2, 4), tf.float32))
+    save("centred", lambda _m, x: {"y": x - tf.reduce_mean(x, axis=0)}, x=(rows, tf.float32))
+    save(
+        "mixed",
+        lambda _m, flag, ids, scale: {"y": tf.where(flag, ids * 2, ids), "z": tf.cast(ids, tf.float64) * scale},
+        flag=((None,), tf.bool),
+        ids=((None,), tf.int64),
+        scale=((), tf.float64),
+    )
+    save("sequence", lambda _m, tokens: {"sum": tf.reduce_sum(tokens, axis=1)}, tokens=((None, None), tf.float32))
+    save("random", lambda _m, x: {"y": x + tf.random.uniform([])}, x=(rows, tf.float32))
+    save("hostile", lambda m, at: {"y": tf.gather(m.weight, at)}, at=((None,), tf.int32))
+    save("complex", lambda _m, x: {"y": tf.complex(x, x)}, x=(rows, tf.float32))
+    save("table", lambda m, key: {"score": m.table.lookup(key)}, key=((None,), tf.string))
+    tf.saved_model.save(tf.Module(), str(folder / "no_signature"))
+
+    import keras  # noqa: PLC0415
+
+    keras.utils.set_random_seed(7)
+    layers = keras.layers
+    picture = keras.Input((16, 16, 3), name="picture")
+    found = layers.Conv2D(4, 3, strides=2, activation="relu")(picture)
+    found = layers.Dense(5, activation="softmax")(layers.Flatten()(found))
+    keras.Model(picture, found).export(str(folder / "conv"), verbose=False)
+
+
+if __name__ == "__main__":
+    _write_all(Path(sys.argv[1]))
