@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from servers.core.batching import BATCHED, Batcher, Limits
 from servers.core.buckets import buckets
+from servers.core.endpoints import ENDPOINTS
 from servers.core.given_endpoint import endpoint
 from servers.core.loading import Loaded, load
 from servers.core.refusal import RefusedError
@@ -53,7 +54,7 @@ def make_app(target: Target, settings: Settings) -> WSGIApplication:
     if target.kind.native:
         native: WSGIApplication = module.app
         return native
-    service = Service(target=target.id, facts=_facts(target, settings))
+    service = Service(target=target.id, endpoints=ENDPOINTS, facts=_facts(target, settings))
     if target.kind.contract:
         given = {settings.model_name: GivenModel.read(settings.model_dir)} if settings.model_name else {}
         service.endpoints += tuple(endpoint(name, model.signature) for name, model in given.items())

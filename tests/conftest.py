@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from reference_service import reference_service
 
+from servers.core.endpoints import ENDPOINTS
 from servers.core.loading import Loaded
 from servers.core.service import Service
 from servers.models.catalog import MODELS
@@ -24,7 +25,7 @@ def _served() -> Service:
     from mode_builds import right  # noqa: PLC0415 - it brings TensorFlow, which most tests do without
 
     built = {name: right("function", name) for name in MODELS}
-    service = Service(target="test", facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0})
+    service = Service(target="test", endpoints=ENDPOINTS, facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0})
     service.loaded = Loaded(
         predictors={name: one.predict for name, one in built.items()},
         models={name: {"digest": model.digest} for name, model in MODELS.items()},

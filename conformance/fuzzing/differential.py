@@ -17,6 +17,7 @@ from conformance.in_process import InProcess
 from conformance.request import Request
 from conformance.wire import Exchange
 from experiment.built_models import built_models
+from servers.core.endpoints import ENDPOINTS
 from servers.core.loading import load
 from servers.core.service import Service
 from servers.parts import FRAMEWORKS
@@ -37,7 +38,9 @@ def apps(service: Service) -> dict[str, WSGIApplication]:
 
 def loaded_service(terminal: Terminal) -> Service:
     """A core with its models loaded as they are served by default."""
-    service = Service(target="fuzzing", facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0})
+    service = Service(
+        target="fuzzing", endpoints=ENDPOINTS, facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0}
+    )
     service.loaded = load(mode="function", device="cpu", folder=built_models(terminal), intra=1, inter=1)
     return service
 

@@ -12,9 +12,8 @@ from servers.core.gate import REQUEST_KEY, gate
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from servers.core.endpoint import Endpoint
     from servers.core.reply import Reply
-    from servers.core.service import Service
+    from servers.core.service import Endpoint, Service
 
 
 # Bottle 0.12 sends a 204 with `Content-Length: 0`, which RFC 9110 section 8.6 forbids; 0.13 leaves it out, as here.

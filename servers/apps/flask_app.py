@@ -13,9 +13,8 @@ from servers.core.gate import REQUEST_KEY, gate
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from servers.core.endpoint import Endpoint
     from servers.core.reply import Reply
-    from servers.core.service import Service
+    from servers.core.service import Endpoint, Service
 
 
 class _Response(Response):

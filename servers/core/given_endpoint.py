@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from servers.core.endpoint import Endpoint
 from servers.core.given_request import IMAGES, INPUTS, INSTANCES, OUTPUTS, PREDICTIONS, Given
 from servers.core.reply import JSON
+from servers.core.service import Endpoint, Service
 from servers.core.tensors import PROTOBUF
 
 if TYPE_CHECKING:
     from servers.core.reply import Reply
     from servers.core.request import Request
-    from servers.core.service import Service
     from servers.models.signature import Kind, Signature, Tensor
 
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}

@@ -69,7 +69,8 @@ def load(
     `callers` are the threads that may call at once; a model that is batched has only one, the executor.
     """
     started = time.perf_counter()
-    from servers.core import mode as modes  # noqa: PLC0415 - TensorFlow's import is a measured part of start-up
+    # TensorFlow's import is a measured part of start-up.
+    from servers.core.build_in_mode import build, build_user_model  # noqa: PLC0415
     from servers.core.given_source import GivenSource  # noqa: PLC0415
     from servers.core.runtime import configure  # noqa: PLC0415
     from servers.core.source import Source  # noqa: PLC0415
@@ -77,11 +78,11 @@ def load(
     threads = configure(device=device, intra=intra, inter=inter)
     imported = time.perf_counter()
     sources = {name: Source(model=model, folder=folder, executor=executor) for name, model in MODELS.items()}
-    built = {name: modes.build(mode, source) for name, source in sources.items()}
+    built = {name: build(mode, source) for name, source in sources.items()}
     guests = [GivenSource(name=name, model=model, executor=executor) for name, model in (given or {}).items()]
     for guest in guests:
         _refuse_changed(guest)
-    runs = {guest.name: modes.build_given(mode, guest) for guest in guests}
+    runs = {guest.name: build_user_model(mode, guest) for guest in guests}
     resize = bicubic.compiled()
     loaded = time.perf_counter()
     errors: dict[str, float] = {}

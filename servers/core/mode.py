@@ -1,10 +1,9 @@
-"""What an execution mode is, and the modes there are: one file each in `servers/core/modes`."""
+"""What an execution mode is: it takes an `Executable` and makes it `Built`; one file each in `servers/core/modes`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from importlib import import_module
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -13,8 +12,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from servers.core.given_source import GivenSource
-    from servers.core.source import Source
     from servers.settings import Executor
 
 Predictor = Callable[[NDArray[Any]], NDArray[np.float32]]
@@ -79,36 +76,3 @@ class Built(Generic[Called]):
     warm_sizes: tuple[int, ...] = (1,)
     settings: Mapping[str, Any] = field(default_factory=dict)
     reserve: Callable[[int], None] = lambda _calls: None
-
-
-def build(mode: str, source: Source) -> Built[Predictor]:
-    """`source` in `mode`, behind the check of its input; raises ModuleNotFoundError for a mode that has no file."""
-    built: Built[Predictor] = import_module(f"servers.core.modes.{mode}").build(source)
-    return replace(built, predict=_checked(built.predict, source))
-
-
-def build_given(mode: str, source: GivenSource) -> Built[Run]:
-    """A user's model in `mode`. Its endpoint holds every input against the signature, so nothing is checked again.
-
-    Raises RefusedError where the mode cannot run it, or whatever the mode's compiler or converter raises.
-    """
-    source.refuse_open_shapes(mode)
-    built: Built[Run] = import_module(f"servers.core.modes.{mode}").build(source)
-    return built
-
-
-def _checked(predict: Predictor, source: Source) -> Predictor:
-    """`predict`, reached only by what the model takes; all else raises ValueError.
-
-    TensorFlow's own checks come too late or not at all: a polymorphic function fails with its lock held, a
-    ConcreteFunction computes any shape that its operations happen to accept.
-    """
-    dtype, row = source.dtype, source.model.input_shape[1:]
-
-    def checked(batch: NDArray[Any]) -> NDArray[np.float32]:
-        if not isinstance(batch, np.ndarray) or batch.dtype != dtype or batch.shape[1:] != row or not len(batch):
-            found = f"{batch.dtype} {batch.shape}" if isinstance(batch, np.ndarray) else type(batch).__name__
-            raise ValueError(f"{source.model.name} takes {dtype} [rows, {', '.join(map(str, row))}], not {found}")
-        return predict(batch)
-
-    return checked

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from servers.core.endpoint import Endpoint
 from servers.core.reply import JSON
 from servers.core.rows import FLOAT32_BOUND
+from servers.core.service import Endpoint
 
 _ERROR_REF: Final = {"$ref": "#/components/responses/Error"}
 _NO_CONTENT: Final = {

@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from servers.core.endpoint import Endpoint
 from servers.core.json_text import parse
 from servers.core.padding import padded
 from servers.core.reply import JSON, Reply
 from servers.core.row_counts import MAX_ROWS
 from servers.core.rows import INSTANCES, feature_row, instance_rows, prediction_text, prediction_texts
+from servers.core.service import Endpoint, Service
 from servers.core.tensors import PROTOBUF, tensor_bytes, tensor_rows
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from servers.core.request import Request
-    from servers.core.service import Service
 
 ACCEPTS: Final = (JSON, PROTOBUF)
 

@@ -1,13 +1,16 @@
-"""The core that every adapter holds: endpoints by name, models once warm, and an answer for whatever happens."""
+"""The core that every adapter holds: what an endpoint is, models once warm, and an answer for whatever happens.
+
+`Endpoint` and `Service` name each other, so they stand in one file.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from servers.core.endpoints import ENDPOINTS
 from servers.core.images import by_pillow
 from servers.core.reply import ApiError, Reply, internal, method_not_allowed, not_found, overloaded
 
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from servers.core.batching import Batcher
-    from servers.core.endpoint import Endpoint
     from servers.core.images import Resize
     from servers.core.loading import Loaded
     from servers.core.request import Request
@@ -24,6 +26,38 @@ if TYPE_CHECKING:
 _RETRY_AFTER_S: Final = 1
 
 _log: Final = logging.getLogger("titrate.core")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One row of the HTTP contract.
+
+    `method` is the one that does the work; HEAD comes with GET, and OPTIONS with every path. `handle` may raise
+    ApiError. `operation` is the OpenAPI 3.1 operation object without its error responses, which follow from the
+    contract.
+    """
+
+    name: str
+    method: str
+    handle: Callable[[Service, Request], Reply]
+    operation: dict[str, Any]
+    accepts: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The exact path; nothing is merged, redirected or stripped."""
+        return "/openapi.json" if self.name == "openapi" else f"/{self.name}"
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Every method that does not answer 405, sorted."""
+        return ("GET", "HEAD", "OPTIONS") if self.method == "GET" else ("OPTIONS", self.method)
+
+    @property
+    def allow(self) -> str:
+        """The `Allow` value of this path."""
+        return ", ".join(self.methods)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,10 +68,10 @@ class Service:
     """
 
     target: str
+    endpoints: tuple[Endpoint, ...]
     facts: dict[str, Any] = field(default_factory=dict)
     loaded: Loaded | None = None
     batchers: dict[str, Batcher] = field(default_factory=dict)
-    endpoints: tuple[Endpoint, ...] = ENDPOINTS
 
     def answer(self, endpoint: Endpoint, request: Request) -> Reply:
         """The reply of `endpoint`; never raises."""

@@ -130,13 +130,13 @@ def _tensors(specs: dict[str, Any], what: str) -> tuple[Tensor, ...]:
 
 def _refusal(mode: str, model: GivenModel) -> str | None:
     """Why `mode` cannot run the model; None where it can and answers alike."""
+    from servers.core.build_in_mode import build_user_model  # noqa: PLC0415
     from servers.core.given_source import GivenSource  # noqa: PLC0415 - imports TensorFlow
-    from servers.core.mode import build_given  # noqa: PLC0415
     from servers.core.refusal import RefusedError  # noqa: PLC0415
 
     source = GivenSource(name=model.saved_model.name, model=model)
     try:
-        source.compare(build_given(mode, source))
+        source.compare(build_user_model(mode, source))
     except RefusedError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - a compiler or converter raises what it likes; its word is the reason

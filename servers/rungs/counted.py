@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from servers.core.endpoints import ENDPOINTS
 from servers.core.loading import Loaded
 from servers.core.service import Service
 from servers.models.catalog import MODELS
@@ -92,7 +93,7 @@ def _null_service() -> Service:
         threads={},
         retraces=lambda: 0,
     )
-    return Service(target="counted", loaded=loaded)
+    return Service(target="counted", endpoints=ENDPOINTS, loaded=loaded)
 
 
 def _constant(width: int) -> Predictor:

@@ -214,6 +214,7 @@ class _Workshop:
 
     def _service(self, mode: str) -> Service:
         if mode not in self.services:
+            from servers.core.endpoints import ENDPOINTS  # noqa: PLC0415 - as above
             from servers.core.loading import load  # noqa: PLC0415 - it imports TensorFlow
             from servers.core.service import Service  # noqa: PLC0415
 
@@ -225,7 +226,7 @@ class _Workshop:
                 intra=_settings.intra_threads,
                 inter=_settings.inter_threads,
             )
-            self.services[mode] = Service(target=f"in-process+{mode}", loaded=loaded)
+            self.services[mode] = Service(target=f"in-process+{mode}", endpoints=ENDPOINTS, loaded=loaded)
         return self.services[mode]
 
 

@@ -15,8 +15,8 @@ from synthetic_run import Truth, write_run
 
 from conformance.case import Case
 from conformance.cases import CASES
-from servers.core.endpoint import Endpoint
 from servers.core.endpoints import ENDPOINTS
+from servers.core.service import Endpoint
 from servers.launch import REPOSITORY
 from servers.models.catalog import CACHE_VARIABLE, cache_dir
 

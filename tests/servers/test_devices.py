@@ -77,7 +77,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 tf.config.set_soft_device_placement(enabled=False)
-from servers.core.mode import build
+from servers.core.build_in_mode import build
 from servers.core.source import Source
 from servers.models.catalog import MODELS
 from servers.models.probes import probes

@@ -189,7 +189,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from servers.core.loading import compare
-from servers.core.mode import build
+from servers.core.build_in_mode import build
 from servers.core.source import Source
 from servers.models.catalog import MODELS
 from servers.models.definitions import load

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from mode_builds import saved_models
 
-from servers.core.mode import Built, build
+from servers.core.build_in_mode import build
+from servers.core.mode import Built
 from servers.core.modes import lite
 from servers.core.source import Source
 from servers.launch import REPOSITORY

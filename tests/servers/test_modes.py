@@ -19,8 +19,8 @@ from experiment import line_up
 from experiment.line_up import contenders, left_out
 from experiment.priming import agrees
 from servers.core.buckets import BUCKETS
+from servers.core.build_in_mode import build
 from servers.core.loading import compare
-from servers.core.mode import build
 from servers.core.padding import in_buckets
 from servers.core.refusal import RefusedError
 from servers.core.source import Source

@@ -24,8 +24,8 @@ from conformance.lint import faults
 from experiment.built_models import built_models
 from experiment.priming import agrees, predicted
 from experiment.user_model_setup import GuestModel
+from servers.core.build_in_mode import build_user_model
 from servers.core.given_source import GivenSource, read_probes
-from servers.core.mode import build_given
 from servers.core.refusal import RefusedError
 from servers.core.reply import ApiError
 from servers.launch import REPOSITORY, launch
@@ -71,7 +71,7 @@ _WORDS = (".json", b'{"instances": ["cat", {"b64": "AP8="}, "horse"]}')
 
 def _built(mode: str, model: GivenModel) -> tuple[GivenSource, Built[Run]]:
     source = GivenSource(name="mine", model=model)
-    return source, build_given(mode, source)
+    return source, build_user_model(mode, source)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 
 from commands.terminal import Terminal
 from experiment.built_models import built_models
-from servers.core.mode import Built, build
+from servers.core.build_in_mode import build
+from servers.core.mode import Built
 from servers.core.source import Source
 from servers.models import build as building
 from servers.models import catalog

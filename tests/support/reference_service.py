@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from servers.core.endpoints import ENDPOINTS
 from servers.core.loading import Loaded
 from servers.core.service import Service
 from servers.models.catalog import MODELS
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def reference_service(memory: dict[str, list[list[float]]] | None = None) -> Service:
     """The core, warm. `memory` keeps predictions, by what they are of, and spares those that it holds."""
-    service = Service(target="test", facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0})
+    service = Service(target="test", endpoints=ENDPOINTS, facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0})
     service.loaded = Loaded(
         predictors={name: _predictor(name, memory) for name in MODELS},
         models={},

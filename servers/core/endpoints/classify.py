@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from servers.core.endpoint import Endpoint
 from servers.core.forms import multipart_part, urlencoded_field
 from servers.core.images import decode_image
 from servers.core.json_text import parse
 from servers.core.reply import JSON, Reply, invalid_input
+from servers.core.service import Endpoint, Service
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from servers.core.request import MediaType, Request
-    from servers.core.service import Service
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"

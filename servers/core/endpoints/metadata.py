@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from servers.core.endpoint import Endpoint
 from servers.core.reply import JSON, Reply, json_reply
+from servers.core.service import Endpoint, Service
 
 if TYPE_CHECKING:
     from servers.core.request import Request
-    from servers.core.service import Service
 
 
 def _handle(service: Service, _request: Request) -> Reply:

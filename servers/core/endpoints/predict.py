@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from servers.core.endpoint import Endpoint
 from servers.core.regression import Regression, endpoint
+from servers.core.service import Endpoint
 
 REGRESSION: Final = Regression(model="linear_regression", features=("feature",))
 
