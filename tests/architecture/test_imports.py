@@ -1,0 +1,93 @@
+"""Who imports whom: floors that only look down, and no two files that need each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typing import Final
+
+import pytest
+from import_graph import REPOSITORY, Graph, circle, import_graph, layers, packages, upward
+
+OPEN: Final = (
+    ("experiment.block", "experiment.experiment"),
+    ("experiment.against_wrk", "reports.statistics"),
+    ("experiment.ladder_run", "reports.ladder"),
+    ("conformance.fuzzing.differential", "commands.terminal"),
+    ("conformance.fuzzing.differential", "experiment.built_models"),
+    ("conformance.fuzzing.differential", "servers.core.endpoints"),
+    ("conformance.fuzzing.differential", "servers.core.loading"),
+    ("conformance.fuzzing.differential", "servers.core.service"),
+    ("conformance.fuzzing.differential", "servers.parts"),
+    ("conformance.fuzzing.schema", "servers.core.endpoints.classify"),
+    ("conformance.fuzzing.schema", "servers.core.tensors"),
+    ("conformance.fuzzing.schema", "servers.models.reference"),
+    ("conformance.fuzzing.socket_lanes", "commands.terminal"),
+    ("conformance.fuzzing.socket_lanes", "experiment.built_models"),
+    ("conformance.fuzzing.socket_lanes", "experiment.fleet"),
+    ("conformance.fuzzing.socket_lanes", "experiment.line_up"),
+    ("conformance.fuzzing.socket_lanes", "servers.settings"),
+    ("conformance.fuzzing.socket_lanes", "servers.target"),
+)
+"""Imports that are still to go: importer and imported. An entry that is no import any more is a fault."""
+
+
+@pytest.fixture(name="graph", scope="module")
+def _graph() -> Graph:
+    return import_graph()
+
+
+@pytest.fixture(name="settled", scope="module")
+def _settled(graph: Graph) -> Graph:
+    """The imports, without those that are still to go."""
+    return {name: imported - {other for one, other in OPEN if one == name} for name, imported in graph.items()}
+
+
+def test_what_is_still_to_go_is_there(graph: Graph) -> None:
+    """The list of imports that are still to go names none that has gone."""
+    assert [f"{one} -> {other}" for one, other in OPEN if other not in graph.get(one, ())] == []
+
+
+def test_no_two_files_import_each_other(settled: Graph) -> None:
+    """There is no circle of imports between files, those for type checkers and those inside functions included."""
+    assert circle(settled) == []
+
+
+def test_no_import_runs_up_a_floor_or_to_a_neighbour(settled: Graph) -> None:
+    """Every import between packages goes down the floors that pyproject.toml lists."""
+    assert upward(settled, layers()) == []
+
+
+def test_every_package_has_a_floor() -> None:
+    """A package of product code that is new is put on a floor, and import-linter is told of it."""
+    found = {file.parent.name for file in REPOSITORY.glob("*/__init__.py")} - {"tests"}
+    assert found == set(packages()) == {name for floor in layers() for name in floor}
+
+
+@pytest.mark.parametrize(
+    "imported", ["import low.b", "from low import b", "from low.b import noun", "if TYPE_CHECKING:\n    import low.b"]
+)
+def test_a_circle_is_found(tmp_path: Path, imported: str) -> None:
+    """A circle between two files is found, in whatever form one of them imports the other."""
+    _write(tmp_path, {"low/a.py": imported, "low/b.py": "def late():\n    from low.a import verb\n", "high/c.py": ""})
+    assert set(circle(import_graph(tmp_path, ("high", "low")))) == {"low.a", "low.b"}
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"), [("low/a.py", "high.c"), ("low/a.py", "beside.d"), ("beside/d.py", "low.a")]
+)
+def test_an_import_that_runs_up_or_sideways_is_found(tmp_path: Path, importer: str, imported: str) -> None:
+    """An import of a higher floor, or of another package on the same one, is found; one that goes down is not."""
+    files = {"low/a.py": "", "beside/d.py": "", "high/c.py": "import low.a, beside.d"}
+    _write(tmp_path, files | {importer: f"import {imported}"})
+    graph = import_graph(tmp_path, ("high", "low", "beside"))
+    assert upward(graph, (("high",), ("low", "beside"))) == [
+        f"{importer.removesuffix('.py').replace('/', '.')} -> {imported}"
+    ]
+
+
+def _write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        file = root / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
