@@ -48,7 +48,7 @@ def _targets() -> list[str]:
 
 
 def _endpoints() -> list[str]:
-    from servers.parts import ENDPOINTS  # noqa: PLC0415
+    from servers.registry import ENDPOINTS  # noqa: PLC0415
 
     return list(ENDPOINTS)
 

@@ -44,7 +44,7 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     from servers.launch import child_environment, free_port  # noqa: PLC0415 - kept out of --help
     from servers.settings import Settings  # noqa: PLC0415
     from servers.target import Target, TargetError  # noqa: PLC0415
-    from servers.wsgi import ServerError, command_line  # noqa: PLC0415
+    from servers.web_servers import ServerError, command_line  # noqa: PLC0415
 
     try:
         target = Target.parse(arguments.target)

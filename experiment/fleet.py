@@ -15,7 +15,7 @@ from experiment.errors import ExpectedError, usage
 from experiment.line_up import Contender
 from servers.launch import LaunchError, Server, launch
 from servers.settings import Settings
-from servers.wsgi import ServerError
+from servers.web_servers import ServerError
 
 _START_TIMEOUT_S: Final = 180.0
 _POLL_S: Final = 0.05

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from conformance import tensors
 from loadtests.orders import PreparedRequest
 from loadtests.scenarios import Scenario
-from servers.models.given import GivenPayload
 from servers.models.payloads import PROTOBUF, Payload, payloads
 from servers.models.reference import ATOL, RTOL
+from servers.models.user_model import UserModelPayload
 
 _TIMEOUT_S: Final = 20.0
 _SHOWN: Final = 80
@@ -33,7 +33,7 @@ def prime(
     scenarios: Iterable[Scenario],
     *,
     foreign: bool,
-    given: Mapping[str, Sequence[GivenPayload]] = MappingProxyType({}),
+    given: Mapping[str, Sequence[UserModelPayload]] = MappingProxyType({}),
 ) -> dict[str, tuple[PreparedRequest, ...]]:
     """The prepared requests of each scenario, by its id, for the target at `base_url`. Raises WrongAnswerError.
 
@@ -54,7 +54,7 @@ def prime(
     return found
 
 
-def predicted(payload: Payload | GivenPayload, body: bytes) -> Any:
+def predicted(payload: Payload | UserModelPayload, body: bytes) -> Any:
     """The prediction in the body of an answer, nested as the answer nests it; None where there is none."""
     try:
         answer = tensors.read_any(body) if payload.content_type == PROTOBUF else json.loads(body)
@@ -79,16 +79,16 @@ def agrees(answer: Any, expected: Any, tolerance: float = ATOL) -> bool:
     return type(answer) in (int, float) and math.isclose(answer, expected, rel_tol=RTOL, abs_tol=tolerance)
 
 
-def _prime_own(base_url: str, endpoint: str, payload: Payload | GivenPayload) -> PreparedRequest:
+def _prime_own(base_url: str, endpoint: str, payload: Payload | UserModelPayload) -> PreparedRequest:
     status, body = _ask(base_url, endpoint, payload)
-    tolerance = payload.tolerance if isinstance(payload, GivenPayload) else ATOL
+    tolerance = payload.tolerance if isinstance(payload, UserModelPayload) else ATOL
     if status != 200 or not agrees(predicted(payload, body), payload.expected, tolerance):
         wanted = str(payload.expected)[:_SHOWN]
         raise WrongAnswerError(f"{payload.name}: {status} {body[:_SHOWN]!r}, the reference says {wanted}")
     return _prepared(endpoint, payload, body)
 
 
-def _prime_foreign(base_url: str, endpoint: str, payload: Payload | GivenPayload) -> PreparedRequest:
+def _prime_foreign(base_url: str, endpoint: str, payload: Payload | UserModelPayload) -> PreparedRequest:
     status, body = _ask(base_url, endpoint, payload)
     if status != 200:
         raise WrongAnswerError(f"{payload.name}: {status} {body[:80]!r}")
@@ -96,12 +96,12 @@ def _prime_foreign(base_url: str, endpoint: str, payload: Payload | GivenPayload
     return _prepared(endpoint, payload, body if again == body else None)
 
 
-def _prepared(endpoint: str, payload: Payload | GivenPayload, answer: bytes | None) -> PreparedRequest:
+def _prepared(endpoint: str, payload: Payload | UserModelPayload, answer: bytes | None) -> PreparedRequest:
     headers = {"Content-Type": payload.content_type}
     return PreparedRequest(method="POST", path=f"/{endpoint}", headers=headers, body=payload.body, expect_body=answer)
 
 
-def _ask(base_url: str, endpoint: str, payload: Payload | GivenPayload) -> tuple[int, bytes]:
+def _ask(base_url: str, endpoint: str, payload: Payload | UserModelPayload) -> tuple[int, bytes]:
     url = urlsplit(base_url)
     # A connection a request: a development server keeps none, and this is not timed.
     connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=_TIMEOUT_S)

@@ -27,7 +27,7 @@ from loadtests.scenarios import Scenario
 from servers.launch import LaunchError, Server, launch
 from servers.settings import Settings
 from servers.target import Target
-from servers.wsgi import ServerError
+from servers.web_servers import ServerError
 
 _START_TIMEOUT_S: Final = 180.0
 

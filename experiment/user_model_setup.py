@@ -19,9 +19,9 @@ from experiment.errors import ExpectedError, usage
 from experiment.progress import Bar, Terminal
 from servers.core.reply import JSON
 from servers.launch import REPOSITORY
-from servers.models.given import (
-    GivenModel,
-    GivenModelError,
+from servers.models.user_model import (
+    UserModel,
+    UserModelError,
     checked_folder,
     description_folder,
     digest_of,
@@ -42,7 +42,7 @@ class GuestModel:
 
     name: str
     payload: Path | None
-    model: GivenModel
+    model: UserModel
     refusals: Mapping[str, str]
 
     def lacks(self, target: Target) -> str | None:
@@ -122,7 +122,7 @@ def guest_model(
     try:
         name, saved_model = split_option(option)
         return _described(terminal, name, saved_model, payload, modes)
-    except GivenModelError as error:
+    except UserModelError as error:
         raise usage(str(error), hint=error.hint) from error
 
 
@@ -138,7 +138,7 @@ def recorded_guest(terminal: Terminal, record: Mapping[str, Any], modes: Collect
             what = saved_model if changed else payload
             raise usage(f"{what} has changed since the run began", hint="start a new run with it")
         return _described(terminal, record["name"], saved_model, payload, modes)
-    except GivenModelError as error:
+    except UserModelError as error:
         raise usage(str(error), hint=error.hint) from error
 
 
@@ -157,7 +157,7 @@ def _described(
     terminal: Terminal, name: str, saved_model: Path, payload: Path | None, modes: Collection[str]
 ) -> GuestModel:
     if payload is not None and not payload.is_file():
-        raise GivenModelError(f"--payload {payload} does not exist", "name the file with the request's body")
+        raise UserModelError(f"--payload {payload} does not exist", "name the file with the request's body")
     payload = None if payload is None else payload.resolve()
     folder = description_folder(saved_model, digest_of(saved_model), payload)
     refusals = {"eager": NO_CODE}
@@ -171,13 +171,13 @@ def _described(
             known |= _tried(command, untried, bar)
         _write_modes(folder, known)
     refusals |= {mode: reason for mode in wanted if (reason := known[mode]) is not None}
-    return GuestModel(name=name, payload=payload, model=GivenModel.read(folder), refusals=refusals)
+    return GuestModel(name=name, payload=payload, model=UserModel.read(folder), refusals=refusals)
 
 
 def _tried(command: Sequence[str], modes: Sequence[str], bar: Bar) -> dict[str, str | None]:
     """Describe, and try the modes. A compiler may take its process down with it: then the others are tried in another.
 
-    Raises GivenModelError where the model cannot be served at all, ExpectedError where the process fails otherwise.
+    Raises UserModelError where the model cannot be served at all, ExpectedError where the process fails otherwise.
     """
     found: dict[str, str | None] = {}
     total = 2 + len(modes)
@@ -194,7 +194,7 @@ def _tried(command: Sequence[str], modes: Sequence[str], bar: Bar) -> dict[str, 
                 # TensorFlow's compilers write to the same stream as they please.
                 said = json.loads(line) if line.startswith("{") else {}
                 if "error" in said:
-                    raise GivenModelError(said["error"], said["hint"])
+                    raise UserModelError(said["error"], said["hint"])
                 if "mode" in said:
                     found[said["mode"]], trying = said["refusal"], None
                 elif "what" in said:

@@ -17,7 +17,7 @@ CORE_TESTS: Final = (
             "batching",
             "bicubic",
             "encodings",
-            "forms",
+            "form_fields",
             "hazards",
             "hidden",
             "jpeg_draft",

@@ -30,7 +30,7 @@ from experiment.side_by_side import FAULTS, Entrant, Rates, SideBySide, add_size
 from loadtests.scenarios import CLASSIFY, PREDICT, closed
 from peers.fastapi_server import NAME, launch
 from reports.statistics import paired_ratio
-from servers.parts import MODES
+from servers.registry import MODES
 from servers.settings import Settings
 
 _LITE: Final = ("lite",) if "lite" in MODES and find_spec("ai_edge_litert") else ()

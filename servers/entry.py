@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Final
 from servers.core.batching import BATCHED, Batcher, Limits
 from servers.core.buckets import buckets
 from servers.core.endpoints import ENDPOINTS
-from servers.core.given_endpoint import endpoint
 from servers.core.loading import Loaded, load
-from servers.core.refusal import RefusedError
+from servers.core.refused_target import RefusedError
 from servers.core.service import Service
-from servers.models.given import GivenModel
+from servers.core.user_model_endpoint import endpoint
+from servers.models.user_model import UserModel
 from servers.settings import Settings
 from servers.target import Target
 
@@ -56,14 +56,14 @@ def make_app(target: Target, settings: Settings) -> WSGIApplication:
         return native
     service = Service(target=target.id, endpoints=ENDPOINTS, facts=_facts(target, settings))
     if target.kind.contract:
-        given = {settings.model_name: GivenModel.read(settings.model_dir)} if settings.model_name else {}
-        service.endpoints += tuple(endpoint(name, model.signature) for name, model in given.items())
-        threading.Thread(target=_load, args=(service, target, settings, given), name="load", daemon=True).start()
+        user_models = {settings.model_name: UserModel.read(settings.model_dir)} if settings.model_name else {}
+        service.endpoints += tuple(endpoint(name, model.signature) for name, model in user_models.items())
+        threading.Thread(target=_load, args=(service, target, settings, user_models), name="load", daemon=True).start()
     app: WSGIApplication = module.create_app(service)
     return app
 
 
-def _load(service: Service, target: Target, settings: Settings, given: dict[str, GivenModel]) -> None:
+def _load(service: Service, target: Target, settings: Settings, user_models: dict[str, UserModel]) -> None:
     try:
         loaded = load(
             mode=target.mode,
@@ -74,7 +74,7 @@ def _load(service: Service, target: Target, settings: Settings, given: dict[str,
             batch_sizes=buckets(settings.batch),
             callers=settings.threads,
             executor=settings.executor,
-            given=given,
+            user_models=user_models,
         )
     except Exception as error:  # noqa: BLE001 - a thread that dies leaves a server that is never ready: end it
         if not isinstance(error, RefusedError):

@@ -21,7 +21,7 @@ import psutil
 from servers.guard import GRACE_S
 from servers.settings import Settings
 from servers.target import Target
-from servers.wsgi import command_line
+from servers.web_servers import command_line
 
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from servers.parts import DEVICES, FRAMEWORKS, MODES, Framework
-from servers.wsgi import DEV, SERVERS
+from servers.registry import DEVICES, FRAMEWORKS, MODES, Framework
+from servers.web_servers import DEV, SERVERS
 
 CPU_ONLY: Final = ("lite",)
 """Modes that never run on a GPU: LiteRT computes on the CPU unless given a delegate, and has none for CUDA."""
@@ -30,10 +30,10 @@ class Target:
     @classmethod
     def parse(cls, text: str) -> Target:
         """The target that `text` names; trailing parts may be left out. Raises TargetError."""
-        given = text.strip().split("+")
-        if not 1 <= len(given) <= len(_DEFAULTS):
+        named = text.strip().split("+")
+        if not 1 <= len(named) <= len(_DEFAULTS):
             raise TargetError(f"{text!r} is not framework+server+mode+device")
-        framework, server, mode, device = (*given, *_DEFAULTS[len(given) :])
+        framework, server, mode, device = (*named, *_DEFAULTS[len(named) :])
         for part, value, known in (
             ("framework", framework, FRAMEWORKS),
             ("server", server, SERVERS),

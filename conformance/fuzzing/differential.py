@@ -20,7 +20,7 @@ from experiment.built_models import built_models
 from servers.core.endpoints import ENDPOINTS
 from servers.core.loading import load
 from servers.core.service import Service
-from servers.parts import FRAMEWORKS
+from servers.registry import FRAMEWORKS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -22,7 +22,7 @@ from schemathesis.engine import events
 from conformance import tensors
 from conformance.parts import Picture, build
 from servers.core.endpoints.classify import BASE64_IMAGE
-from servers.core.tensors import PROTOBUF
+from servers.core.tensor_proto import PROTOBUF
 from servers.models.reference import reference
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 
 from servers.core.gate import MAX_BODY_BYTES
 from servers.core.reply import invalid_input
-from servers.core.tensors import parsed
+from servers.core.tensor_proto import parsed
 from servers.models.signature import elements
 
 if TYPE_CHECKING:

@@ -213,7 +213,7 @@ class Batcher:
                 self._execute([waiter])
 
     def _answer(self, taken: Sequence[_Waiter]) -> None:
-        """Run one batch and wake its requests; raises what the predictor raises, and wakes nobody then."""
+        """ModelCall one batch and wake its requests; raises what the predictor raises, and wakes nobody then."""
         sizes = [len(waiter.rows) for waiter in taken]
         with self._lock:
             self._figures.batches[sum(sizes)] += 1

@@ -11,9 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from servers.core.given_source import GivenSource
-    from servers.core.mode import Built, Predictor, Run
+    from servers.core.mode import Built, ModelCall, Predictor
     from servers.core.source import Source
+    from servers.core.user_model_source import UserModelSource
 
 
 def build(mode: str, source: Source) -> Built[Predictor]:
@@ -22,13 +22,13 @@ def build(mode: str, source: Source) -> Built[Predictor]:
     return replace(built, predict=_checked(built.predict, source))
 
 
-def build_user_model(mode: str, source: GivenSource) -> Built[Run]:
+def build_user_model(mode: str, source: UserModelSource) -> Built[ModelCall]:
     """A user's model in `mode`. Its endpoint holds every input against the signature, so nothing is checked again.
 
     Raises RefusedError where the mode cannot run it, or whatever the mode's compiler or converter raises.
     """
     source.refuse_open_shapes(mode)
-    built: Built[Run] = import_module(f"servers.core.modes.{mode}").build(source)
+    built: Built[ModelCall] = import_module(f"servers.core.modes.{mode}").build(source)
     return built
 
 

@@ -12,7 +12,7 @@ from servers.core.mode import Built
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from servers.core.mode import Called, Executable, Run
+    from servers.core.mode import Called, Executable, ModelCall
 
 
 def traced(source: Executable[Any], forward: Callable[..., Any], **options: Any) -> Any:
@@ -48,7 +48,7 @@ def frozen_forward(source: Executable[Any]) -> Callable[..., Any]:
 
 
 def built_from(
-    function: Any, source: Executable[Called], around: Callable[[Run], Run] = lambda run: run
+    function: Any, source: Executable[Called], around: Callable[[ModelCall], ModelCall] = lambda run: run
 ) -> Built[Called]:
     """A `tf.function` of one input signature as a mode, called as its ConcreteFunction; `around` is put around calls.
 

@@ -17,18 +17,18 @@ import numpy as np
 from servers.core import bicubic
 from servers.core.batching import BATCHED
 from servers.core.images import Resize, by_pillow
-from servers.core.refusal import RefusedError
+from servers.core.refused_target import RefusedError
 from servers.core.row_counts import PADDED_ROWS
 from servers.models.catalog import MODELS
-from servers.models.given import digest_of
 from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference
+from servers.models.user_model import digest_of
 
 if TYPE_CHECKING:
-    from servers.core.given_source import GivenSource
-    from servers.core.mode import Built, Predictor, Run
+    from servers.core.mode import Built, ModelCall, Predictor
     from servers.core.source import Source
-    from servers.models.given import GivenModel
+    from servers.core.user_model_source import UserModelSource
+    from servers.models.user_model import UserModel
     from servers.settings import Executor
 
 _WARM_RUNS: Final = 20
@@ -47,7 +47,7 @@ class Loaded:
     startup_s: dict[str, float]
     threads: dict[str, Any]
     retraces: Callable[[], int]
-    runs: dict[str, Run] = field(default_factory=dict)
+    runs: dict[str, ModelCall] = field(default_factory=dict)
     resize: Resize = by_pillow
 
 
@@ -61,9 +61,9 @@ def load(
     batch_sizes: tuple[int, ...] = (1,),
     callers: int = 1,
     executor: Executor = "default",
-    given: dict[str, GivenModel] | None = None,
+    user_models: dict[str, UserModel] | None = None,
 ) -> Loaded:
-    """Every model of the catalog in `mode`, and those `given`; raises RefusedError where one is wrong or cannot run.
+    """Every model of the catalog in `mode`, and a user's own; raises RefusedError where one is wrong or cannot run.
 
     `batch_sizes` are those that batched models may be served; each is compared and run before the first request.
     `callers` are the threads that may call at once; a model that is batched has only one, the executor.
@@ -71,18 +71,18 @@ def load(
     started = time.perf_counter()
     # TensorFlow's import is a measured part of start-up.
     from servers.core.build_in_mode import build, build_user_model  # noqa: PLC0415
-    from servers.core.given_source import GivenSource  # noqa: PLC0415
     from servers.core.runtime import configure  # noqa: PLC0415
     from servers.core.source import Source  # noqa: PLC0415
+    from servers.core.user_model_source import UserModelSource  # noqa: PLC0415
 
     threads = configure(device=device, intra=intra, inter=inter)
     imported = time.perf_counter()
     sources = {name: Source(model=model, folder=folder, executor=executor) for name, model in MODELS.items()}
     built = {name: build(mode, source) for name, source in sources.items()}
-    guests = [GivenSource(name=name, model=model, executor=executor) for name, model in (given or {}).items()]
-    for guest in guests:
-        _refuse_changed(guest)
-    runs = {guest.name: build_user_model(mode, guest) for guest in guests}
+    own = [UserModelSource(name=name, model=model, executor=executor) for name, model in (user_models or {}).items()]
+    for one in own:
+        _refuse_changed(one)
+    runs = {one.name: build_user_model(mode, one) for one in own}
     resize = bicubic.compiled()
     loaded = time.perf_counter()
     errors: dict[str, float] = {}
@@ -93,10 +93,10 @@ def load(
         errors[name] = compare(source, built[name], sizes)
         _warm(source, built[name])
         built[name].reserve(1 if name in BATCHED and len(batch_sizes) > 1 else callers)
-    for guest in guests:
-        errors[guest.name] = guest.compare(runs[guest.name])
-        guest.warm(runs[guest.name], _WARM_RUNS)
-        runs[guest.name].reserve(callers)
+    for one in own:
+        errors[one.name] = one.compare(runs[one.name])
+        one.warm(runs[one.name], _WARM_RUNS)
+        runs[one.name].reserve(callers)
     warmed = time.perf_counter()
     devices = {name: one.device() for name, one in built.items()}
     devices |= {name: one.device() for name, one in runs.items()}
@@ -120,16 +120,16 @@ def load(
             for name, model in MODELS.items()
         }
         | {
-            guest.name: {
-                "digest": guest.model.digest,
-                "signature": guest.model.signature.to_json(),
-                "largest_error": errors[guest.name],
-                "compared_with": f"its own signature {guest.model.signature.name}, mode function",
+            one.name: {
+                "digest": one.model.digest,
+                "signature": one.model.signature.to_json(),
+                "largest_error": errors[one.name],
+                "compared_with": f"its own signature {one.model.signature.name}, mode function",
                 "rtol": RTOL,
                 "atol": ATOL,
-                "settings": dict(runs[guest.name].settings),
+                "settings": dict(runs[one.name].settings),
             }
-            for guest in guests
+            for one in own
         },
         device=devices["digits_cnn"],
         startup_s={
@@ -154,9 +154,9 @@ def require_device(device: str, devices: Mapping[str, str]) -> None:
         raise RefusedError(f"device {device}: {', '.join(misplaced)} ran on {devices[misplaced[0]]}")
 
 
-def _refuse_changed(guest: GivenSource) -> None:
-    if digest_of(guest.saved_model) != guest.model.digest:
-        raise RefusedError(f"{guest.saved_model} has changed since it was described; start again")
+def _refuse_changed(source: UserModelSource) -> None:
+    if digest_of(source.saved_model) != source.model.digest:
+        raise RefusedError(f"{source.saved_model} has changed since it was described; start again")
 
 
 def compare(source: Source, built: Built[Predictor], sizes: Iterable[int] = (1,)) -> float:
@@ -183,7 +183,7 @@ def compare(source: Source, built: Built[Predictor], sizes: Iterable[int] = (1,)
 
 
 def _warm(source: Source, built: Built[Predictor]) -> None:
-    """Run what most requests are. Larger sizes were run by the comparison, which is all that a compiler needs."""
+    """ModelCall what most requests are. Larger sizes were run by the comparison, which is all that a compiler needs."""
     row = probes(source.model.name, 1)
     for _ in range(_WARM_RUNS):
         built.predict(row)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 Predictor = Callable[[NDArray[Any]], NDArray[np.float32]]
 """A batch of rows to their predictions; safe to call from several threads."""
 
-Run = Callable[..., tuple[NDArray[Any], ...]]
+Arrays = tuple[NDArray[Any], ...]
+"""A tensor for each input or output of a model, in the order of its signature."""
+
+ModelCall = Callable[..., Arrays]
 """A model's inputs, in the order of its signature, to its outputs in theirs; safe to call from several threads."""
 
 Called = TypeVar("Called", bound=Callable[..., Any])
@@ -56,7 +59,7 @@ class Executable(Protocol[Called_co]):
     def eager(self) -> Callable[..., Any]:
         """The same by Python code, operation by operation; raises RefusedError where there is none."""
 
-    def called(self, run: Run) -> Called_co:
+    def called(self, run: ModelCall) -> Called_co:
         """`run` as the model is called."""
 
 

@@ -11,7 +11,7 @@ from servers.core.buckets import LARGEST
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from servers.core.mode import Run
+    from servers.core.mode import ModelCall
 
 
 def padded(batch: NDArray[Any]) -> NDArray[Any]:
@@ -25,7 +25,7 @@ def padded(batch: NDArray[Any]) -> NDArray[Any]:
     return whole
 
 
-def in_buckets(run: Run) -> Run:
+def in_buckets(run: ModelCall) -> ModelCall:
     """`run` for any number of rows, called with the sizes of `BUCKETS` only: those are the powers of two.
 
     A batch is padded up to the next size, and one above the largest goes in parts.

@@ -17,7 +17,7 @@ from servers.core.reply import JSON, Reply
 from servers.core.row_counts import MAX_ROWS
 from servers.core.rows import INSTANCES, feature_row, instance_rows, prediction_text, prediction_texts
 from servers.core.service import Endpoint, Service
-from servers.core.tensors import PROTOBUF, tensor_bytes, tensor_rows
+from servers.core.tensor_proto import PROTOBUF, tensor_bytes, tensor_rows
 
 if TYPE_CHECKING:
     import numpy as np

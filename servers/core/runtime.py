@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import tensorflow as tf
 
-from servers.core.refusal import RefusedError
+from servers.core.refused_target import RefusedError
 from servers.settings import MEMORY
 
 _FLAGS: Final = (

@@ -15,7 +15,7 @@ from servers.models.catalog import Model
 from servers.models.definitions import load
 
 if TYPE_CHECKING:
-    from servers.core.mode import Predictor, Run
+    from servers.core.mode import ModelCall, Predictor
     from servers.settings import Executor
 
 _IMAGE_RANK: Final = 4
@@ -82,7 +82,7 @@ class Source:
         signature = self.signature()
         return lambda batch: [signature(x=self.prepare(batch))["y"]]
 
-    def called(self, run: Run) -> Predictor:
+    def called(self, run: ModelCall) -> Predictor:
         """The one batch to the one array of predictions."""
 
         def predict(batch: NDArray[Any]) -> NDArray[np.float32]:

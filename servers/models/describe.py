@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from servers.models.given import DESCRIPTION, GivenModel, GivenModelError, digest_of
 from servers.models.quiet_import import import_quietly
 from servers.models.signature import KINDS, Signature, Tensor
+from servers.models.user_model import DESCRIPTION, UserModel, UserModelError, digest_of
 
 SERVING: Final = "serving_default"
 REFUSED: Final = 2
@@ -45,10 +45,10 @@ def main(argv: list[str] | None = None) -> int:
         if not (arguments.out / DESCRIPTION).is_file():
             _say(what=f"asking {arguments.saved_model.name} itself")
             _describe(arguments.saved_model, arguments.payload, arguments.out)
-    except GivenModelError as error:
+    except UserModelError as error:
         _say(error=str(error), hint=error.hint)
         return REFUSED
-    model = GivenModel.read(arguments.out)
+    model = UserModel.read(arguments.out)
     for mode in modes:
         _say(what=f"trying mode {mode}", trying=mode)
         _say(mode=mode, refusal=_refusal(mode, model))
@@ -57,8 +57,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _describe(saved_model: Path, payload: Path | None, out: Path) -> None:
     """Write the description, whole or not at all."""
-    from servers.core.given_request import Given  # noqa: PLC0415 - imports TensorFlow
-    from servers.core.given_source import write_probes  # noqa: PLC0415
+    from servers.core.user_model_codec import UserModelCodec  # noqa: PLC0415 - imports TensorFlow
+    from servers.core.user_model_source import write_probes  # noqa: PLC0415
     from servers.models.questions import questions  # noqa: PLC0415 - imports TensorFlow
 
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -69,14 +69,14 @@ def _describe(saved_model: Path, payload: Path | None, out: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         fresh = Path(scratch) / "description"
         fresh.mkdir()
-        model = GivenModel(
+        model = UserModel(
             folder=fresh,
             saved_model=saved_model,
             digest=digest_of(saved_model),
             signature=asked.signature,
             payloads=asked.payloads,
             sample=asked.sample,
-            accepts=Given(signature=asked.signature).accepts,
+            accepts=UserModelCodec(signature=asked.signature).accepts,
         )
         write_probes(model, asked.probes)
         model.write()
@@ -89,19 +89,19 @@ def _describe(saved_model: Path, payload: Path | None, out: Path) -> None:
 
 
 def read_signature(saved_model: Path) -> tuple[str, tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """The name, inputs and outputs of the one serving signature, by name. Raises GivenModelError."""
+    """The name, inputs and outputs of the one serving signature, by name. Raises UserModelError."""
     import tensorflow as tf  # noqa: PLC0415 - see the module's docstring
 
     try:
         signatures = tf.saved_model.load(str(saved_model)).signatures
     except Exception as error:
-        raise GivenModelError(
+        raise UserModelError(
             f"{saved_model} cannot be loaded: {_first_line(error)}",
             "does tf.saved_model.load read it, under this version of TensorFlow?",
         ) from error
     names = list(signatures)
     if SERVING not in names and len(names) != 1:
-        raise GivenModelError(
+        raise UserModelError(
             f"{saved_model} has {'no serving signature' if not names else f'no {SERVING} among its signatures'}",
             "tf.saved_model.save(model, 'my_model', signatures={'serving_default': function})",
         )
@@ -109,7 +109,7 @@ def read_signature(saved_model: Path) -> tuple[str, tuple[Tensor, ...], tuple[Te
     signature = signatures[name]
     _, inputs = signature.structured_input_signature
     if not inputs:
-        raise GivenModelError(f"signature {name} of {saved_model} takes no input", "give it one to be asked with")
+        raise UserModelError(f"signature {name} of {saved_model} takes no input", "give it one to be asked with")
     return name, _tensors(inputs, "input"), _tensors(signature.structured_outputs, "output")
 
 
@@ -118,23 +118,23 @@ def _tensors(specs: dict[str, Any], what: str) -> tuple[Tensor, ...]:
     for name, spec in sorted(specs.items()):
         dtype = getattr(getattr(spec, "dtype", None), "name", type(spec).__name__)
         if dtype not in KINDS:
-            raise GivenModelError(
+            raise UserModelError(
                 f"{what} {name} is of type {dtype}, which JSON cannot carry", "cast it in the signature"
             )
         shape = None if spec.shape.rank is None else tuple(spec.shape.as_list())
         if shape is None and what == "input":
-            raise GivenModelError(f"input {name} leaves open even its rank", "give it a TensorSpec with a rank")
+            raise UserModelError(f"input {name} leaves open even its rank", "give it a TensorSpec with a rank")
         found.append(Tensor(name=name, dtype=dtype, shape=shape))
     return tuple(found)
 
 
-def _refusal(mode: str, model: GivenModel) -> str | None:
+def _refusal(mode: str, model: UserModel) -> str | None:
     """Why `mode` cannot run the model; None where it can and answers alike."""
     from servers.core.build_in_mode import build_user_model  # noqa: PLC0415
-    from servers.core.given_source import GivenSource  # noqa: PLC0415 - imports TensorFlow
-    from servers.core.refusal import RefusedError  # noqa: PLC0415
+    from servers.core.refused_target import RefusedError  # noqa: PLC0415
+    from servers.core.user_model_source import UserModelSource  # noqa: PLC0415 - imports TensorFlow
 
-    source = GivenSource(name=model.saved_model.name, model=model)
+    source = UserModelSource(name=model.saved_model.name, model=model)
     try:
         source.compare(build_user_model(mode, source))
     except RefusedError as error:

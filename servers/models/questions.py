@@ -11,22 +11,22 @@ import numpy as np
 import tensorflow as tf
 
 from servers.core.gate import MAX_BODY_BYTES
-from servers.core.given_request import INPUTS, INSTANCES, OUTPUTS, PREDICTIONS, Given
-from servers.core.given_source import difference, serving_signature, tolerance
 from servers.core.nested import nested_of
 from servers.core.reply import JSON, ApiError
 from servers.core.request import Request
-from servers.core.tensors import PROTOBUF
-from servers.models.given import GivenModelError, GivenPayload
+from servers.core.tensor_proto import PROTOBUF
+from servers.core.user_model_codec import INPUTS, INSTANCES, OUTPUTS, PREDICTIONS, UserModelCodec
+from servers.core.user_model_source import difference, serving_signature, tolerance
 from servers.models.signature import rows_of
 from servers.models.synthesis import made_up
+from servers.models.user_model import UserModelError, UserModelPayload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from servers.core.given_source import Arrays
+    from servers.core.mode import Arrays
     from servers.models.signature import Signature
 
 CONTENT_TYPES: Final = {
@@ -47,7 +47,7 @@ class Asked:
     """A signature that knows how it treats rows, and what it was asked and answered."""
 
     signature: Signature
-    payloads: tuple[GivenPayload, ...]
+    payloads: tuple[UserModelPayload, ...]
     probes: tuple[tuple[Arrays, Arrays], ...]
     sample: dict[str, Any]
 
@@ -62,7 +62,7 @@ class _Question:
 
 
 def questions(saved_model: Path, signature: Signature, payload: Path | None) -> Asked:
-    """Ask the model. Raises GivenModelError where it cannot be asked, or answers what cannot be served or checked."""
+    """Ask the model. Raises UserModelError where it cannot be asked, or answers what cannot be served or checked."""
     ask = _asker(saved_model, signature)
     asked = [_read(signature, payload)] if payload else _made(signature)
     answers = [ask(question.inputs) for question in asked]
@@ -71,12 +71,12 @@ def questions(saved_model: Path, signature: Signature, payload: Path | None) -> 
     signature = _with_rows(signature, ask, asked[0].inputs)
     if any(question.form == PREDICTIONS for question in asked) and signature.rows is None:
         if payload:
-            raise GivenModelError(
+            raise UserModelError(
                 f"{payload}: this model does not answer row by row", f'send {{"{INPUTS}": ...}} in place of {INSTANCES}'
             )
         asked = [_columns(signature, question.name, question.inputs) for question in asked]
     payloads = tuple(
-        GivenPayload(
+        UserModelPayload(
             name=question.name,
             content_type=question.content_type,
             body=question.body,
@@ -104,7 +104,7 @@ def _asker(saved_model: Path, signature: Signature) -> Callable[[Arrays], Arrays
             answers = concrete(**named)
         except tf.errors.OpError as error:
             line = str(error).splitlines()[0]
-            raise GivenModelError(f"the model refuses its payload: {line}", "try another --payload FILE") from error
+            raise UserModelError(f"the model refuses its payload: {line}", "try another --payload FILE") from error
         found = tuple(answers[tensor.name].numpy() for tensor in signature.outputs)
         return tuple(
             np.asarray(each, dtype=np.object_) if isinstance(each, bytes) else np.asarray(each) for each in found
@@ -118,20 +118,20 @@ def _read(signature: Signature, payload: Path) -> _Question:
     kind = CONTENT_TYPES.get(payload.suffix.lower())
     if kind is None:
         known = ", ".join(CONTENT_TYPES)
-        raise GivenModelError(f"--payload {payload}: its suffix says nothing of what it is", f"name it {known}")
+        raise UserModelError(f"--payload {payload}: its suffix says nothing of what it is", f"name it {known}")
     body = payload.read_bytes()
-    given = Given(signature=signature)
-    if kind not in given.accepts:
-        raise GivenModelError(
+    codec = UserModelCodec(signature=signature)
+    if kind not in codec.accepts:
+        raise UserModelError(
             f"--payload {payload}: the model takes no {kind}; its inputs are {', '.join(map(str, signature.inputs))}",
-            f"it takes {', '.join(given.accepts)}",
+            f"it takes {', '.join(codec.accepts)}",
         )
     if len(body) > MAX_BODY_BYTES:
-        raise GivenModelError(f"--payload {payload} is over {MAX_BODY_BYTES} bytes", "servers accept no more")
+        raise UserModelError(f"--payload {payload} is over {MAX_BODY_BYTES} bytes", "servers accept no more")
     try:
-        inputs, form = given.inputs(Request(method="POST", content_type=kind, content_encoding="", body=body))
+        inputs, form = codec.inputs(Request(method="POST", content_type=kind, content_encoding="", body=body))
     except ApiError as error:
-        raise GivenModelError(
+        raise UserModelError(
             f"--payload {payload}: {error.text}",
             f'inputs: {", ".join(map(str, signature.inputs))}; send {{"{INSTANCES}": [...]}} or {{"{INPUTS}": ...}}',
         ) from error
@@ -145,7 +145,7 @@ def _made(signature: Signature) -> list[_Question]:
         form = _rows if rows_of(signature.inputs) else _columns
         found.append(form(signature, name, inputs))
     if len(found[0].body) > MAX_BODY_BYTES:
-        raise GivenModelError(
+        raise UserModelError(
             f"one request in JSON takes {len(found[0].body)} bytes, over the limit of {MAX_BODY_BYTES}",
             "give one in another encoding: --payload request.pb, or a picture",
         )
@@ -178,13 +178,13 @@ def _named(signature: Signature, inputs: Arrays) -> dict[str, Any]:
 def _refuse_moods(ask: Callable[[Arrays], Arrays], question: _Question, answers: Arrays) -> None:
     """Refuse a model whose answers JSON cannot hold, or that answers one question in two ways."""
     if any(np.issubdtype(each.dtype, np.floating) and not np.isfinite(each).all() for each in answers):
-        raise GivenModelError(
+        raise UserModelError(
             f"the model answers {question.name} with NaN or infinity, which JSON cannot hold",
             "give a request of yours: --payload request.json",
         )
     again = ask(question.inputs)
     if any(difference(one, other) > tolerance(one) for one, other in zip(answers, again, strict=True)):
-        raise GivenModelError(
+        raise UserModelError(
             f"the model answers {question.name} in two ways, so that no answer of it can be checked",
             "export it for inference: no dropout, no random operations",
         )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from servers.models.given import GivenModelError
 from servers.models.signature import elements
+from servers.models.user_model import UserModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,10 +25,10 @@ _MANY, _FEW = 16, 4
 
 
 def made_up(inputs: tuple[Tensor, ...]) -> list[tuple[NDArray[Any], ...]]:
-    """Different sets of inputs, each for one request; the same on every call. Raises GivenModelError for strings."""
+    """Different sets of inputs, each for one request; the same on every call. Raises UserModelError for strings."""
     for tensor in inputs:
         if tensor.kind == "string":
-            raise GivenModelError(
+            raise UserModelError(
                 f"input {tensor} takes strings, which cannot be made up from its signature",
                 "give a request of yours: --payload request.json",
             )

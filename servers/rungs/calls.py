@@ -12,7 +12,7 @@ from servers.models.payloads import Payload
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-Answer = tuple[int, bytes]
+StatusAndBody = tuple[int, bytes]
 """Status and body."""
 
 
@@ -27,10 +27,10 @@ def environ_maker(endpoint: str, payloads: Sequence[Payload]) -> Callable[[int],
     return make
 
 
-def caller(app: WSGIApplication) -> Callable[[dict[str, Any]], Answer]:
+def caller(app: WSGIApplication) -> Callable[[dict[str, Any]], StatusAndBody]:
     """What passes one environ through `app`, reads the answer to its end and closes it."""
 
-    def call(environ: dict[str, Any]) -> Answer:
+    def call(environ: dict[str, Any]) -> StatusAndBody:
         seen: list[str] = []
 
         def start_response(status: str, _headers: Any, _info: Any = None) -> Callable[[bytes], object]:

@@ -29,7 +29,7 @@ from servers.core.loading import Loaded
 from servers.core.service import Service
 from servers.models.catalog import MODELS
 from servers.models.payloads import ENCODINGS
-from servers.parts import FRAMEWORKS
+from servers.registry import FRAMEWORKS
 from servers.rungs.calls import caller, environ_maker
 from servers.rungs.payload_choice import chosen_payloads
 

@@ -19,10 +19,10 @@ from servers.core.json_text import parse
 from servers.core.regression import ACCEPTS
 from servers.core.request import MediaType, Request
 from servers.core.rows import feature_row, instance_rows
-from servers.core.tensors import tensor_rows
+from servers.core.tensor_proto import tensor_rows
 from servers.models.payloads import Payload
 from servers.models.reference import ATOL, RTOL
-from servers.rungs.step import Step
+from servers.rungs.timed_piece import TimedPiece
 
 if TYPE_CHECKING:
     from servers.core.reply import Reply
@@ -40,7 +40,7 @@ class CutError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class EndpointPieces:
     """The pieces of one endpoint in one encoding.
 
     Validation is `open`, which holds the media type to the contract, and `to_rows`, which holds the values to it and
@@ -55,10 +55,10 @@ class Cut:
     encode: Callable[[Any], Reply]
 
 
-def cut(endpoint: str, encoding: str) -> Cut:
+def pieces_of(endpoint: str, encoding: str) -> EndpointPieces:
     """The pieces of an endpoint in an encoding."""
     if endpoint == "classify":
-        return Cut(
+        return EndpointPieces(
             open=lambda request: request.open(classify.ACCEPTS),
             decode=lambda service, media, body: decode_image(classify.image_bytes(media, body), resize=service.resize),
             to_rows=lambda pixels: pixels[np.newaxis],
@@ -67,7 +67,7 @@ def cut(endpoint: str, encoding: str) -> Cut:
         )
     regression = REGRESSIONS[endpoint]
     if encoding == "protobuf":
-        return Cut(
+        return EndpointPieces(
             open=lambda request: request.open(ACCEPTS),
             decode=lambda _service, _media, body: tensor_rows(body, len(regression.features)),
             to_rows=lambda rows: rows,
@@ -76,7 +76,7 @@ def cut(endpoint: str, encoding: str) -> Cut:
         )
     single = encoding == "json"
     to_rows = feature_row if single else instance_rows
-    return Cut(
+    return EndpointPieces(
         open=lambda request: request.open(ACCEPTS),
         decode=lambda _service, _media, body: parse(body),
         to_rows=lambda document: to_rows(document, regression.features),
@@ -94,12 +94,12 @@ def requests_of(payloads: Sequence[Payload]) -> list[Request]:
 
 def steps(
     service: Service, endpoint: str, encoding: str, payloads: Sequence[Payload], wait: Callable[[], object]
-) -> dict[str, Step]:
+) -> dict[str, TimedPiece]:
     """The steps `core`, `codec` and PARTS, by rung; `wait` is done before each call. Raises CutError.
 
     The four of PARTS are one step.
     """
-    pieces = cut(endpoint, encoding)
+    pieces = pieces_of(endpoint, encoding)
     row = next(one for one in ENDPOINTS if one.path == f"/{endpoint}")
     requests = requests_of(payloads)
     rows = [pieces.to_rows(pieces.decode(service, *pieces.open(one))) for one in requests]
@@ -125,8 +125,8 @@ def steps(
         if whole != reply:
             raise CutError(f"{payload.name}: the endpoint answers {whole}, its pieces {reply}")
 
-    def one(ready: Sequence[Any], call: Callable[[Any], Any], agrees: Callable[[int, Any], bool]) -> Step:
-        return Step(payloads=len(payloads), prepare=lambda at: (wait(), ready[at])[1], call=call, agrees=agrees)
+    def one(ready: Sequence[Any], call: Callable[[Any], Any], agrees: Callable[[int, Any], bool]) -> TimedPiece:
+        return TimedPiece(payloads=len(payloads), prepare=lambda at: (wait(), ready[at])[1], call=call, agrees=agrees)
 
     laps = one(requests, in_pieces, lambda at, found: bool(found[1] == replies[at]))
     return {

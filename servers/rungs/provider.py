@@ -25,18 +25,18 @@ from servers.launch import REPOSITORY, Server, launch
 from servers.models.catalog import saved_models_dir
 from servers.models.payloads import ENCODINGS, Payload, payloads
 from servers.models.stamp import is_current
-from servers.parts import FRAMEWORKS, MODES
-from servers.rungs.exchange import Exchange
+from servers.registry import FRAMEWORKS, MODES
+from servers.rungs.kept_connection import KeptConnection
 from servers.rungs.payload_choice import chosen_payloads
-from servers.rungs.step import Step
+from servers.rungs.timed_piece import TimedPiece
 from servers.settings import Settings
 from servers.target import Target
-from servers.wsgi import DEV, SERVERS
+from servers.web_servers import DEV, SERVERS
 
 if TYPE_CHECKING:
     from servers.core.service import Service
 
-Variant = Mapping[str, str]
+RungVariant = Mapping[str, str]
 
 RUNGS: Final = ("core", "codec", "wsgi", "http")
 NULL: Final = "null"
@@ -110,7 +110,7 @@ def group_variants(
 
 
 @contextmanager
-def opened(variants: Sequence[Variant], say: Callable[[str], None]) -> Iterator[list[Step]]:
+def opened(variants: Sequence[RungVariant], say: Callable[[str], None]) -> Iterator[list[TimedPiece]]:
     """The steps of the variants, in their order; models are loaded and servers up while the block runs.
 
     All of it, servers too, is on one core in the end: with one request under way only one of them can run, and wake-ups
@@ -138,7 +138,7 @@ class _Workshop:
     say: Callable[[str], None]
     services: dict[str, Service] = field(default_factory=dict)
     served: dict[str, Server] = field(default_factory=dict)
-    cuts: dict[tuple[str, str, str], dict[str, Step]] = field(default_factory=dict)
+    cuts: dict[tuple[str, str, str], dict[str, TimedPiece]] = field(default_factory=dict)
     wait: Callable[[], object] = lambda: None
 
     def build_models(self) -> None:
@@ -147,7 +147,7 @@ class _Workshop:
             command = [sys.executable, "-m", "servers.models.build", "--out", str(_settings.models_dir)]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=REPOSITORY)
 
-    def start(self, variants: Sequence[Variant]) -> None:
+    def start(self, variants: Sequence[RungVariant]) -> None:
         """Launch the null server and what the rung `http` asks, as many at a time as there are cores."""
         null = Target.parse(f"{NULL}+{next((one['server'] for one in variants if one['server']), _NULL_SERVER)}")
         waiting = list(dict.fromkeys([null, *(_target(one) for one in variants if one["rung"] == "http")]))
@@ -161,7 +161,7 @@ class _Workshop:
                 self.served[target.id] = server
 
         ready = payloads("predict", encodings("predict")[0], 1)
-        exchange = self.stack.enter_context(Exchange(self.served[null.id].base_url, "predict", ready))
+        exchange = self.stack.enter_context(KeptConnection(self.served[null.id].base_url, "predict", ready))
         self.wait = lambda: exchange.ask(exchange.wire(0))
 
     def gather_on_one_core(self) -> None:
@@ -173,7 +173,7 @@ class _Workshop:
         for server in self.served.values():
             server.pin(core)
 
-    def step(self, variant: Variant) -> Step:
+    def step(self, variant: RungVariant) -> TimedPiece:
         """One variant's step; its answers are those of the codec, to the byte."""
         endpoint, encoding, mode = variant["endpoint"], variant["encoding"], variant["mode"]
         sent = chosen_payloads(endpoint, encoding)
@@ -188,10 +188,10 @@ class _Workshop:
             return found[variant["rung"]]
         return self._outer(variant, sent, found["codec"])
 
-    def _outer(self, variant: Variant, sent: tuple[Payload, ...], codec: Step | None) -> Step:
+    def _outer(self, variant: RungVariant, sent: tuple[Payload, ...], codec: TimedPiece | None) -> TimedPiece:
         """A step of the rungs `wsgi` and `http`. `codec` says what is right; without one any 200 is."""
         from servers.rungs.calls import caller, environ_maker  # noqa: PLC0415 - as above
-        from servers.rungs.exchange import Exchange  # noqa: PLC0415
+        from servers.rungs.kept_connection import KeptConnection  # noqa: PLC0415
 
         bodies = None
         if codec is not None:
@@ -205,12 +205,12 @@ class _Workshop:
             module = import_module(f"servers.apps.{FRAMEWORKS[variant['framework']].module}")
             app = module.create_app(self._service(variant["mode"]))
             make = environ_maker(variant["endpoint"], sent)
-            return Step(
+            return TimedPiece(
                 payloads=len(sent), prepare=lambda at: (self.wait(), make(at))[1], call=caller(app), agrees=agrees
             )
         server = self.served[_target(variant).id]
-        exchange = self.stack.enter_context(Exchange(server.base_url, variant["endpoint"], sent))
-        return Step(payloads=len(sent), prepare=exchange.wire, call=exchange.ask, agrees=agrees, outside=True)
+        exchange = self.stack.enter_context(KeptConnection(server.base_url, variant["endpoint"], sent))
+        return TimedPiece(payloads=len(sent), prepare=exchange.wire, call=exchange.ask, agrees=agrees, outside=True)
 
     def _service(self, mode: str) -> Service:
         if mode not in self.services:
@@ -230,6 +230,6 @@ class _Workshop:
         return self.services[mode]
 
 
-def _target(variant: Variant) -> Target:
+def _target(variant: RungVariant) -> Target:
     framework, server, mode = variant["framework"], variant["server"], variant["mode"]
     return Target.parse(f"{framework}+{server}" if framework == NULL else f"{framework}+{server}+{mode}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-
 from typing import Final
 
 import pytest
@@ -18,9 +17,9 @@ OPEN: Final = (
     ("conformance.fuzzing.differential", "servers.core.endpoints"),
     ("conformance.fuzzing.differential", "servers.core.loading"),
     ("conformance.fuzzing.differential", "servers.core.service"),
-    ("conformance.fuzzing.differential", "servers.parts"),
+    ("conformance.fuzzing.differential", "servers.registry"),
     ("conformance.fuzzing.schema", "servers.core.endpoints.classify"),
-    ("conformance.fuzzing.schema", "servers.core.tensors"),
+    ("conformance.fuzzing.schema", "servers.core.tensor_proto"),
     ("conformance.fuzzing.schema", "servers.models.reference"),
     ("conformance.fuzzing.socket_lanes", "commands.terminal"),
     ("conformance.fuzzing.socket_lanes", "experiment.built_models"),

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from broken_apps import FAULTS, Fault
 from contract_app import REFERENCE, serving
-from user_models import given_models
+from user_models import user_saved_models
 
 from conformance.cases import CASES
 from experiment.line_up import PLAN_TARGETS, TWIN
@@ -143,7 +143,7 @@ def test_a_users_own_model_is_measured_and_resumed(tmp_path: Path) -> None:
     payload.write_text('{"instances": ["cat", "horse"]}')
     done = _bench(
         *("run", "--plan", "smoke", "--targets", "flask,flask+gunicorn+xla", "--out", str(folder)),
-        *("--model", f"words={given_models() / 'strings'}", "--payload", str(payload)),
+        *("--model", f"words={user_saved_models() / 'strings'}", "--payload", str(payload)),
     )
     assert done.returncode in _TOLD, done.stderr
     assert "not run: flask+gunicorn+xla+cpu: mode xla cannot run it" in done.stdout

@@ -17,7 +17,7 @@ from conformance.parity import differences
 from conformance.request import Framing, Request
 from conformance.runner import Session
 from experiment.gating import reference_figures
-from servers.parts import FRAMEWORKS
+from servers.registry import FRAMEWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ import pytest
 from reports import gallery
 from reports.verdicts import Verdict
 from servers.launch import REPOSITORY
-from servers.parts import FRAMEWORKS, MODES
-from servers.wsgi import SERVERS
+from servers.registry import FRAMEWORKS, MODES
+from servers.web_servers import SERVERS
 
 DOCS = REPOSITORY / "docs"
 GLOSSARY = (DOCS / "glossary.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from wsgi_client import Answer, call
 from experiment.priming import agrees, predicted
 from servers.core.gate import MAX_BODY_BYTES
 from servers.models.payloads import ENCODINGS, PROTOBUF, payloads
-from servers.parts import FRAMEWORKS
+from servers.registry import FRAMEWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

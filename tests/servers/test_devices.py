@@ -15,7 +15,7 @@ from experiment import line_up
 from experiment.errors import HARNESS, ExpectedError
 from experiment.line_up import NO_GPU, contenders, has_gpu, left_out
 from servers.core.loading import require_device
-from servers.core.refusal import RefusedError
+from servers.core.refused_target import RefusedError
 from servers.launch import REPOSITORY, LaunchError, launch
 from servers.settings import Settings
 from servers.target import CPU_ONLY, Target, TargetError, grid

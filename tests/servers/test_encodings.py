@@ -18,13 +18,13 @@ from wsgi_client import Answer, call
 from conformance import tensors
 from experiment.line_up import contenders, takes
 from loadtests.scenarios import PLANS
-from servers.core.openapi import document
+from servers.core.openapi_document import document
 from servers.core.padding import padded
 from servers.core.row_counts import MAX_ROWS, PADDED_ROWS
 from servers.core.rows import prediction_texts
-from servers.core.tensors import MAX_BYTES, PROTOBUF
+from servers.core.tensor_proto import MAX_BYTES, PROTOBUF
 from servers.models.tensor_bytes import tensor_bytes
-from servers.parts import FRAMEWORKS
+from servers.registry import FRAMEWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -31,7 +31,7 @@ from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference, reference_with, weights64
 from servers.settings import Settings
 from servers.target import Target
-from servers.wsgi import command_line
+from servers.web_servers import command_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,7 +20,7 @@ from conformance.wire import Address, Exchange, Wire
 from servers.hidden import HIDDEN
 from servers.launch import free_port
 from servers.settings import Settings
-from servers.wsgi import command_line
+from servers.web_servers import command_line
 
 GOOD_BODY = '{"feature":24.5}'
 

@@ -12,7 +12,7 @@ from hostile_requests import Attack, attacks, goods
 from mode_builds import saved_models
 
 from servers.launch import Server, launch, start
-from servers.parts import MODES
+from servers.registry import MODES
 from servers.settings import Settings
 from servers.target import Target
 

@@ -22,14 +22,14 @@ from servers.core.buckets import BUCKETS
 from servers.core.build_in_mode import build
 from servers.core.loading import compare
 from servers.core.padding import in_buckets
-from servers.core.refusal import RefusedError
+from servers.core.refused_target import RefusedError
 from servers.core.source import Source
 from servers.launch import LaunchError, launch
 from servers.models.catalog import MODELS
 from servers.models.payloads import Payload, payloads
 from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference
-from servers.parts import MODES
+from servers.registry import MODES
 from servers.settings import Settings
 from servers.target import Target
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from user_models import given_models
+from user_models import user_saved_models
 
 from commands.terminal import Terminal
 from conformance.case import Level
@@ -25,21 +25,21 @@ from experiment.built_models import built_models
 from experiment.priming import agrees, predicted
 from experiment.user_model_setup import GuestModel
 from servers.core.build_in_mode import build_user_model
-from servers.core.given_source import GivenSource, read_probes
-from servers.core.refusal import RefusedError
+from servers.core.refused_target import RefusedError
 from servers.core.reply import ApiError
+from servers.core.user_model_source import UserModelSource, read_probes
 from servers.launch import REPOSITORY, launch
 from servers.models import describe
-from servers.models.given import GivenModel, digest_of
 from servers.models.payloads import PROTOBUF
 from servers.models.tensor_bytes import tensor_bytes
+from servers.models.user_model import UserModel, digest_of
 from servers.settings import Settings
 from servers.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from servers.core.mode import Built, Run
+    from servers.core.mode import Built, ModelCall
 
 _BENCH = (sys.executable, str(REPOSITORY / "bench.py"))
 _START_S = 120
@@ -49,10 +49,10 @@ pytest.importorskip("tensorflow")
 
 
 @pytest.fixture(name="described", scope="module")
-def _described(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., GivenModel]:
+def _described(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., UserModel]:
     out = tmp_path_factory.mktemp("described")
 
-    def described(name: str, payload: tuple[str, bytes] | None = None) -> GivenModel:
+    def described(name: str, payload: tuple[str, bytes] | None = None) -> UserModel:
         """The description of one of the test's SavedModels, `payload` being a file's suffix and content."""
         folder = out / f"{name}{payload[0] if payload else ''}"
         if not folder.exists():
@@ -60,8 +60,8 @@ def _described(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., GivenM
             if payload:
                 file = out / f"payload-{name}{payload[0]}"
                 file.write_bytes(payload[1])
-            describe._describe(given_models() / name, file, folder)
-        return GivenModel.read(folder)
+            describe._describe(user_saved_models() / name, file, folder)
+        return UserModel.read(folder)
 
     return described
 
@@ -69,8 +69,8 @@ def _described(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., GivenM
 _WORDS = (".json", b'{"instances": ["cat", {"b64": "AP8="}, "horse"]}')
 
 
-def _built(mode: str, model: GivenModel) -> tuple[GivenSource, Built[Run]]:
-    source = GivenSource(name="mine", model=model)
+def _built(mode: str, model: UserModel) -> tuple[UserModelSource, Built[ModelCall]]:
+    source = UserModelSource(name="mine", model=model)
     return source, build_user_model(mode, source)
 
 
@@ -87,7 +87,7 @@ def _built(mode: str, model: GivenModel) -> tuple[GivenSource, Built[Run]]:
     ],
 )
 def test_the_signature_is_read_from_the_file(  # noqa: PLR0917 - columns of the table
-    described: Callable[..., GivenModel],
+    described: Callable[..., UserModel],
     name: str,
     inputs: list[str],
     outputs: list[str],
@@ -100,7 +100,7 @@ def test_the_signature_is_read_from_the_file(  # noqa: PLR0917 - columns of the 
     assert [tensor.name for tensor in model.signature.outputs] == outputs
     assert model.signature.rows == rows
     assert model.signature.batched is batched
-    assert model.digest == digest_of(given_models() / name)
+    assert model.digest == digest_of(user_saved_models() / name)
     assert len({one.body for one in model.payloads}) == len(model.payloads)
     assert (len(model.payloads) > 1) == (name != "strings")
 
@@ -130,7 +130,7 @@ def test_the_signature_is_read_from_the_file(  # noqa: PLR0917 - columns of the 
     ],
 )
 def test_each_mode_runs_it_or_says_why_not(
-    described: Callable[..., GivenModel], name: str, mode: str, reason: str | None
+    described: Callable[..., UserModel], name: str, mode: str, reason: str | None
 ) -> None:
     """A mode answers as the model's own signature does, in every batch size, or is refused with one line."""
     if mode == "lite" and not _HAS_LITE:
@@ -145,7 +145,7 @@ def test_each_mode_runs_it_or_says_why_not(
 
 
 @pytest.mark.parametrize("mode", ["function", "frozen", "xla", "lite"])
-def test_a_mode_that_answers_otherwise_is_refused(described: Callable[..., GivenModel], mode: str) -> None:
+def test_a_mode_that_answers_otherwise_is_refused(described: Callable[..., UserModel], mode: str) -> None:
     """One output off by a thousandth, in one row or only in a padded batch, keeps a mode from being served."""
     if mode == "lite" and not _HAS_LITE:
         pytest.skip("needs the extra `lite`")
@@ -165,7 +165,7 @@ def test_a_mode_that_answers_otherwise_is_refused(described: Callable[..., Given
 
 
 @pytest.mark.parametrize("mode", ["function", "frozen", "xla"])
-def test_values_that_the_model_refuses_are_the_clients_fault(described: Callable[..., GivenModel], mode: str) -> None:
+def test_values_that_the_model_refuses_are_the_clients_fault(described: Callable[..., UserModel], mode: str) -> None:
     """An index beyond the table is a 400 where TensorFlow says so, and the next good call is answered, 8 at a time."""
     source, built = _built(mode, described("hostile"))
     (good, wanted) = read_probes(source.model)[0]
@@ -201,7 +201,7 @@ def test_what_cannot_be_served_is_one_line_and_a_hint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, payload: tuple[str, bytes] | None, says: str
 ) -> None:
     """A model that cannot be asked or checked, or a payload that it refuses, ends the description with exit code 2."""
-    arguments = ["--saved-model", str(given_models() / name), "--out", str(tmp_path / "out")]
+    arguments = ["--saved-model", str(user_saved_models() / name), "--out", str(tmp_path / "out")]
     if payload:
         file = tmp_path / f"payload{payload[0]}"
         file.write_bytes(payload[1])
@@ -214,7 +214,7 @@ def test_what_cannot_be_served_is_one_line_and_a_hint(
     assert not (tmp_path / "out").exists()
 
 
-def test_every_payload_form_is_expected_what_the_endpoint_answers(described: Callable[..., GivenModel]) -> None:
+def test_every_payload_form_is_expected_what_the_endpoint_answers(described: Callable[..., UserModel]) -> None:
     """A TensorProto, rows and columns of one question have the same expected numbers."""
     row = [[0.1, 0.2, 0.3, 0.4], [1.0, 2.0, 3.0, 4.0]]
     tensor = described("static", (".pb", tensor_bytes(row))).payloads[0]
@@ -224,7 +224,7 @@ def test_every_payload_form_is_expected_what_the_endpoint_answers(described: Cal
     assert not agrees(tensor.expected, [[0.0] * 3] * 2)
 
 
-def test_the_generated_cases_read_as_the_others_do(described: Callable[..., GivenModel]) -> None:
+def test_the_generated_cases_read_as_the_others_do(described: Callable[..., UserModel]) -> None:
     """The cases of a user's endpoint follow the rules of every case, and most of them bind."""
     guest = GuestModel(name="mine", payload=None, model=described("two_inputs"), refusals={})
     assert faults(guest.cases) == []
@@ -233,7 +233,7 @@ def test_the_generated_cases_read_as_the_others_do(described: Callable[..., Give
 
 @pytest.mark.parametrize("target", ["bottle+granian+lite", "flask+waitress+function"])
 def test_a_served_model_answers_and_names_itself(
-    described: Callable[..., GivenModel], target: str, tmp_path: Path
+    described: Callable[..., UserModel], target: str, tmp_path: Path
 ) -> None:
     """Over HTTP each payload gets its expected answer; metadata has digest and yardstick, OpenAPI has the route."""
     if "lite" in target and not _HAS_LITE:
@@ -258,14 +258,14 @@ def test_a_served_model_answers_and_names_itself(
     assert "its own signature" in metadata["models"]["mine"]["compared_with"]
 
 
-def test_a_model_that_changed_is_not_served(described: Callable[..., GivenModel], tmp_path: Path) -> None:
+def test_a_model_that_changed_is_not_served(described: Callable[..., UserModel], tmp_path: Path) -> None:
     """A SavedModel that is other than what was described ends the server before it is ready."""
     from servers.core.loading import _refuse_changed  # noqa: PLC0415 - what a server does first
 
     copy = tmp_path / "copy"
-    shutil.copytree(given_models() / "static", copy)
+    shutil.copytree(user_saved_models() / "static", copy)
     describe._describe(copy, None, tmp_path / "out")
-    source = GivenSource(name="mine", model=GivenModel.read(tmp_path / "out"))
+    source = UserModelSource(name="mine", model=UserModel.read(tmp_path / "out"))
     _refuse_changed(source)
     with (copy / "saved_model.pb").open("ab") as file:
         file.write(b"\0")
@@ -274,7 +274,7 @@ def test_a_model_that_changed_is_not_served(described: Callable[..., GivenModel]
 
 
 def test_a_compiler_that_dies_costs_its_mode_alone(
-    described: Callable[..., GivenModel], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    described: Callable[..., UserModel], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Where trying a mode takes the process down, that mode is refused and the others are tried in a new process."""
     from experiment import user_model_setup as given  # noqa: PLC0415 - its interpreter is replaced
@@ -296,7 +296,7 @@ def test_a_compiler_that_dies_costs_its_mode_alone(
 
 def test_check_holds_the_endpoint_to_the_contract() -> None:
     """`check --model` judges the user's endpoint on each target, and a mode that cannot run it is named, not judged."""
-    model = f"mine={given_models() / 'two_inputs'}"
+    model = f"mine={user_saved_models() / 'two_inputs'}"
     cases = [word for case in ("figures", "recovery", "type", "method") for word in ("--case", f"model-{case}")]
     done = subprocess.run(
         [*_BENCH, "check", "--targets", "flask+waitress,bottle+waitress", "--model", model, *cases],

@@ -15,10 +15,10 @@ from wsgi_client import Answer, call
 
 from conformance import tensors
 from servers.core.any_tensor import MAX_TENSOR_BYTES
-from servers.core.given_endpoint import endpoint
-from servers.core.openapi import document
+from servers.core.openapi_document import document
+from servers.core.user_model_endpoint import endpoint
 from servers.models.signature import MAX_ROWS, Signature, Tensor
-from servers.parts import FRAMEWORKS
+from servers.registry import FRAMEWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

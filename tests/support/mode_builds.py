@@ -20,7 +20,7 @@ from servers.models import build as building
 from servers.models import catalog
 from servers.models.catalog import MODELS
 from servers.models.reference import Weights64, weights64
-from servers.parts import MODES
+from servers.registry import MODES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

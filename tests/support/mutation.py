@@ -37,7 +37,10 @@ BAR: Final = 0.90
 ADAPTERS: Final = ("bottle", "flask", "wsgi")
 FILES: Final = (
     *(f"servers/apps/{name}_app.py" for name in ADAPTERS),
-    *(f"servers/core/{name}.py" for name in ("gate", "request", "reply", "forms", "json_text", "rows", "endpoint")),
+    *(
+        f"servers/core/{name}.py"
+        for name in ("gate", "request", "reply", "form_fields", "json_text", "rows", "service")
+    ),
 )
 
 _LONGEST_S: Final = 60.0

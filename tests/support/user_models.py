@@ -29,7 +29,7 @@ NAMES: Final = (
 
 
 @cache
-def given_models() -> Path:
+def user_saved_models() -> Path:
     """A folder with one SavedModel for each of `NAMES`."""
     folder = Path(mkdtemp(prefix="titrate-given-"))
     done = subprocess.run([sys.executable, __file__, str(folder)], capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from servers.core.forms import multipart_part, urlencoded_field
+from servers.core.form_fields import multipart_part, urlencoded_field
 from servers.core.images import decode_image
 from servers.core.json_text import parse
 from servers.core.reply import JSON, Reply, invalid_input

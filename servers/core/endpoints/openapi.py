@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from servers.core.openapi import document
+from servers.core.openapi_document import document
 from servers.core.reply import JSON, Reply, json_reply
 from servers.core.service import Endpoint, Service
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from servers.core.graph import frozen_forward
 from servers.core.mode import Built
-from servers.core.refusal import RefusedError
+from servers.core.refused_target import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,11 +95,11 @@ def build(source: Executable[Called]) -> Built[Called]:
 
 
 def _once(ready: _Ready, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-    interpreter, taken, given = ready
+    interpreter, taken, answered = ready
     for at, index in taken:
         interpreter.set_tensor(index, inputs[at])
     interpreter.invoke()
-    return tuple([interpreter.get_tensor(index) for index in given])
+    return tuple([interpreter.get_tensor(index) for index in answered])
 
 
 def _blank(spec: Any) -> NDArray[Any]:

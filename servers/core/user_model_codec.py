@@ -11,13 +11,14 @@ from servers.core import any_tensor, nested
 from servers.core.images import by_pillow, decode_image
 from servers.core.json_text import parse
 from servers.core.reply import JSON, ApiError, Reply, encode, invalid_input
-from servers.core.tensors import PROTOBUF
+from servers.core.tensor_proto import PROTOBUF
 from servers.models.signature import rows_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from servers.core.images import Resize
+    from servers.core.mode import Arrays
     from servers.core.request import Request
     from servers.models.signature import Signature, Tensor
 
@@ -29,11 +30,9 @@ _IMAGE_RANK: Final = 4
 _MODES: Final = {1: "L", 3: "RGB"}
 _PIXEL_MAX: Final = 255
 
-Arrays = tuple["NDArray[Any]", ...]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class UserModelCodec:
     """How one signature is asked over HTTP."""
 
     signature: Signature

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from servers.models.payloads import Payload
-from servers.rungs.calls import Answer
+from servers.rungs.calls import StatusAndBody
 
 _TIMEOUT_S: Final = 20.0
 _READ_BYTES: Final = 65536
@@ -30,7 +30,7 @@ class _Reading:
         self.complete = True
 
 
-class Exchange:
+class KeptConnection:
     """A connection on which each payload is sent as bytes made beforehand. Raises OSError where it breaks."""
 
     def __init__(self, base_url: str, endpoint: str, payloads: tuple[Payload, ...]) -> None:
@@ -43,7 +43,7 @@ class Exchange:
         """The request of a payload."""
         return self._wires[at]
 
-    def ask(self, wire: bytes) -> Answer:
+    def ask(self, wire: bytes) -> StatusAndBody:
         """Send and read the whole answer."""
         self._sock.sendall(wire)
         reading = _Reading()

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 import tensorflow as tf
 
-from servers.core.refusal import RefusedError
+from servers.core.refused_target import RefusedError
 from servers.core.reply import invalid_input
-from servers.models.given import PROBES, GivenModel
 from servers.models.reference import ATOL, RTOL
+from servers.models.user_model import PROBES, UserModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from servers.core.mode import Built, Run
+    from servers.core.mode import Arrays, Built, ModelCall
     from servers.settings import Executor
 
 _FIXED_SHAPES: Final = {
@@ -30,15 +30,13 @@ _FIXED_SHAPES: Final = {
 
 _WARM_S: Final = 2.0
 
-Arrays = tuple["NDArray[Any]", ...]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenSource:
+class UserModelSource:
     """One described SavedModel under the name of its endpoint."""
 
     name: str
-    model: GivenModel
+    model: UserModel
     executor: Executor = "default"
 
     @property
@@ -79,7 +77,7 @@ class GivenSource:
         """Refuse: the Python code is not in the file."""
         raise RefusedError(f"mode eager runs a model's Python code, and a SavedModel holds none: {self.name}")
 
-    def called(self, run: Run) -> Run:
+    def called(self, run: ModelCall) -> ModelCall:
         """`run`, which tells a client's fault from its own: values that the model itself refuses are the client's."""
 
         def asked(*inputs: NDArray[Any]) -> Arrays:
@@ -107,7 +105,7 @@ class GivenSource:
             f" {', '.join(map(str, signature.open_inputs))}"
         )
 
-    def compare(self, built: Built[Run]) -> float:
+    def compare(self, built: Built[ModelCall]) -> float:
         """The largest absolute difference from the signature's own answers; raises RefusedError beyond the tolerance.
 
         The probes go in one by one, and, where rows are independent, in every batch size that the mode compiles and
@@ -125,8 +123,8 @@ class GivenSource:
             worst = max(worst, self._compare(built, inputs, outputs))
         return worst
 
-    def warm(self, built: Built[Run], runs: int) -> None:
-        """Run what most requests are, `runs` times or for as long as a slow model may take."""
+    def warm(self, built: Built[ModelCall], runs: int) -> None:
+        """ModelCall what most requests are, `runs` times or for as long as a slow model may take."""
         inputs, _ = read_probes(self.model)[0]
         until = time.monotonic() + _WARM_S
         for _ in range(runs):
@@ -134,7 +132,7 @@ class GivenSource:
             if time.monotonic() > until:
                 return
 
-    def _compare(self, built: Built[Run], inputs: Arrays, wanted: Arrays) -> float:
+    def _compare(self, built: Built[ModelCall], inputs: Arrays, wanted: Arrays) -> float:
         worst = 0.0
         answers = built.predict(*inputs)
         for tensor, answer, right in zip(self.model.signature.outputs, answers, wanted, strict=True):
@@ -177,7 +175,7 @@ def tolerance(wanted: NDArray[Any]) -> float:
     return ATOL + RTOL * float(np.max(np.abs(wanted.astype(np.float64)), initial=0.0))
 
 
-def write_probes(model: GivenModel, probes: Iterable[tuple[Arrays, Arrays]]) -> None:
+def write_probes(model: UserModel, probes: Iterable[tuple[Arrays, Arrays]]) -> None:
     """Keep what was asked and answered, as serialized tensors: an npz alone cannot hold strings."""
     arrays = {
         f"{at}.{side}.{number}": np.frombuffer(tf.make_tensor_proto(array).SerializeToString(), dtype=np.uint8)
@@ -188,7 +186,7 @@ def write_probes(model: GivenModel, probes: Iterable[tuple[Arrays, Arrays]]) -> 
     np.savez(model.folder / PROBES, allow_pickle=False, **arrays)
 
 
-def read_probes(model: GivenModel) -> list[tuple[Arrays, Arrays]]:
+def read_probes(model: UserModel) -> list[tuple[Arrays, Arrays]]:
     """What `write_probes` kept: inputs and the signature's outputs of each probe."""
     with np.load(model.folder / PROBES) as stored:
         count = 1 + max(int(key.partition(".")[0]) for key in stored.files)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from servers.core import forms
-from servers.core.forms import urlencoded_field
+from servers.core import form_fields
+from servers.core.form_fields import urlencoded_field
 from servers.core.reply import ApiError
 
 _GRAMMAR = re.compile(rb"(?:[!-$&-~ ]|%[0-9A-Fa-f]{2})*\Z")
@@ -54,7 +54,7 @@ def test_a_value_is_what_the_standard_library_makes_of_it(text: bytes) -> None:
 
 def test_the_escapes_of_base64_are_all_there() -> None:
     """Three characters, capital digits first, as every browser writes them."""
-    assert forms._BASE64_ESCAPES == (
+    assert form_fields._BASE64_ESCAPES == (
         (b"%2B", b"+"),
         (b"%2F", b"/"),
         (b"%3D", b"="),

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class TimedPiece:
     """A piece over its payloads, which are numbered from 0 to `payloads` - 1.
 
     `prepare` makes what `call` consumes, and is not part of the piece; `call` is. `agrees` says whether what `call`

@@ -17,21 +17,21 @@ from typing import Any, Final
 
 from servers.models.catalog import HERE, REPOSITORY, cache_dir
 from servers.models.signature import Signature
+from servers.registry import ENDPOINTS
 
 _SOURCES: Final = (
     *sorted((REPOSITORY / "servers" / "core").rglob("*.py")),
-    *(HERE / name for name in ("describe.py", "given.py", "signature.py")),
+    *(HERE / name for name in ("describe.py", "user_model.py", "signature.py")),
 )
 """The code that a description depends on: editing it makes earlier ones stale."""
 
-DESCRIPTION: Final = "given.json"
+DESCRIPTION: Final = "user_model.json"
 PROBES: Final = "probes.npz"
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
-_TAKEN: Final = frozenset({"advanced_predict", "classify", "healthz", "metadata", "openapi", "predict", "readyz"})
 
 
-class GivenModelError(ValueError):
+class UserModelError(ValueError):
     """A name, a path, a model or a payload that cannot be served; the message is one line, `hint` what would help."""
 
     def __init__(self, message: str, hint: str) -> None:
@@ -40,7 +40,7 @@ class GivenModelError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenPayload:
+class UserModelPayload:
     """One request to the model's endpoint, and what the model's own signature answers.
 
     `expected` is nested as the answer nests it under `expected_key`; `tolerance` is absolute, for its numbers.
@@ -65,7 +65,7 @@ class GivenPayload:
         }
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> GivenPayload:
+    def from_json(cls, document: dict[str, Any]) -> UserModelPayload:
         """The inverse of `to_json`."""
         return cls(
             name=document["name"],
@@ -78,7 +78,7 @@ class GivenPayload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenModel:
+class UserModel:
     """The description of one SavedModel.
 
     `folder` is where the description lies. `payloads` are the requests that are sent to it. `sample` is one good
@@ -90,7 +90,7 @@ class GivenModel:
     saved_model: Path
     digest: str
     signature: Signature
-    payloads: tuple[GivenPayload, ...]
+    payloads: tuple[UserModelPayload, ...]
     sample: dict[str, Any]
     accepts: tuple[str, ...]
 
@@ -107,7 +107,7 @@ class GivenModel:
         (self.folder / DESCRIPTION).write_text(json.dumps(document), encoding="utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> GivenModel:
+    def read(cls, folder: Path) -> UserModel:
         """The description in `folder`. Raises FileNotFoundError where there is none."""
         document = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         return cls(
@@ -115,33 +115,33 @@ class GivenModel:
             saved_model=Path(document["saved_model"]),
             digest=document["digest"],
             signature=Signature.from_json(document["signature"]),
-            payloads=tuple(map(GivenPayload.from_json, document["payloads"])),
+            payloads=tuple(map(UserModelPayload.from_json, document["payloads"])),
             sample=document["sample"],
             accepts=tuple(document["accepts"]),
         )
 
 
 def split_option(text: str) -> tuple[str, Path]:
-    """NAME and SAVED_MODEL of `--model`. Raises GivenModelError for a name or a path that cannot be."""
+    """NAME and SAVED_MODEL of `--model`. Raises UserModelError for a name or a path that cannot be."""
     name, separator, path = text.partition("=")
     if not separator or not path:
-        raise GivenModelError(f"--model {text!r} is not NAME=SAVED_MODEL", "for example --model mine=path/to/my_model")
+        raise UserModelError(f"--model {text!r} is not NAME=SAVED_MODEL", "for example --model mine=path/to/my_model")
     if _NAME.match(name) is None:
-        raise GivenModelError(
+        raise UserModelError(
             f"--model: {name!r} is no name for an endpoint", "a letter, then up to 63 letters, digits, - and _"
         )
-    if name in _TAKEN:
-        raise GivenModelError(f"--model: /{name} is an endpoint already", "choose another name")
+    if name in ENDPOINTS:
+        raise UserModelError(f"--model: /{name} is an endpoint already", "choose another name")
     return name, checked_folder(Path(path).expanduser())
 
 
 def checked_folder(path: Path) -> Path:
-    """`path`, absolute, where it has the files of a SavedModel. Raises GivenModelError."""
+    """`path`, absolute, where it has the files of a SavedModel. Raises UserModelError."""
     if not path.exists():
-        raise GivenModelError(f"--model: {path} does not exist", "name the folder that holds saved_model.pb")
+        raise UserModelError(f"--model: {path} does not exist", "name the folder that holds saved_model.pb")
     if not (path / "saved_model.pb").is_file() and not (path / "saved_model.pbtxt").is_file():
         export = path.suffix in (".keras", ".h5", ".hdf5")
-        raise GivenModelError(
+        raise UserModelError(
             f"--model: {path} is not a SavedModel: it holds no saved_model.pb",
             "save it as one first: keras.models.load_model(...).export('my_model')"
             if export
@@ -170,4 +170,4 @@ def description_folder(saved_model: Path, digest: str, payload: Path | None) -> 
             whole.update(b"none\0")
     for file in (*([payload] if payload else []), *_SOURCES):
         whole.update(hashlib.sha256(file.read_bytes()).digest())
-    return cache_dir() / "given" / whole.hexdigest()[:16]
+    return cache_dir() / "user_models" / whole.hexdigest()[:16]

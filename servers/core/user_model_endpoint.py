@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from servers.core.given_request import IMAGES, INPUTS, INSTANCES, OUTPUTS, PREDICTIONS, Given
 from servers.core.reply import JSON
 from servers.core.service import Endpoint, Service
-from servers.core.tensors import PROTOBUF
+from servers.core.tensor_proto import PROTOBUF
+from servers.core.user_model_codec import IMAGES, INPUTS, INSTANCES, OUTPUTS, PREDICTIONS, UserModelCodec
 
 if TYPE_CHECKING:
     from servers.core.reply import Reply
@@ -35,17 +35,17 @@ _ELEMENTS: Final[dict[Kind, dict[str, Any]]] = {
 
 def endpoint(name: str, signature: Signature) -> Endpoint:
     """The endpoint of a model with this signature."""
-    given = Given(signature=signature)
+    codec = UserModelCodec(signature=signature)
 
     def handle(service: Service, request: Request) -> Reply:
-        inputs, form = given.inputs(request, service.resize)
-        return given.reply(service.run(name, inputs), form)
+        inputs, form = codec.inputs(request, service.resize)
+        return codec.reply(service.run(name, inputs), form)
 
     return Endpoint(
         name=name,
         method="POST",
         handle=handle,
-        accepts=given.accepts,
+        accepts=codec.accepts,
         models=(name,),
         operation={
             "summary": f"Ask the model {name}",
@@ -56,7 +56,7 @@ def endpoint(name: str, signature: Signature) -> Endpoint:
                 "required": True,
                 "content": {
                     JSON: {"schema": _request_schema(signature)},
-                    **{media: _BINARY for media in (PROTOBUF, *IMAGES) if media in given.accepts},
+                    **{media: _BINARY for media in (PROTOBUF, *IMAGES) if media in codec.accepts},
                 },
             },
             "responses": {
@@ -64,7 +64,7 @@ def endpoint(name: str, signature: Signature) -> Endpoint:
                     "description": "Its outputs; each number the shortest decimal that reads back to the same one",
                     "content": {
                         JSON: {"schema": _answer_schema(signature)},
-                        **({PROTOBUF: _BINARY} if PROTOBUF in given.accepts else {}),
+                        **({PROTOBUF: _BINARY} if PROTOBUF in codec.accepts else {}),
                     },
                 }
             },
