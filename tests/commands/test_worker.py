@@ -108,9 +108,18 @@ def test_users_are_shared_out_whole() -> None:
 def test_what_a_worker_does_decides() -> None:
     """A clock that is known too badly, or one worker at its ceiling, makes a trial invalid; by name."""
     fine = WorkerRecord(
-        id=1, host="a", users=1, samples=9, throughput_rps=100.0, ceiling_rps=301.0,
-        offset_us=0.0, offset_uncertainty_us=900.0, late_start_us=0.0,
-        cpu_share=0.1, late_share=0.0, lag_p99_us=50.0,
+        id=1,
+        host="a",
+        users=1,
+        samples=9,
+        throughput_rps=100.0,
+        ceiling_rps=301.0,
+        offset_us=0.0,
+        offset_uncertainty_us=900.0,
+        late_start_us=0.0,
+        cpu_share=0.1,
+        late_share=0.0,
+        lag_p99_us=50.0,
     )
     other = replace_in(fine, id=2, host="b")
     assert reason_against_workers([fine, other], slice_s=0.1) is None

@@ -97,7 +97,10 @@ class Model:
         over = int((response_ms > (order.limit_ms or 0)).sum()) + made.unsent
         return [
             TrialRecord(
-                target="queue", endpoint="predict", scenario="model", users=arrival.users,
+                target="queue",
+                endpoint="predict",
+                scenario="model",
+                users=arrival.users,
                 valid=True,
                 steady=True,
                 throughput_rps=len(rows) / ((world.now - made.opened_ns) / SECOND),
