@@ -41,6 +41,8 @@ def main(arguments: argparse.Namespace) -> int:
     import sys  # noqa: PLC0415 - kept out of --help
     import tempfile  # noqa: PLC0415
 
+    import msgspec  # noqa: PLC0415
+
     from experiment.ceiling import measure_ceiling  # noqa: PLC0415
     from experiment.cores import share_out  # noqa: PLC0415
     from loadtests.remote import Generator, GeneratorError  # noqa: PLC0415
@@ -61,11 +63,11 @@ def main(arguments: argparse.Namespace) -> int:
     except GeneratorError as error:
         raise ExpectedError(str(error)) from error
     if arguments.json:
-        print(json.dumps(found))
+        print(msgspec.json.encode(found).decode())
         return OK
-    print(f"ceiling   {found['ceiling_rps']:.0f} requests/s at {found['users']} users, against null+granian")
-    print(f"overhead  {found['overhead_us']:.0f} us median at one user")
-    print(f"busy      {100 * found['cpu_share']:.0f} % of the time at the ceiling")
+    print(f"ceiling   {found.ceiling_rps:.0f} requests/s at {found.users} users, against null+granian")
+    print(f"overhead  {found.overhead_us:.0f} us median at one user")
+    print(f"busy      {100 * found.cpu_share:.0f} % of the time at the ceiling")
     if not cores.generator:
         print("nothing was pinned: generator and server share their cores here")
     return OK

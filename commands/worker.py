@@ -12,6 +12,8 @@ from experiment.errors import ExpectedError, usage
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from loadtests.record import Calibration
+
 EPILOG: Final = """\
 examples:
   python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001 --url b=http://10.0.0.5:8002    on one machine
@@ -34,13 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> NoReturn:
     """Measure what can be done here, then become the worker: the process is replaced, so Ctrl-C reaches it."""
-    import json  # noqa: PLC0415 - kept out of --help
-    import os  # noqa: PLC0415
+    import os  # noqa: PLC0415 - kept out of --help
     import signal  # noqa: PLC0415
     import socket  # noqa: PLC0415
     import sys  # noqa: PLC0415
     import tempfile  # noqa: PLC0415
     from pathlib import Path  # noqa: PLC0415
+
+    import msgspec  # noqa: PLC0415
 
     from experiment.cores import share_out  # noqa: PLC0415
     from loadtests.remote import ROOT  # noqa: PLC0415
@@ -60,9 +63,9 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     with tempfile.TemporaryDirectory() as folder:
         others = [core for core in sorted(os.sched_getaffinity(0)) if core != cpu][:1]
         found = _calibrate(cpu, others, Path(folder))
-    print(f"ceiling {found['ceiling_rps']:.0f} requests/s", file=sys.stderr, flush=True)
+    print(f"ceiling {found.ceiling_rps:.0f} requests/s", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "loadtests.generator", "--master", arguments.master]
-    command += ["--port", str(arguments.master_port), "--calibration", json.dumps(found)]
+    command += ["--port", str(arguments.master_port), "--calibration", msgspec.json.encode(found).decode()]
     command += ["--cpu", str(cpu)] if cpu is not None else []
     command += ["--keep", str(Path(arguments.keep).resolve())] if arguments.keep else []
     os.chdir(ROOT)
@@ -71,7 +74,7 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     os.execv(command[0], command)  # noqa: S606 - a list, and no shell wanted
 
 
-def _calibrate(cpu: int | None, servers: list[int], folder: Path) -> dict[str, object]:
+def _calibrate(cpu: int | None, servers: list[int], folder: Path) -> Calibration:
     import sys  # noqa: PLC0415 - as above
 
     from experiment.ceiling import measure_ceiling  # noqa: PLC0415

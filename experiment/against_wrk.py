@@ -179,10 +179,10 @@ def _ours(generator: Generator, base_url: str, connections: int) -> Turn:
 
     def turn() -> dict[str, float]:
         (record,) = generator.trial(order)
-        if record["errors"] or not record["completed"]:
-            raise ExpectedError(f"the null server failed at {connections} users: {record['error_kinds']}")
-        rps = record["throughput_rps"]
-        return {"rps": rps, "busy_us": 1e6 * record["generator"]["cpu_share"] / rps, "p50_us": record["p50_us"]}
+        if record.errors or record.p50_us is None:
+            raise ExpectedError(f"the null server failed at {connections} users: {record.error_kinds}")
+        rps = record.throughput_rps
+        return {"rps": rps, "busy_us": 1e6 * record.generator.cpu_share / rps, "p50_us": record.p50_us}
 
     return turn
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from experiment.capacity_search import Capacity
 from experiment.cores import harness_out_of_the_way, share_out
 from experiment.errors import FINDING, ExpectedError
@@ -31,7 +33,7 @@ class Block:
     number: int
     experiment: Experiment
     generator: Generator
-    ceiling_rps: float
+    ceiling_rps: float | None
     gatekeeper: Gatekeeper
     meter: Meter
 
@@ -123,13 +125,15 @@ class Block:
         with harness_out_of_the_way(share_out(run.settings.workers)):
             records = self.generator.trial(order, lambda event: self.meter.visit(self.number, scenario.id, event))
         run.measuring_s += time.monotonic() - began
-        servers = {record["target"]: fleet.servers.get(record["target"]) for record in records}
+        servers = {record.target: fleet.servers.get(record.target) for record in records}
         about = {name: server.metadata() if server else None for name, server in servers.items()}
         run.journal.append(
             *(
-                {"kind": "trial", "block": self.number, **record, "retraces": facts["retraces"] if facts else None}
+                msgspec.to_builtins(
+                    msgspec.structs.replace(record, block=self.number, retraces=facts["retraces"] if facts else None)
+                )
                 for record in records
-                for facts in (about[record["target"]],)
+                for facts in (about[record.target],)
             )
         )
         self.meter.scenario_done()
@@ -155,7 +159,7 @@ class Block:
         with harness_out_of_the_way(share_out(run.settings.workers)):
             found = search.find()
         run.measuring_s += time.monotonic() - began
-        self._journal("capacity", **found)
+        run.journal.append(msgspec.to_builtins(msgspec.structs.replace(found, block=self.number)))
 
     def _journal_launch(self, one: Contender, fleet: Fleet) -> None:
         server = fleet.servers.get(one.id)

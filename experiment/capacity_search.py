@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from loadtests.arrival import ClosedLoop, PoissonRate
 from loadtests.orders import TargetOrder, TrialOrder
+from loadtests.record import CapacityProbe, CapacityRecord, Outcome, RampStep, TrialRecord
 from loadtests.remote import Generator
 from loadtests.scenarios import Scenario
-from loadtests.search import LOOKS, REQUESTS_A_LOOK, Bisection, Outcome, Slo, ladder_is_over, slo_record
+from loadtests.search import LOOKS, REQUESTS_A_LOOK, Bisection, Slo, ramp_is_over
 
 _MOST_USERS: Final = 128
-_RUNG_SLICES: Final = 3
+_STEP_SLICES: Final = 3
 _LEAST_LOOK_S: Final = 1.0
 _MOST_LOOK_S: Final = 30.0
 _WARMUP_SLICES: Final = 8
-"""At most: a rung is measured when three slices of its warm-up agree."""
+"""At most: a step of the ramp is measured when three slices of its warm-up agree."""
 
 
 class _UnsureError(Exception):
@@ -36,70 +37,69 @@ class Capacity:
     ceiling_rps: float | None
     say: Callable[[str], None]
 
-    def find(self) -> dict[str, Any]:
-        """The journal's record, without `kind` and `block`. Raises GeneratorError."""
-        found: dict[str, Any] = {
-            "target": self.target.id,
-            "endpoint": self.scenario.endpoint,
-            "slo": slo_record(self.slo),
-            "rate_rps": None,
-            "failed_rps": None,
-            "saturated_rps": None,
-            "saturated_users": None,
-            "unstable": False,
-            "ladder": [],
-            "probes": [],
-            "valid": True,
-            "reason": None,
-        }
+    def find(self) -> CapacityRecord:
+        """The journal's record, without its block. Raises GeneratorError."""
+        ramp: list[RampStep] = []
+        probes: list[CapacityProbe] = []
+        search, reason, valid = None, None, True
         try:
-            search = Bisection(saturated_rps=self._saturate(found))
+            search = Bisection(saturated_rps=self._saturate(ramp))
             while (rate_rps := search.next_rps()) is not None:
                 self.say(f"{self.target.id} {self.scenario.endpoint}, {self.slo} at {rate_rps:.0f}/s?")
                 # A rate of few digits can be typed again, as a scenario of its own.
                 rate_rps = float(f"{rate_rps:.4g}")
-                search.learn(rate_rps, held=self._look(rate_rps, found) == "holds")
+                probes.append(self._look(rate_rps, seed=self.seed + 1000 * len(probes)))
+                search.learn(rate_rps, held=probes[-1].outcome == "holds")
+            if search.held_rps is None:
+                reason = f"not even at {search.failed_rps:.4g} requests/s"
         except _UnsureError as error:
-            return found | {"valid": False, "reason": str(error)}
-        if search.held_rps is None:
-            found["reason"] = f"not even at {search.failed_rps:.4g} requests/s"
-        return found | {"rate_rps": search.held_rps, "failed_rps": search.failed_rps}
+            valid, reason = False, str(error)
+        best = max(ramp, key=lambda step: step.rps) if search else None
+        return CapacityRecord(
+            target=self.target.id,
+            endpoint=self.scenario.endpoint,
+            slo=self.slo.record(),
+            rate_rps=search.held_rps if search and valid else None,
+            failed_rps=search.failed_rps if search and valid else None,
+            saturated_rps=best.rps if best else None,
+            saturated_users=best.users if best else None,
+            unstable=any(step.steady is False for step in ramp),
+            ramp=tuple(ramp),
+            probes=tuple(probes),
+            valid=valid,
+            reason=reason,
+        )
 
-    def _saturate(self, found: dict[str, Any]) -> float:
-        """Double the users until that brings no more; the highest throughput on the way."""
-        rates: list[float] = []
+    def _saturate(self, ramp: list[RampStep]) -> float:
+        """Double the users until that brings no more, a step of the ramp each; the highest throughput on the way."""
         users = 1
-        while users <= _MOST_USERS and not ladder_is_over(rates):
+        while users <= _MOST_USERS and not ramp_is_over([step.rps for step in ramp]):
             self.say(f"{self.target.id} {self.scenario.endpoint}, {users} users")
-            (record,) = self.generator.trial(
+            record = self._trial(
                 TrialOrder(
                     scenario=replace(self.scenario, arrival=ClosedLoop(users=users)),
                     targets=(self.target,),
-                    slices=_RUNG_SLICES,
+                    slices=_STEP_SLICES,
                     warmup_slices=3,
                     longest_warmup_slices=_WARMUP_SLICES,
                     seed=self.seed + users,
                     ceiling_rps=self.ceiling_rps,
-                    label="ladder",
+                    label="ramp",
                 )
             )
-            if not record["valid"]:
-                raise _UnsureError(f"with {users} users: {record['reason']}")
-            found["unstable"] |= record["steady"] is False
-            rates.append(record["throughput_rps"])
-            found["ladder"].append({"users": users, "rps": record["throughput_rps"], "steady": record["steady"]})
+            if not record.valid:
+                raise _UnsureError(f"with {users} users: {record.reason}")
+            ramp.append(RampStep(users=users, rps=record.throughput_rps, steady=record.steady))
             users *= 2
-        best = max(range(len(rates)), key=rates.__getitem__)
-        found["saturated_rps"], found["saturated_users"] = rates[best], 2**best
-        return rates[best]
+        return max(step.rps for step in ramp)
 
-    def _look(self, rate_rps: float, found: dict[str, Any]) -> Outcome:
+    def _look(self, rate_rps: float, *, seed: int) -> CapacityProbe:
         """Whether the promise is kept at that rate: as many looks as it takes to tell, and no if it cannot be told."""
         requests = over = 0
         outcome: Outcome = "open"
         for look in range(LOOKS):
             slice_s = min(_MOST_LOOK_S, max(_LEAST_LOOK_S, REQUESTS_A_LOOK / rate_rps))
-            (record,) = self.generator.trial(
+            record = self._trial(
                 TrialOrder(
                     scenario=replace(self.scenario, arrival=PoissonRate((rate_rps,))),
                     targets=(self.target,),
@@ -107,23 +107,26 @@ class Capacity:
                     slice_s=slice_s,
                     longest_slice_s=_MOST_LOOK_S,
                     warmup_slices=0,
-                    seed=self.seed + 1000 * len(found["probes"]) + look,
+                    seed=seed + look,
                     ceiling_rps=self.ceiling_rps,
                     limit_ms=self.slo.limit_ms,
                     label="look",
                 )
             )
-            if record["worker_lost"]:
+            if record.worker_lost or record.over_limit is None or record.backlog is None:
                 # Whatever is missing then says nothing about the target.
-                raise _UnsureError(f"at {rate_rps:g} requests/s: {record['reason']}")
-            requests += record["over_limit"]["requests"]
-            over += record["over_limit"]["over"]
+                raise _UnsureError(f"at {rate_rps:g} requests/s: {record.reason}")
+            requests += record.over_limit.requests
+            over += record.over_limit.over
             outcome = self.slo.judge(requests=requests, over=over)
-            if record["backlog"]["cap_hits"] or not requests:
+            if record.backlog.cap_hits or not requests:
                 outcome = "fails"
-            elif not record["valid"] and outcome != "fails":
-                raise _UnsureError(f"at {rate_rps:g} requests/s: {record['reason']}")
+            elif not record.valid and outcome != "fails":
+                raise _UnsureError(f"at {rate_rps:g} requests/s: {record.reason}")
             if outcome != "open":
                 break
-        found["probes"].append({"rate_rps": rate_rps, "requests": requests, "over": over, "outcome": outcome})
-        return outcome
+        return CapacityProbe(rate_rps=rate_rps, requests=requests, over=over, outcome=outcome)
+
+    def _trial(self, order: TrialOrder) -> TrialRecord:
+        (record,) = self.generator.trial(order)
+        return record

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from experiment.errors import ExpectedError
-from loadtests.orders import PreparedRequest, TargetOrder
+from loadtests.orders import CalibrationOrder, PreparedRequest, TargetOrder
+from loadtests.record import Calibration, CeilingRecord, WorkerNode
 from loadtests.remote import Generator
 from servers.launch import LaunchError, launch
 from servers.settings import Settings
@@ -25,7 +26,7 @@ REQUEST: Final = PreparedRequest(
 )
 
 
-def measure_ceiling(generator: Generator, settings: Settings, cpus: Sequence[int], logs: Path) -> dict[str, Any]:
+def measure_ceiling(generator: Generator, settings: Settings, cpus: Sequence[int], logs: Path) -> Calibration:
     """Requests per second at 64 users and microseconds at one, generator and null server on a core each.
 
     With fewer users it is the null server that is the limit: it then waits for requests one by one.
@@ -37,24 +38,23 @@ def measure_ceiling(generator: Generator, settings: Settings, cpus: Sequence[int
             server.wait_ready(START_TIMEOUT_S)
             if cpus:
                 server.pin(cpus)
-            order = TargetOrder(id=NULL.id, base_url=server.base_url, requests=(REQUEST,))
-            return generator.calibrate(order, users=_USERS)
+            target = TargetOrder(id=NULL.id, base_url=server.base_url, requests=(REQUEST,))
+            return generator.calibrate(CalibrationOrder(target=target, users=_USERS))
     except LaunchError as error:
         raise ExpectedError(str(error), hint="the null server needs no model: granian itself does not start") from error
 
 
-def joint_ceiling(workers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def joint_ceiling(workers: Sequence[WorkerNode]) -> CeilingRecord:
     """What workers can do together, from what each measured at home: the sum of their ceilings, the rest at its worst.
 
     None where one of them was not calibrated.
     """
-    own = [worker["calibration"] for worker in workers]
-    if not all(own):
-        return {**dict.fromkeys(("ceiling_rps", "overhead_us", "users", "cpu_share")), "workers": list(workers)}
-    return {
-        "ceiling_rps": sum(one["ceiling_rps"] for one in own),
-        "overhead_us": max(one["overhead_us"] for one in own),
-        "users": max(one["users"] for one in own),
-        "cpu_share": max(one["cpu_share"] for one in own),
-        "workers": list(workers),
-    }
+    own = [worker.calibration for worker in workers if worker.calibration]
+    known = len(own) == len(workers)
+    return CeilingRecord(
+        ceiling_rps=sum(one.ceiling_rps for one in own) if known else None,
+        overhead_us=max(one.overhead_us for one in own) if known else None,
+        users=max(one.users for one in own) if known else None,
+        cpu_share=max(one.cpu_share for one in own) if known else None,
+        workers=tuple(workers),
+    )

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from conformance.case import Reference
 from experiment.block import Block
 from experiment.ceiling import joint_ceiling, measure_ceiling
@@ -19,6 +21,7 @@ from experiment.progress import Terminal, plural
 from experiment.remnants import mark
 from experiment.user_model_setup import GuestModel
 from loadtests.orders import Workforce
+from loadtests.record import CeilingRecord
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Plan, Scenario
 from loadtests.search import Slo
@@ -132,8 +135,9 @@ class Experiment:
                 ceiling = joint_ceiling(generator.muster())
             else:
                 meter.phase("what the load generator can do here")
-                ceiling = measure_ceiling(generator, self.settings, cores.servers, self.folder / "logs")
-            self.journal.append({"kind": "generator", **ceiling})
+                found = measure_ceiling(generator, self.settings, cores.servers, self.folder / "logs")
+                ceiling = CeilingRecord(**msgspec.structs.asdict(found))
+            self.journal.append(msgspec.to_builtins(ceiling))
             gatekeeper = Gatekeeper(
                 journal=self.journal,
                 settings=self.settings,
@@ -147,7 +151,7 @@ class Experiment:
                     number=number,
                     experiment=self,
                     generator=generator,
-                    ceiling_rps=ceiling["ceiling_rps"],
+                    ceiling_rps=ceiling.ceiling_rps,
                     gatekeeper=gatekeeper,
                     meter=meter,
                 )

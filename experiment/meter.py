@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from experiment.progress import Bar
+from loadtests.events import SliceEvent
 from loadtests.scenarios import Plan
 
 LAUNCH_S: Final = 5.0
@@ -39,13 +40,12 @@ class Meter:
         self._done_s += LAUNCH_S
         self.phase(what)
 
-    def visit(self, block: int, scenario: str, event: dict[str, Any]) -> None:
+    def visit(self, block: int, scenario: str, event: SliceEvent) -> None:
         """One slice has ended."""
         self._within_s = min(self._within_s + self._visit_s, self._scenario_s)
-        target = str(event["target"])
-        if event["stage"] == "measure" and event["rps"]:
-            self._rates[scenario, target].append(event["rps"])
-        words = f"block {block + 1}/{self._blocks} {scenario} {target}{self._ratio(scenario)}"
+        if event.stage == "measure" and event.rps:
+            self._rates[scenario, event.target].append(event.rps)
+        words = f"block {block + 1}/{self._blocks} {scenario} {event.target}{self._ratio(scenario)}"
         self._bar.update(self._done_s + self._within_s, self._total_s, words)
 
     def scenario_done(self) -> None:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from conformance.case import Reference
 from experiment.built_models import built_models
 from experiment.cores import share_out
@@ -88,7 +90,7 @@ def plan_experiment(
         "expect_workers": workforce.expect if workforce else None,
         "price_per_core_hour": price_per_core_hour,
         "targets": [described(one, settings, packages_apart(under)) for one in present],
-        "scenarios": [scenario.to_json() for scenario in chosen.scenarios],
+        "scenarios": [msgspec.to_builtins(scenario.record()) for scenario in chosen.scenarios],
         "comparisons": comparisons(present),
         "not_run": [
             *(missing := left_out(plan, targets, urls, lacks)),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from experiment.ceiling import measure_ceiling
 from experiment.cores import Cores, harness_out_of_the_way, share_out
@@ -22,6 +22,7 @@ from experiment.errors import usage
 from experiment.priming import WrongAnswerError, prime
 from experiment.progress import Terminal
 from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.record import TrialRecord
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Scenario
 from servers.launch import LaunchError, Server, launch
@@ -94,19 +95,18 @@ class SideBySide:
             ceiling = measure_ceiling(generator, self.settings, cores.servers, Path(folder))
             for block in range(self.blocks):
                 terminal.say(f"block {block + 1}/{self.blocks}: {len(self.entrants)} servers")
-                for record in self._block(block, generator, ceiling["ceiling_rps"], Path(folder)):
-                    if not record["valid"]:
-                        where = f"block {block + 1}, {record['scenario']}, {record['target']}"
-                        doubts.append(f"{where}: {record['reason']}")
-                    rates[record["scenario"]][record["target"]].append(record["throughput_rps"])
+                for record in self._block(block, generator, ceiling.ceiling_rps, Path(folder)):
+                    if not record.valid:
+                        doubts.append(f"block {block + 1}, {record.scenario}, {record.target}: {record.reason}")
+                    rates[record.scenario][record.target].append(record.throughput_rps)
         return rates, doubts
 
-    def _block(self, number: int, generator: Generator, ceiling_rps: float, logs: Path) -> list[dict[str, Any]]:
+    def _block(self, number: int, generator: Generator, ceiling_rps: float, logs: Path) -> list[TrialRecord]:
         rng = random.Random(f"{self.seed}/{number}")  # noqa: S311 - an order, not a secret
         cores = share_out(workers=1)
         with up_together(rng.sample(list(self.entrants), k=len(self.entrants)), cores, logs, number) as servers:
             requests = {name: prime(server.base_url, self.scenarios, foreign=False) for name, server in servers.items()}
-            found: list[dict[str, Any]] = []
+            found: list[TrialRecord] = []
             for scenario in rng.sample(list(self.scenarios), k=len(self.scenarios)):
                 order = TrialOrder(
                     scenario=scenario,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from loadtests.answers import ErrorKind
-from loadtests.audit import LATE_NS, LEAST_CEILING_RATIO, GeneratorShare, lag_p99_us, queued_ns
+from loadtests.audit import LATE_NS, LEAST_CEILING_RATIO, lag_p99_us, queued_ns
 from loadtests.clocks import Reading, summarize
-from loadtests.parts import Part, Peer, Portion
+from loadtests.parts import Part, Portion
+from loadtests.record import GeneratorShare, WorkerNode, WorkerRecord
 from loadtests.samples import STEADY, Samples
 
 MOST_CLOCK_SHARE = 0.01
@@ -58,23 +59,23 @@ class Account:
             send_lag_p99_us=float(np.percentile(send_lags_ns, 99)) / 1e3 if len(send_lags_ns) else 0.0,
         )
 
-    def record(self, peer: Peer, samples: Samples, window_ns: int) -> dict[str, Any]:
+    def record(self, worker: WorkerNode, samples: Samples, window_ns: int) -> WorkerRecord:
         """The worker's entry in the trial's `workers`; its clock is ahead of the master's by `offset_us`."""
         mine = self._mine(samples)
         counted = (samples.column("phase") == STEADY) & (samples.column("error") == ErrorKind.NONE) & mine
         clock = summarize(self.clocks) if self.clocks else None
-        return {
-            "id": peer.id,
-            "host": peer.host,
-            "users": self.portion.users,
-            "samples": int(mine.sum()),
-            "throughput_rps": int(counted.sum()) / (window_ns / 1e9) if window_ns else 0.0,
-            "ceiling_rps": peer.ceiling_rps,
-            "offset_us": clock.offset_ns / 1e3 if clock else None,
-            "offset_uncertainty_us": clock.uncertainty_ns / 1e3 if clock else None,
-            "late_start_us": self.late_start_ns / 1e3,
-            **self.share(samples).to_json(),
-        }
+        return WorkerRecord(
+            id=worker.id,
+            host=worker.host,
+            users=self.portion.users,
+            samples=int(mine.sum()),
+            throughput_rps=int(counted.sum()) / (window_ns / 1e9) if window_ns else 0.0,
+            ceiling_rps=worker.calibration.ceiling_rps if worker.calibration else None,
+            offset_us=clock.offset_ns / 1e3 if clock else None,
+            offset_uncertainty_us=clock.uncertainty_ns / 1e3 if clock else None,
+            late_start_us=self.late_start_ns / 1e3,
+            **msgspec.structs.asdict(self.share(samples)),
+        )
 
     def _mine(self, samples: Samples) -> npt.NDArray[np.bool_]:
         user = samples.column("user")
@@ -82,20 +83,18 @@ class Account:
         return found
 
 
-def reason_against_workers(workers: Sequence[dict[str, Any]], *, slice_s: float) -> str | None:
+def reason_against_workers(workers: Sequence[WorkerRecord], *, slice_s: float) -> str | None:
     """Why a trial whose `workers` are these cannot count, as far as it is theirs; None where it can."""
     for worker in workers:
-        name = f"worker {worker['id']} ({worker['host']})"
-        uncertainty_us = worker["offset_uncertainty_us"]
+        uncertainty_us, ceiling_rps = worker.offset_uncertainty_us, worker.ceiling_rps
         if uncertainty_us is not None and uncertainty_us > MOST_CLOCK_SHARE * slice_s * 1e6:
             return (
-                f"the clock of {name} is known to {uncertainty_us / 1e3:.1f} ms only,"
+                f"the clock of {worker} is known to {uncertainty_us / 1e3:.1f} ms only,"
                 f" over {MOST_CLOCK_SHARE:.0%} of a slice of {slice_s * 1e3:.0f} ms"
             )
-        ceiling_rps = worker["ceiling_rps"]
-        if ceiling_rps is not None and worker["throughput_rps"] * LEAST_CEILING_RATIO > ceiling_rps:
+        if ceiling_rps is not None and worker.throughput_rps * LEAST_CEILING_RATIO > ceiling_rps:
             return (
-                f"{worker['throughput_rps']:.0f} requests/s of {name} are over a third of its ceiling"
+                f"{worker.throughput_rps:.0f} requests/s of {worker} are over a third of its ceiling"
                 f" of {ceiling_rps:.0f}"
             )
     return None

@@ -1,7 +1,10 @@
 """Arrival laws: who decides when the next request is sent.
 
-A law is a type that names itself (`kind`), says how many connections it needs and writes itself into a scenario's
-id. In a closed loop the answers decide: a user sends its next request when it has the last answer, and a stall is
+A law is a type that names itself (`kind`), says how many connections it needs (`users`: the users of a closed loop,
+the most requests in flight of an open one), its mean rate, and the shortest slice in which it shows itself. As text it
+is what stands behind the endpoint in a scenario's id.
+
+In a closed loop the answers decide: a user sends its next request when it has the last answer, and a stall is
 told by the requests under way alone. In an open loop a schedule decides, made from a seed before the slice begins
 and never moved: whatever the target does, every request has the due time that it would have had, so a stall is
 charged to every request that it delayed.
@@ -21,9 +24,10 @@ import math
 import random
 import re
 from array import array
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeAlias
+from collections.abc import Iterator
+from typing import ClassVar, TypeAlias
+
+from msgspec import Struct
 
 Schedule: TypeAlias = "array[int]"
 """Due times in ns since the slice was opened, in order."""
@@ -39,40 +43,11 @@ LEAST_ARRIVALS = 100
 MOST_RATE_RPS = 1e6
 
 
-class Arrival(Protocol):
-    """What every arrival law offers."""
-
-    @property
-    def kind(self) -> str:
-        """The law's name in records, such as `closed`."""
-
-    @property
-    def users(self) -> int:
-        """Connections: the users of a closed loop, the most requests in flight of an open one."""
-
-    @property
-    def rate_rps(self) -> float | None:
-        """The mean rate of the schedule; None in a closed loop, which has none."""
-
-    @property
-    def least_slice_s(self) -> float:
-        """The shortest slice in which the law shows itself."""
-
-    def __str__(self) -> str:
-        """What stands behind the endpoint in a scenario's id."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The law's members in a scenario's record."""
-
-    def schedule(self, *, length_ns: int, seed: int) -> Schedule | None:
-        """The due times of one slice, all chance from `seed`; None where the answers decide."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosedLoop:
+class ClosedLoop(Struct, frozen=True, kw_only=True, tag_field="arrival", tag="closed"):
     """A fixed number of users, each sending its next request as soon as it has the last answer."""
 
     kind: ClassVar[str] = "closed"
+    rates_rps: ClassVar[tuple[float, ...]] = ()
     rate_rps: ClassVar[None] = None
     least_slice_s: ClassVar[float] = 0.0
     users: int
@@ -84,16 +59,11 @@ class ClosedLoop:
     def __str__(self) -> str:
         return f"@{self.users}"
 
-    def to_json(self) -> dict[str, Any]:
-        """`{"arrival": "closed", "users": 16}`."""
-        return {"arrival": self.kind, "users": self.users}
-
     def schedule(self, *, length_ns: int, seed: int) -> None:
         """No schedule but the answers."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
+class _Open(Struct, frozen=True, tag_field="arrival"):
     """What open loops share: their rates, and how long and how wide these need a slice to be."""
 
     kind: ClassVar[str]
@@ -126,13 +96,8 @@ class _Open:
         """A second for every part, and enough requests."""
         return max(LEAST_SLICE_S * len(self.rates_rps), LEAST_ARRIVALS / self.rate_rps)
 
-    def to_json(self) -> dict[str, Any]:
-        """`{"arrival": "poisson", "users": 400, "rates_rps": [200]}`."""
-        return {"arrival": self.kind, "users": self.users, "rates_rps": list(self.rates_rps)}
 
-
-@dataclass(frozen=True, slots=True)
-class ConstantRate(_Open):
+class ConstantRate(_Open, frozen=True, tag="constant"):
     """Requests evenly spaced; where in its first gap a slice begins is left to chance."""
 
     kind = "constant"
@@ -146,8 +111,7 @@ class ConstantRate(_Open):
         return array("q", (int(first_ns + number * gap_ns) for number in range(count)))
 
 
-@dataclass(frozen=True, slots=True)
-class PoissonRate(_Open):
+class PoissonRate(_Open, frozen=True, tag="poisson"):
     """Requests of many clients who know nothing of each other: gaps are exponential, and so bunch up."""
 
     kind = "poisson"
@@ -160,8 +124,7 @@ class PoissonRate(_Open):
         return array("q", (int(unit / rate_per_ns) for unit in arrivals))
 
 
-@dataclass(frozen=True, slots=True)
-class Steps(_Open):
+class Steps(_Open, frozen=True, tag="steps"):
     """A Poisson process that goes through its rates one after the other, each for the same part of the slice."""
 
     kind = "steps"
@@ -184,8 +147,7 @@ class Steps(_Open):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Ramp(_Open):
+class Ramp(_Open, frozen=True, tag="ramp"):
     """A Poisson process whose rate goes evenly from the first of its two rates to the second."""
 
     kind = "ramp"
@@ -211,9 +173,11 @@ def _unit_arrivals(seed: int, *, until: float) -> Iterator[float]:
         now += chance.expovariate(1.0)
 
 
-_LAWS: tuple[type[ConstantRate | PoissonRate | Steps | Ramp], ...] = (ConstantRate, PoissonRate, Steps, Ramp)
-_OPEN = {law.kind: law for law in _LAWS}
-_BY_WORD = {law.word: law for law in _LAWS}
+Arrival: TypeAlias = ClosedLoop | ConstantRate | PoissonRate | Steps | Ramp
+
+_BY_WORD: dict[str, type[ConstantRate | PoissonRate | Steps | Ramp]] = {
+    law.word: law for law in (ConstantRate, PoissonRate, Steps, Ramp)
+}
 _CLOSED_ID = re.compile(r"@([0-9]+)")
 _OPEN_ID = re.compile(r"~(poisson|steps|ramp|)([0-9.]+(?:-[0-9.]+)*)rps")
 GRAMMAR = "@USERS, ~RATErps, ~poissonRATErps, ~stepsRATE-RATErps or ~rampRATE-RATErps"
@@ -226,16 +190,3 @@ def arrival_from_id(text: str) -> Arrival:
     if found := _OPEN_ID.fullmatch(text):
         return _BY_WORD[found[1]](tuple(float(rate) for rate in found[2].split("-")))
     raise ValueError(f"{text!r} is no arrival law; there are {GRAMMAR}")
-
-
-def arrival_from_record(record: Mapping[str, Any]) -> Arrival:
-    """The law that a scenario's record names: `{"arrival": "closed", "users": 16}`.
-
-    Raises ValueError for a name that no law has.
-    """
-    if record["arrival"] == ClosedLoop.kind:
-        return ClosedLoop(users=int(record["users"]))
-    if record["arrival"] in _OPEN:
-        return _OPEN[record["arrival"]](tuple(float(rate) for rate in record["rates_rps"]))
-    known = ", ".join([ClosedLoop.kind, *_OPEN])
-    raise ValueError(f"unknown arrival law {record['arrival']!r}; known: {known}")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
+
+from loadtests.record import MOST_ERROR_SHARE, Backlog, GeneratorShare
 
 LATE_NS = 1_000_000
 MOST_CPU_SHARE = 0.80
 MOST_LATE_SHARE = 0.01
 LEAST_CEILING_RATIO = 3.0
-MOST_ERROR_SHARE = 0.01
 
 _SCHEDSTAT = Path("/proc/self/schedstat")
 """Nanoseconds on a core, nanoseconds in a queue for one, turns (Documentation/scheduler/sched-stats.rst)."""
@@ -33,58 +33,13 @@ def lag_p99_us(lags_ns: array[int]) -> float:
     return float(np.percentile(np.array(lags_ns), 99)) / 1e3 if lags_ns else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratorShare:
-    """The generator's part in one trial; of many generators, each one's or the worst.
-
-    CPU share of its visits and of the worst 50 ms in them, which where it never sleeps is of the time in which it had
-    something to do; the share of their time for which it waited for a core (None where the system does not tell); share
-    of late sends; the 99th percentiles of lag and send lag in us.
-    """
-
-    cpu_share: float
-    peak_cpu_share: float
-    queued_share: float | None
-    late_share: float
-    lag_p99_us: float
-    send_lag_p99_us: float
-
-    def to_json(self) -> dict[str, float | None]:
-        """The `generator` member of a trial's record."""
-        return {
-            "cpu_share": self.cpu_share,
-            "peak_cpu_share": self.peak_cpu_share,
-            "queued_share": self.queued_share,
-            "late_share": self.late_share,
-            "lag_p99_us": self.lag_p99_us,
-            "send_lag_p99_us": self.send_lag_p99_us,
-        }
-
-
 def worst(shares: Sequence[GeneratorShare]) -> GeneratorShare:
     """The worst of several generators in each respect: one that is at its limit spoils a trial for all."""
-    queued = [share.queued_share for share in shares if share.queued_share is not None]
-    return GeneratorShare(
-        cpu_share=max(share.cpu_share for share in shares),
-        peak_cpu_share=max(share.peak_cpu_share for share in shares),
-        queued_share=max(queued) if queued else None,
-        late_share=max(share.late_share for share in shares),
-        lag_p99_us=max(share.lag_p99_us for share in shares),
-        send_lag_p99_us=max(share.send_lag_p99_us for share in shares),
-    )
 
+    def most(name: str) -> float | None:
+        return max((told for share in shares if (told := getattr(share, name)) is not None), default=None)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
-    """What an open loop could not send in time: requests due with the most in flight already, and never sent ones."""
-
-    most_in_flight: int
-    cap_hits: int
-    unsent: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The `backlog` member of a trial's record."""
-        return {"most_in_flight": self.most_in_flight, "cap_hits": self.cap_hits, "unsent": self.unsent}
+    return msgspec.convert({name: most(name) for name in GeneratorShare.__struct_fields__}, GeneratorShare)
 
 
 def reason_against(

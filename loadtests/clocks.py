@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median_low
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
@@ -26,8 +28,7 @@ class Exchange:
         return self.received_ns - self.sent_ns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """How far a worker's clock is ahead of the master's, and how far from the truth that may be, in ns."""
 
     offset_ns: int

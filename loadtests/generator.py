@@ -7,30 +7,9 @@ It lives across trials and speaks JSON, one object a line, over its standard inp
 standard error. It ends when its standard input closes, also in the middle of a trial, so it never outlives
 the harness.
 
-Asked of it, one at a time:
-
-    {"op": "trial", ...} as loadtests.orders.TrialOrder.to_json writes it:
-        scenario {id, endpoint, payloads, encoding, arrival, users, rates_rps (if open)}, slices, slice_s,
-        longest_slice_s, warmup_slices, longest_warmup_slices, seed, timeout_s, ceiling_rps|null, limit_ms|null,
-        out|null (folder of the samples), label (stem of their names),
-        targets [{id, base_url, pids, requests [{method, path, headers, body_b64, expect_status,
-                                                 expect_body_b64|null}]}]
-    {"op": "calibrate", "target": {as above}, "users", "slices", "slice_s", "timeout_s", "seed"}
-    {"op": "muster"}, of a master: wait for the expected workers
-
-Answered by it:
-
-    {"event": "ready", "pid", "cpus", "versions": {python, locust, gevent, httptools}, "backend"}, at the start
-    {"event": "slice", "stage": "warmup"|"measure", "round", "rounds", "target", "rps"|null, "errors",
-        "lost"|null}, after each visit
-    {"event": "trial", "results": [one record a target, in the order given]}
-    {"event": "calibration", "ceiling_rps", "overhead_us", "users", "cpu_share"}
-    {"event": "mustered", "workers": [{id, host, calibration: {ceiling_rps, overhead_us, users, cpu_share}|null}]}
-    {"event": "error", "message", "traceback"}, where the generator or its caller is at fault
-    {"event": "unmanned", "message", "hint"}, where workers are missing or cannot come; also in place of `ready`
-
-A trial's record holds what loadtests.tally.TargetTally.record writes, which is the journal's trial line
-without `kind` and `block`.
+Asked of it, one at a time, is what loadtests.orders declares, and its answers are the events of loadtests.events: each
+order is answered by one closing event of its own, a trial by a `slice` after each visit before that, and any of them by
+an `error` or an `unmanned` instead.
 """
 
 from __future__ import annotations
@@ -46,7 +25,6 @@ import sys
 import traceback
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 # Locust patches the standard library on import; everything below must see it patched.
 import locust  # noqa: F401 - imported for its patching, before gevent's users
@@ -55,9 +33,20 @@ import gevent  # isort: skip
 from gevent.os import make_nonblocking, nb_read  # isort: skip
 from gevent.queue import Queue  # isort: skip
 
+import msgspec
+
 from loadtests.calibrate import calibrate
+from loadtests.events import (
+    CalibrationEvent,
+    ErrorEvent,
+    Event,
+    MusteredEvent,
+    ReadyEvent,
+    TrialEvent,
+    UnmannedEvent,
+)
 from loadtests.master import Master, MusterError
-from loadtests.orders import TrialOrder, Workforce
+from loadtests.orders import CalibrationOrder, MusterOrder, Order, TrialOrder, Workforce
 from loadtests.slices import Conductor
 from loadtests.worker import work
 from loadtests.world import REAL
@@ -65,10 +54,10 @@ from loadtests.world import REAL
 READ_BYTES = 65536
 
 
-def say(event: dict[str, Any]) -> None:
+def say(event: Event) -> None:
     """Write one event, at once."""
-    sys.stdout.write(json.dumps(event, separators=(",", ":"), allow_nan=False) + "\n")
-    sys.stdout.flush()
+    sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def listen(requests: Queue[bytes]) -> None:
@@ -84,37 +73,29 @@ def listen(requests: Queue[bytes]) -> None:
 
 def serve(requests: Queue[bytes], master: Master | None) -> None:
     """Answer requests for ever."""
+    decoder = msgspec.json.Decoder(Order)
     while True:
         try:
-            message = json.loads(requests.get())
-            say(answer(message, master))
+            say(answer(decoder.decode(requests.get()), master))
         except MusterError as error:
-            say({"event": "unmanned", "message": str(error), "hint": error.hint})
+            say(UnmannedEvent(message=str(error), hint=error.hint))
         except Exception as error:  # noqa: BLE001 - reported to the harness, which raises it there
-            say(
-                {
-                    "event": "error",
-                    "message": f"{type(error).__name__}: {error}",
-                    "traceback": traceback.format_exc(),
-                }
-            )
+            say(ErrorEvent(message=f"{type(error).__name__}: {error}", traceback=traceback.format_exc()))
 
 
-def answer(message: dict[str, Any], master: Master | None = None) -> dict[str, Any]:
-    """The closing event of one request.
+def answer(order: Order, master: Master | None = None) -> Event:
+    """The closing event of one order.
 
-    Raises ValueError for an operation that there is not, MusterError where a master has too few workers.
+    Raises ValueError where it is not this process's to carry out, MusterError where a master has too few workers.
     """
-    if message["op"] == "trial":
-        order = TrialOrder.from_json(message)
+    if isinstance(order, TrialOrder):
         stage = master.troupe(order) if master else None
-        return {"event": "trial", "results": Conductor(order, say, stage).run()}
-    if message["op"] == "calibrate" and master is None:
-        return {"event": "calibration", **calibrate(message, say).to_json()}
-    if message["op"] == "muster" and master is not None:
-        workers = [{"id": peer.id, "host": peer.host, "calibration": peer.calibration} for _, peer in master.muster()]
-        return {"event": "mustered", "workers": workers}
-    raise ValueError(f"unknown operation {message['op']!r}")
+        return TrialEvent(results=Conductor(order, say, stage).run())
+    if isinstance(order, CalibrationOrder) and master is None:
+        return CalibrationEvent(found=calibrate(order, say))
+    if isinstance(order, MusterOrder) and master is not None:
+        return MusteredEvent(workers=[worker for _, worker in master.muster()])
+    raise ValueError(f"{type(order).__name__} is not for a generator {'with' if master else 'without'} workers")
 
 
 def main() -> int:
@@ -160,19 +141,18 @@ def main() -> int:
                 )
             )
         except MusterError as error:
-            say({"event": "unmanned", "message": str(error), "hint": error.hint})
+            say(UnmannedEvent(message=str(error), hint=error.hint))
             return 1
     say(
-        {
-            "event": "ready",
-            "pid": os.getpid(),
-            "cpus": sorted(os.sched_getaffinity(0)),
-            "versions": {
+        ReadyEvent(
+            pid=os.getpid(),
+            cpus=sorted(os.sched_getaffinity(0)),
+            versions={
                 "python": platform.python_version(),
                 **{name: version(name) for name in ("locust", "gevent", "httptools")},
             },
-            "backend": gevent.get_hub().loop.backend,
-        }
+            backend=gevent.get_hub().loop.backend,
+        )
     )
     requests: Queue[bytes] = Queue()
     server = gevent.spawn(serve, requests, master)

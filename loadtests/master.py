@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+import msgspec
 from gevent.queue import Empty, Queue
 from locust.env import Environment
 from locust.exception import RPCError
@@ -19,7 +20,8 @@ from locust.runners import STATE_MISSING
 
 from loadtests.clocks import Exchange, Reading, compare
 from loadtests.orders import TrialOrder, Workforce
-from loadtests.parts import Errand, LostWorkerError, Part, Peer, Portion, Probe, portions
+from loadtests.parts import Errand, LostWorkerError, Part, Portion, portions
+from loadtests.record import WorkerNode
 from loadtests.wire import PREFIX, SAME_CODE, TO_MASTER, code_digest, unpack
 
 PINGS = 8
@@ -77,7 +79,7 @@ class Master:
         """Send all workers home."""
         self._runner.quit()
 
-    def muster(self) -> list[tuple[str, Peer]]:
+    def muster(self) -> list[tuple[str, WorkerNode]]:
         """Locust's ids of the expected number of workers, and the workers.
 
         Waits for them. Raises MusterError where they do not come in time or run other code than this process.
@@ -114,12 +116,12 @@ class Master:
         """Send one message."""
         self._runner.send_message(PREFIX + word, {"tag": tag, **data}, client)
 
-    def hear(self, client: str, troupe: Mapping[str, Peer], tag: int, until_s: float) -> _Heard:
+    def hear(self, client: str, troupe: Mapping[str, WorkerNode], tag: int, until_s: float) -> _Heard:
         """The next message of that tag from one of a troupe.
 
         Raises LostWorkerError where there can be none, or where another one is lost meanwhile; WorkerFaultError.
         """
-        peer = troupe[client]
+        worker = troupe[client]
         while True:
             try:
                 heard: _Heard = self._inboxes[client].get(timeout=LOOK_S)
@@ -128,10 +130,10 @@ class Master:
                     if (why := self.missed(each)) is not None:
                         raise LostWorkerError(f"{its} was lost: {why}") from None
                 if time.monotonic() > until_s:
-                    raise LostWorkerError(f"{peer} was lost: it lives but does not answer") from None
+                    raise LostWorkerError(f"{worker} was lost: it lives but does not answer") from None
                 continue
             if heard.word == "fault":
-                raise WorkerFaultError(f"{peer} reports {heard.data['message']}\n{heard.data['traceback']}")
+                raise WorkerFaultError(f"{worker} reports {heard.data['message']}\n{heard.data['traceback']}")
             if heard.data["tag"] == tag:
                 return heard
 
@@ -143,19 +145,20 @@ class Master:
         else:
             self._inboxes[msg.node_id].put(_Heard(word=word, at_ns=now_ns, data=msg.data))
 
-    def _present(self) -> list[tuple[str, Peer]]:
+    def _present(self) -> list[tuple[str, WorkerNode]]:
         """Those that are there, in the order in which they first came."""
         found = []
         for client, hello in self._hellos.items():
             if self.missed(client) is not None:
                 continue
-            peer = Peer(
-                id=self._runner.get_worker_index(client) + 1, host=hello["host"], calibration=hello["calibration"]
-            )
+            number = self._runner.get_worker_index(client) + 1
             if hello["code"] != self._code:
                 self.tell(client, "refused", self.new_tag())
-                raise MusterError(f"{peer} runs other code than this machine", hint=SAME_CODE)
-            found.append((client, peer))
+                raise MusterError(
+                    f"worker {number} ({hello['host']}) runs other code than this machine", hint=SAME_CODE
+                )
+            told = {"id": number, "host": hello["host"], "calibration": hello["calibration"]}
+            found.append((client, msgspec.convert(told, WorkerNode)))
         return sorted(found, key=lambda one: one[1].id)
 
     @staticmethod
@@ -166,22 +169,22 @@ class Master:
 class Troupe:
     """A stage of several workers, all of which visit the same target at the same time."""
 
-    def __init__(self, master: Master, order: TrialOrder, present: Sequence[tuple[str, Peer]]) -> None:
+    def __init__(self, master: Master, order: TrialOrder, present: Sequence[tuple[str, WorkerNode]]) -> None:
         self._master = master
         self._order = order
         self.portions: tuple[Portion, ...] = portions(order.scenario.users, len(present))
         self._troupe = dict(present[: len(self.portions)])
         self._clients = list(self._troupe)
-        self.peers = tuple(self._troupe.values())
+        self.workers = tuple(self._troupe.values())
         self._tag = 0
         self._clocks: list[Reading] = []
         self._lead_ns = LEAST_LEAD_NS
 
     def __enter__(self) -> Self:
-        order = self._order.to_json()
+        order = msgspec.to_builtins(self._order)
         self._tag = self._master.new_tag()
         for client, portion in zip(self._clients, self.portions, strict=True):
-            self._master.tell(client, "trial", self._tag, order=order, portion=portion.to_json())
+            self._master.tell(client, "trial", self._tag, order=order, portion=msgspec.to_builtins(portion))
         try:
             self._all("standing")
         except BaseException:
@@ -195,25 +198,21 @@ class Troupe:
             if self._master.missed(client) is None:
                 self._master.tell(client, "end", self._master.new_tag())
 
-    def probe(self, target: int) -> Probe:
+    def probe(self, target: int) -> str | None:
         """One exchange from each worker, one after the other: some servers take one connection at a time."""
         found = []
-        for client, peer in zip(self._clients, self.peers, strict=True):
+        for client, worker in zip(self._clients, self.workers, strict=True):
             self._tag = self._master.new_tag()
             self._master.tell(client, "probe", self._tag, target=target)
-            data = self._hear(client, self._tag).data
-            lost = data["lost"]
-            found.append(Probe(lost=lost and f"{peer}: {lost}", closes=data["closes"]))
-        return Probe(
-            lost=next((one.lost for one in found if one.lost is not None), None),
-            closes=any(one.closes for one in found),
-        )
+            if (lost := self._hear(client, self._tag).data["lost"]) is not None:
+                found.append(f"{worker}: {lost}")
+        return found[0] if found else None
 
     def prepare(self, errand: Errand) -> None:
         """Let every worker stand ready, and compare its clock with ours."""
         self._tag = self._master.new_tag()
         for client in self._clients:
-            self._master.tell(client, "prepare", self._tag, errand=errand.to_json())
+            self._master.tell(client, "prepare", self._tag, errand=msgspec.to_builtins(errand))
         self._all("standing")
         self._clocks = []
         slowest_ns = 0
@@ -229,18 +228,18 @@ class Troupe:
         for client, clock in zip(self._clients, self._clocks, strict=True):
             self._master.tell(client, "go", self._tag, opens_ns=opens_ns + clock.offset_ns)
         return [
-            self._bring_home(client, peer, clock)
-            for client, peer, clock in zip(self._clients, self.peers, self._clocks, strict=True)
+            self._bring_home(client, worker, clock)
+            for client, worker, clock in zip(self._clients, self.workers, self._clocks, strict=True)
         ]
 
-    def _bring_home(self, client: str, peer: Peer, clock: Reading) -> Part:
+    def _bring_home(self, client: str, worker: WorkerNode, clock: Reading) -> Part:
         chunks: list[bytes] = []
         while (heard := self._hear(client, self._tag)).word != "home":
             chunks.append(heard.data["rows"])
         try:
             return unpack(chunks, heard.data, clock)
         except LostWorkerError as error:
-            raise LostWorkerError(f"{peer}: {error}") from error
+            raise LostWorkerError(f"{worker}: {error}") from error
 
     def _ping(self, client: str) -> Exchange:
         tag = self._master.new_tag()
@@ -250,10 +249,10 @@ class Troupe:
         return Exchange(sent_ns=sent_ns, answered_ns=heard.data["clock_ns"], received_ns=heard.at_ns)
 
     def _all(self, word: str) -> None:
-        for client, peer in zip(self._clients, self.peers, strict=True):
+        for client, worker in zip(self._clients, self.workers, strict=True):
             heard = self._hear(client, self._tag)
             if heard.word != word:
-                raise LostWorkerError(f"{peer} said {heard.word!r} where {word!r} was its turn")
+                raise LostWorkerError(f"{worker} said {heard.word!r} where {word!r} was its turn")
 
     def _hear(self, client: str, tag: int) -> _Heard:
         until_s = time.monotonic() + self._order.longest_slice_s + 2 * self._order.timeout_s + GRACE_S

@@ -6,29 +6,24 @@ how long, and gets parts back: one a generator, all of their times by the conduc
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
+from msgspec import Struct
 
 from loadtests.clocks import Reading
+from loadtests.record import WorkerNode
 from loadtests.samples import ROW
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Portion:
+class Portion(Struct, frozen=True, kw_only=True):
     """One generator's part of a load: `users` from number `first` on, and every `of`-th due request from `index` on."""
 
     users: int
     first: int = 0
     index: int = 0
     of: int = 1
-
-    def to_json(self) -> dict[str, int]:
-        """Plain JSON; the constructor reads it back."""
-        return {"users": self.users, "first": self.first, "index": self.index, "of": self.of}
 
     def of_many(self, count: int) -> int:
         """This generator's part of so many things that all share."""
@@ -47,8 +42,7 @@ def portions(users: int, workers: int) -> tuple[Portion, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
+class Errand(Struct, frozen=True, kw_only=True):
     """One visit to come: the target's place in the order, the slice's number and length, and whether it counts."""
 
     target: int
@@ -56,28 +50,15 @@ class Errand:
     length_ns: int
     warmup: bool
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON; the constructor reads it back."""
-        return {"target": self.target, "number": self.number, "length_ns": self.length_ns, "warmup": self.warmup}
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """What one exchange showed: why there was no answer, if there was none, and whether the target hangs up."""
-
-    lost: str | None
-    closes: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """What one generator brings home from a visit: its samples, rows of ROW in order of completion, and its own doings.
 
     `connects` counts the connections that it has opened to the target in this trial. `late_start_ns` is how much later
     than agreed it began.
     """
 
-    rows: bytes | bytearray
+    rows: bytes = b""
     opened_ns: int
     deadline_ns: int
     cap_hits: int
@@ -86,27 +67,10 @@ class Part:
     busy_ns: int
     wall_ns: int
     queued_ns: int
-    shares: Sequence[float]
-    lags_ns: array[int] = field(repr=False)
+    shares: list[float]
+    lags_ns: list[int]
     late_start_ns: int = 0
     clock: Reading | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
-    """One worker: its number, the name of its machine, and what it can do there, if it was calibrated."""
-
-    id: int
-    host: str
-    calibration: dict[str, Any] | None
-
-    @property
-    def ceiling_rps(self) -> float | None:
-        """What it reached against a null server of its own."""
-        return self.calibration["ceiling_rps"] if self.calibration else None
-
-    def __str__(self) -> str:
-        return f"worker {self.id} ({self.host})"
 
 
 class LostWorkerError(Exception):
@@ -121,7 +85,7 @@ class Stage(Protocol):
         """The generators' portions of the load, in the order of the parts."""
 
     @property
-    def peers(self) -> Sequence[Peer]:
+    def workers(self) -> Sequence[WorkerNode]:
         """The workers of these portions; none where this process makes the visits itself."""
 
     def __enter__(self) -> Self:
@@ -130,8 +94,8 @@ class Stage(Protocol):
     def __exit__(self, *_: object) -> None:
         """Stop the users."""
 
-    def probe(self, target: int) -> Probe:
-        """One exchange with a target. Raises LostWorkerError."""
+    def probe(self, target: int) -> str | None:
+        """One exchange with a target: why there was no answer, if there was none. Raises LostWorkerError."""
 
     def prepare(self, errand: Errand) -> None:
         """Get ready for a visit, outside of its time. Raises LostWorkerError."""
@@ -140,7 +104,7 @@ class Stage(Protocol):
         """Make the visit that was prepared. Raises LostWorkerError."""
 
 
-def merge(parts: Sequence[Part]) -> bytes | bytearray:
+def merge(parts: Sequence[Part]) -> bytes:
     """The samples of all parts in order of completion: every row of each, and nothing else."""
     if len(parts) == 1:
         return parts[0].rows

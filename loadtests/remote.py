@@ -6,7 +6,6 @@ Imports no Locust.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import subprocess
@@ -16,9 +15,22 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import NoReturn, Self, TypeVar
 
-from loadtests.orders import TargetOrder, TrialOrder, Workforce
+import msgspec
+
+from loadtests.events import (
+    CalibrationEvent,
+    ErrorEvent,
+    Event,
+    MusteredEvent,
+    ReadyEvent,
+    SliceEvent,
+    TrialEvent,
+    UnmannedEvent,
+)
+from loadtests.orders import CalibrationOrder, MusterOrder, Order, TrialOrder, Workforce
+from loadtests.record import Calibration, TrialRecord, WorkerNode
 
 START_S = 60.0
 STOP_S = 5.0
@@ -27,7 +39,8 @@ GRACE_S = 30.0
 LOG_TAIL_BYTES = 2000
 ROOT = Path(__file__).resolve().parent.parent
 
-Event = dict[str, Any]
+_Closing = TypeVar("_Closing", TrialEvent, CalibrationEvent, MusteredEvent)
+_DECODER = msgspec.json.Decoder(Event)
 
 
 class GeneratorError(Exception):
@@ -49,8 +62,10 @@ class Generator:
 
     `cpu` pins it to one core; `python` is the interpreter that has Locust; a `workforce` makes it the master of
     workers, which then send all requests. Use from one thread. After a GeneratorError other than a reported fault or
-    missing workers the process is gone.
+    missing workers the process is gone. `info` is what it has said of itself.
     """
+
+    info: ReadyEvent
 
     def __init__(
         self, *, cpu: int | None = None, python: str = sys.executable, workforce: Workforce | None = None
@@ -63,7 +78,6 @@ class Generator:
         self._process: subprocess.Popen[bytes] | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         self._buffer = bytearray()
-        self.info: Event = {}
 
     def __enter__(self) -> Self:
         try:
@@ -80,7 +94,7 @@ class Generator:
         self.stop()
 
     def start(self) -> None:
-        """Start the process and wait until it is ready; `info` then holds its pid, cores and versions."""
+        """Start the process and wait until it is ready."""
         self._process = subprocess.Popen(
             self._command,
             cwd=ROOT,
@@ -90,12 +104,13 @@ class Generator:
             # Ctrl-C is the harness's to handle; the closed pipe then ends the generator.
             start_new_session=True,
         )
-        self.info = self._next_event(START_S)
-        if self.info.get("event") == "unmanned":
+        first = self._next_event(START_S)
+        if isinstance(first, UnmannedEvent):
             self.stop()
-            raise UnmannedError(self.info["message"], self.info["hint"])
-        if self.info.get("event") != "ready":
-            self._fail(f"it began with {self.info!r}")
+            raise UnmannedError(first.message, first.hint)
+        if not isinstance(first, ReadyEvent):
+            self._fail(f"it began with {first}")
+        self.info = first
 
     def stop(self) -> None:
         """End the process: by closing its input, and by force where that does not help.
@@ -114,92 +129,69 @@ class Generator:
             process.stdout.close()  # type: ignore[union-attr]  # as above
         self._log.close()
 
-    def trial(self, order: TrialOrder, on_event: Callable[[Event], None] | None = None) -> list[dict[str, Any]]:
-        """Run one trial and return one record a target; `on_event` hears of each visit."""
-        final = self._last(self.events(order), on_event)
-        results: list[dict[str, Any]] = final["results"]
-        return results
+    def trial(self, order: TrialOrder, on_slice: Callable[[SliceEvent], None] | None = None) -> list[TrialRecord]:
+        """Run one trial and return one record a target; `on_slice` hears of each visit."""
+        for event in self.events(order):
+            if isinstance(event, TrialEvent):
+                return event.results
+            if on_slice is not None:
+                on_slice(event)
+        raise AssertionError("a conversation ends with its closing event")
 
-    def events(self, order: TrialOrder) -> Iterator[Event]:
-        """The same as events: `slice` after each visit, `trial` at the end.
+    def events(self, order: TrialOrder) -> Iterator[SliceEvent | TrialEvent]:
+        """The same as events: one after each visit, and the trial's at the end.
 
         To be read to the end, or the generator stopped.
         """
         if self._workforce is not None:
             self.muster()
-        patience_s = order.longest_slice_s + 2 * order.timeout_s + GRACE_S
-        yield from self._converse(order.to_json(), "trial", patience_s)
+        return self._converse(order, TrialEvent, order.longest_slice_s + 2 * order.timeout_s)
 
-    def muster(self) -> list[dict[str, Any]]:
-        """Wait for the workers; who they are, and what each can do: `id`, `host`, `calibration`.
+    def muster(self) -> list[WorkerNode]:
+        """Wait for the workers; who they are, and what each can do.
 
         Raises UnmannedError where they do not come in time.
         """
-        patience_s = GRACE_S + (self._workforce.timeout_s if self._workforce else 0.0)
-        (final,) = self._converse({"op": "muster"}, "mustered", patience_s)
-        workers: list[dict[str, Any]] = final["workers"]
-        return workers
+        return self._ask(MusterOrder(), MusteredEvent, self._workforce.timeout_s if self._workforce else 0.0).workers
 
-    def calibrate(
-        self,
-        target: TargetOrder,
-        *,
-        users: int = 16,
-        slices: int = 10,
-        slice_s: float = 0.1,
-        timeout_s: float = 10.0,
-        seed: int = 0,
-        on_event: Callable[[Event], None] | None = None,
-    ) -> dict[str, Any]:
-        """The generator's limits against a null server: ceiling_rps, overhead_us, users, cpu_share."""
-        message = {
-            "op": "calibrate",
-            "target": target.to_json(),
-            "users": users,
-            "slices": slices,
-            "slice_s": slice_s,
-            "timeout_s": timeout_s,
-            "seed": seed,
-        }
-        final = self._last(self._converse(message, "calibration", slice_s + 2 * timeout_s + GRACE_S), on_event)
-        return {name: value for name, value in final.items() if name != "event"}
+    def calibrate(self, order: CalibrationOrder) -> Calibration:
+        """The generator's limits against a null server."""
+        return self._ask(order, CalibrationEvent, order.slice_s + 2 * order.timeout_s).found
 
-    @staticmethod
-    def _last(events: Iterator[Event], on_event: Callable[[Event], None] | None) -> Event:
-        for event in events:
-            if event["event"] != "slice":
-                return event
-            if on_event is not None:
-                on_event(event)
-        raise GeneratorError("the generator stopped speaking before its last event")
+    def _ask(self, order: Order, closing: type[_Closing], takes_s: float) -> _Closing:
+        *_, last = self._converse(order, closing, takes_s)
+        assert isinstance(last, closing)  # noqa: S101 - what a conversation ends with
+        return last
 
-    def _converse(self, message: dict[str, Any], closing: str, patience_s: float) -> Iterator[Event]:
+    def _converse(self, order: Order, closing: type[_Closing], takes_s: float) -> Iterator[SliceEvent | _Closing]:
+        """All that is said to an order, up to its closing event; each comes within GRACE_S of what it takes."""
         process = self._running()
         try:
-            process.stdin.write(json.dumps(message).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
+            process.stdin.write(msgspec.json.encode(order) + b"\n")  # type: ignore[union-attr]  # a pipe
             process.stdin.flush()  # type: ignore[union-attr]  # as above
         except BrokenPipeError:
             self._fail("it has ended")
         while True:
-            event = self._next_event(patience_s)
-            if event.get("event") == "error":
-                raise GeneratorError(f"the generator reports {event['message']}\n{event['traceback']}")
-            if event.get("event") == "unmanned":
-                raise UnmannedError(event["message"], event["hint"])
-            if event.get("event") not in {"slice", closing}:
-                self._fail(f"it answered {event!r}")
-            yield event
-            if event["event"] == closing:
+            event = self._next_event(takes_s + GRACE_S)
+            if isinstance(event, ErrorEvent):
+                raise GeneratorError(f"the generator reports {event.message}\n{event.traceback}")
+            if isinstance(event, UnmannedEvent):
+                raise UnmannedError(event.message, event.hint)
+            if isinstance(event, closing):
+                yield event
                 return
+            if not isinstance(event, SliceEvent):
+                self._fail(f"it answered {event}")
+            yield event
 
     def _next_event(self, patience_s: float) -> Event:
         line = self._read_line(time.monotonic() + patience_s, patience_s)
         try:
-            event = json.loads(line)
-        except ValueError:
+            event: Event = _DECODER.decode(line)
+        except msgspec.ValidationError as error:
+            self._fail(f"it wrote {line[:200]!r}: {error}")
+        except msgspec.DecodeError:
             self._fail(f"it wrote a line that is not JSON: {line[:200]!r}")
-        if not isinstance(event, dict):
-            self._fail(f"it wrote {line[:200]!r}")
         return event
 
     def _read_line(self, until_s: float, patience_s: float) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,19 @@ PROCESS_CLOCK = 2
 
 class ProcessGoneError(Exception):
     """A process of the target has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """What a target's processes hold together; None where they are not known.
+
+    `rss_mib` is peak resident memory (VmHWM), in which pages that they share count in each; in `pss_mib` these count
+    once among them. `threads` are alive now.
+    """
+
+    rss_mib: float | None
+    pss_mib: float | None
+    threads: int | None
 
 
 class ProcessSet:
@@ -37,20 +51,20 @@ class ProcessSet:
                 raise ProcessGoneError(f"process {pid} of the target has ended") from error
         return total
 
-    def peak_rss_mib(self) -> float:
-        """Sum of the peak resident sizes (VmHWM) in MiB; pages that processes share count in each."""
-        return sum(_field_sum(Path(f"/proc/{pid}/status"), "VmHWM") for pid in self.pids) / 1024
+    def sizes(self) -> Sizes:
+        """Memory and threads now. Raises OSError where a process has ended.
 
-    def pss_mib(self) -> float:
-        """Sum of the proportional resident sizes in MiB: pages that processes share count once among them.
-
-        Reading it walks the page tables, so it is no figure to ask for while a slice runs (proc_pid_smaps(5)).
+        Reading the proportional size walks the page tables, so it is no figure to ask for while a slice runs
+        (proc_pid_smaps(5)).
         """
-        return sum(_field_sum(Path(f"/proc/{pid}/smaps_rollup"), "Pss") for pid in self.pids) / 1024
+        return Sizes(
+            rss_mib=self._sum("status", "VmHWM") / 1024,
+            pss_mib=self._sum("smaps_rollup", "Pss") / 1024,
+            threads=self._sum("status", "Threads"),
+        )
 
-    def threads(self) -> int:
-        """Threads now alive."""
-        return sum(_field_sum(Path(f"/proc/{pid}/status"), "Threads") for pid in self.pids)
+    def _sum(self, file: str, field: str) -> int:
+        return sum(_field_sum(Path(f"/proc/{pid}/{file}"), field) for pid in self.pids)
 
     def context_switches(self) -> int:
         """Voluntary and involuntary switches of all threads now alive."""

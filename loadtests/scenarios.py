@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from loadtests.arrival import Arrival, ClosedLoop, PoissonRate, arrival_from_id, arrival_from_record
+from loadtests.arrival import Arrival, ClosedLoop, PoissonRate, arrival_from_id
+from loadtests.record import ScenarioRecord
 
 PREDICT, ADVANCED, CLASSIFY = "predict", "advanced_predict", "classify"
 
@@ -58,24 +58,16 @@ class Scenario:
         """`{endpoint}{law}`, such as `predict@16` or `predict~poisson200rps`, and `/{encoding}` if unusual."""
         return f"{self.endpoint}{self.arrival}" + (f"/{self.variant}" if self.variant else "")
 
-    def to_json(self) -> dict[str, Any]:
-        """The record of a run's journal."""
-        return {
-            "id": self.id,
-            "endpoint": self.endpoint,
-            "payloads": self.payloads,
-            "encoding": self.encoding,
-            **self.arrival.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Scenario:
-        """The scenario that `to_json` recorded. Raises KeyError or ValueError on anything else."""
-        return cls(
-            endpoint=str(record["endpoint"]),
-            encoding=str(record["encoding"]),
-            payloads=int(record["payloads"]),
-            arrival=arrival_from_record(record),
+    def record(self) -> ScenarioRecord:
+        """What a run's journal says of it."""
+        return ScenarioRecord(
+            id=self.id,
+            endpoint=self.endpoint,
+            payloads=self.payloads,
+            encoding=self.encoding,
+            arrival=self.arrival.kind,
+            users=self.users,
+            rates_rps=self.arrival.rates_rps,
         )
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
+
+from loadtests.record import Outcome, SloRecord
 
 CONFIDENCE = 0.99
 LOOKS = 4
@@ -21,8 +22,6 @@ RESOLUTION = 1.05
 """The search ends where a rate that failed is no more than this above one that held."""
 LEAST_SHARE = 1 / 64
 """Below this share of the saturated throughput the promise is not worth a search."""
-
-Outcome = Literal["holds", "fails", "open"]
 
 _SLO = re.compile(r"p([0-9]{1,2}(?:\.[0-9]+)?)=([0-9]+(?:\.[0-9]+)?)(us|ms|s)")
 _MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
@@ -45,6 +44,10 @@ class Slo:
         if not found or not float(found[1]) or not float(found[2]):
             raise ValueError(f"{text!r} is no promise such as p99=50ms")
         return cls(quantile=float(found[1]) / 100, limit_ms=float(found[2]) * _MS[found[3]])
+
+    def record(self) -> SloRecord:
+        """The promise in a journal's records."""
+        return SloRecord(name=str(self), quantile=self.quantile, limit_ms=self.limit_ms)
 
     def judge(self, *, requests: int, over: int) -> Outcome:
         """Whether `over` of `requests` beyond the limit show that the promise holds, or fails, or neither yet."""
@@ -113,11 +116,6 @@ class Bisection:
             self.failed_rps = rate_rps
 
 
-def ladder_is_over(rates_rps: list[float]) -> bool:
+def ramp_is_over(rates_rps: list[float]) -> bool:
     """Whether twice the users brought less than a twentieth more: the target is saturated."""
     return len(rates_rps) > 1 and rates_rps[-1] < RESOLUTION * max(rates_rps[:-1])
-
-
-def slo_record(slo: Slo) -> dict[str, Any]:
-    """The promise in a journal's records."""
-    return {"name": str(slo), "quantile": slo.quantile, "limit_ms": slo.limit_ms}

@@ -10,18 +10,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from loadtests.audit import LATE_NS
+from loadtests.events import SliceEvent
 from loadtests.orders import TrialOrder
 from loadtests.parts import Errand, LostWorkerError, Portion, Stage, merge
+from loadtests.record import TrialRecord
 from loadtests.samples import SliceFigures
 from loadtests.stand import Stand
 from loadtests.tally import TargetTally
 
-Report = Callable[[dict[str, Any]], None]
+Report = Callable[[SliceEvent], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ class Conductor:
         self._warming = True
         self.tallies = [TargetTally(target, self._stage.portions) for target in order.targets]
 
-    def run(self) -> list[dict[str, Any]]:
+    def run(self) -> list[TrialRecord]:
         """The records of all targets, in the order's order. A worker that is lost ends the trial, which is invalid."""
         try:
             with self._stage:
@@ -60,7 +62,12 @@ class Conductor:
                     tally.end_warmup(judged=False)
         measured = any(tally.processes is not None for tally in self.tallies)
         return [
-            tally.record(self._order, index=index, measured_resources=measured, peers=self._stage.peers)
+            tally.record(
+                self._order,
+                measured_resources=measured,
+                workers=self._stage.workers,
+                samples=tally.save(self._order, index=index),
+            )
             for index, tally in enumerate(self.tallies)
         ]
 
@@ -68,8 +75,7 @@ class Conductor:
         for index, tally in enumerate(self.tallies):
             tally.slice_s = self._order.slice_s
             if tally.lost is None:
-                probe = self._stage.probe(index)
-                tally.lost, tally.closes = probe.lost, probe.closes
+                tally.lost = self._stage.probe(index)
         self._warm_up()
         self._warming = False
         for number in range(self._order.slices):
@@ -85,8 +91,8 @@ class Conductor:
         for tally in self.tallies:
             tally.end_warmup(judged=self._order.longest_warmup_slices > self._order.warmup_slices)
 
-    def _round(self, number: int, stage: str, tallies: Sequence[TargetTally]) -> None:
-        for position, index in enumerate(self._chance.permutation(len(tallies))):
+    def _round(self, number: int, stage: Literal["warmup", "measure"], tallies: Sequence[TargetTally]) -> None:
+        for index in self._chance.permutation(len(tallies)):
             tally = tallies[index]
             if tally.lost is not None:
                 continue
@@ -96,25 +102,24 @@ class Conductor:
                 length_ns=int(tally.slice_s * 1e9),
                 warmup=stage == "warmup",
             )
-            figures = self._visit(tally, errand, position)
+            figures = self._visit(tally, errand)
             if self._arrival.rate_rps is None and (stage == "warmup" or not figures.window_ns):
                 tally.slice_s = min(max(tally.slice_s, tally.needed_s(figures)), self._order.longest_slice_s)
             self._report(
-                {
-                    "event": "slice",
-                    "stage": stage,
-                    "round": number,
-                    "rounds": max(self._order.warmup_slices, self._order.longest_warmup_slices)
+                SliceEvent(
+                    stage=stage,
+                    round=number,
+                    rounds=max(self._order.warmup_slices, self._order.longest_warmup_slices)
                     if stage == "warmup"
                     else self._order.slices,
-                    "target": tally.order.id,
-                    "rps": figures.completed / (figures.window_ns / 1e9) if figures.window_ns else None,
-                    "errors": figures.errors,
-                    "lost": tally.lost,
-                }
+                    target=tally.order.id,
+                    rps=figures.completed / (figures.window_ns / 1e9) if figures.window_ns else None,
+                    errors=figures.errors,
+                    lost=tally.lost,
+                )
             )
 
-    def _visit(self, tally: TargetTally, errand: Errand, position: int) -> SliceFigures:
+    def _visit(self, tally: TargetTally, errand: Errand) -> SliceFigures:
         self._stage.prepare(errand)
         opening = self._edge(tally)
         parts = self._stage.go()
@@ -128,7 +133,7 @@ class Conductor:
             late_ns=LATE_NS,
             scheduled=scheduled,
         )
-        tally.add(figures, parts, scheduled=scheduled, position=position, wall_ns=closing.wall_ns - opening.wall_ns)
+        tally.add(figures, parts, scheduled=scheduled, wall_ns=closing.wall_ns - opening.wall_ns)
         self._add_resources(tally, opening, closing)
         return figures
 
@@ -142,7 +147,6 @@ class Conductor:
         )
 
     def _add_resources(self, visited: TargetTally, opening: Edge, closing: Edge) -> None:
-        wall_ns = closing.wall_ns - opening.wall_ns
         own_ns = others_ns = 0
         for tally, before, after in zip(self.tallies, opening.target_cpu_ns, closing.target_cpu_ns, strict=True):
             if before is None or after is None:
@@ -151,7 +155,6 @@ class Conductor:
                 own_ns = after - before
             else:
                 others_ns += after - before
-                tally.add_wait(cpu_ns=after - before, wall_ns=wall_ns)
         # Threads that ended in between took their counts with them.
         switches = max(0, (closing.switches or 0) - (opening.switches or 0))
-        visited.add_resources(cpu_ns=own_ns, switches=switches, others_cpu_ns=others_ns, wall_ns=wall_ns)
+        visited.add_resources(cpu_ns=own_ns, switches=switches, others_cpu_ns=others_ns)

@@ -12,7 +12,8 @@ from loadtests.audit import queued_ns
 from loadtests.connection import Route, stand_ready
 from loadtests.loop import Visit
 from loadtests.orders import TrialOrder
-from loadtests.parts import Errand, Part, Peer, Portion, Probe, generator_seed
+from loadtests.parts import Errand, Part, Portion, generator_seed
+from loadtests.record import WorkerNode
 from loadtests.samples import Samples
 from loadtests.user import Crew, spawn
 from loadtests.world import REAL
@@ -30,7 +31,7 @@ class Stand:
     `runner` is Locust's, where this process has one; else it gets one of its own for the trial.
     """
 
-    peers: tuple[Peer, ...] = ()
+    workers: tuple[WorkerNode, ...] = ()
 
     def __init__(self, order: TrialOrder, portion: Portion, runner: Any = None) -> None:
         self.portions = (portion,)
@@ -53,7 +54,7 @@ class Stand:
         if self._dismiss is not None:
             self._dismiss()
 
-    def probe(self, target: int) -> Probe:
+    def probe(self, target: int) -> str | None:
         """One exchange: does the target answer, does it close its connections? Before any is opened in advance."""
         route, samples = self._routes[target], Samples()
         line = self._crew.lines(route)[0]
@@ -61,9 +62,7 @@ class Stand:
         visit.run([line])
         unanswered = samples.close_slice(number=0, opened_ns=0, deadline_ns=0, late_ns=0).unanswered
         route.closes = not line.is_open
-        return Probe(
-            lost=f"no answer to the first request ({route.failure})" if unanswered else None, closes=route.closes
-        )
+        return f"no answer to the first request ({route.failure})" if unanswered else None
 
     def prepare(self, errand: Errand) -> None:
         """Draw the schedule, check or open connections, collect garbage."""
@@ -94,7 +93,7 @@ class Stand:
         queued = queued_ns()
         visit.run(self._crew.lines(visit.route), opens_ns)
         part = Part(
-            rows=visit.samples.rows,
+            rows=bytes(visit.samples.rows),
             opened_ns=visit.opened_ns,
             deadline_ns=visit.deadline_ns,
             cap_hits=visit.cap_hits,
@@ -104,7 +103,7 @@ class Stand:
             wall_ns=visit.wall_ns,
             queued_ns=(queued_ns() or 0) - (queued or 0),
             shares=visit.shares,
-            lags_ns=visit.lags_ns,
+            lags_ns=visit.lags_ns.tolist(),
             late_start_ns=late_ns,
         )
         return (part,)

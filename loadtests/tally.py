@@ -6,16 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from loadtests.accounts import Account, reason_against_workers
 from loadtests.answers import ErrorKind
-from loadtests.audit import Backlog, reason_against, worst
+from loadtests.audit import reason_against, worst
 from loadtests.orders import TargetOrder, TrialOrder
-from loadtests.parts import Part, Peer, Portion
-from loadtests.resources import ProcessGoneError, ProcessSet
+from loadtests.parts import Part, Portion
+from loadtests.record import Backlog, OverLimit, TrialRecord, WorkerNode
+from loadtests.resources import ProcessGoneError, ProcessSet, Sizes
 from loadtests.samples import STEADY, Samples, SliceFigures
 
 TURNS_IN_SLICE, ROUNDS_IN_SLICE = 20, 4
@@ -27,9 +27,6 @@ WINDOWS, WINDOWS_AGREE = 3, 1.10
 """So many slices in a row must agree so far, largest over smallest, before a target counts as warm (Triton's
 perf_analyzer asks the same of its windows)."""
 
-RESTLESS_SHARE = 0.05
-"""CPU share of the waiting targets above which they did not wait."""
-
 
 class TargetTally:
     """One target in one trial: what is known of it, and the sums over its measured visits by all generators."""
@@ -38,19 +35,17 @@ class TargetTally:
         self.order = order
         self.samples = Samples()
         self.accounts = [Account(portion) for portion in portions]
-        self.closes = False
         self.connects = 0
         self.lost: str | None = None
         self.worker_lost = False
         self.slice_s = 0.0
-        self.positions: list[int] = []
         self.processes: ProcessSet | None = None
         if order.pids:
             try:
                 self.processes = ProcessSet(order.pids)
             except ProcessGoneError as error:
                 self.lost = str(error)
-        self.warmup_requests = self.warmup_slices = 0
+        self.warmup_slices = 0
         self.steady: bool | None = None
         self._windows: list[float] = []
         self._clear()
@@ -58,8 +53,7 @@ class TargetTally:
     def _clear(self) -> None:
         self.cap_hits = self.unsent = 0
         self.slices = self.completed = self.window_ns = self.requests = self.wall_ns = 0
-        self.cpu_ns = self.context_switches = self.others_cpu_ns = self.disturbed = 0
-        self.waited_ns = self.waiting_cpu_ns = 0
+        self.cpu_ns = self.context_switches = self.others_cpu_ns = 0
 
     def steady_yet(self) -> bool:
         """Whether the last three slices agree within 10 %: in what was answered, or, on a schedule, in how soon."""
@@ -71,9 +65,7 @@ class TargetTally:
         if judged:
             self.steady = self.steady_yet()
         self.warmup_slices = self.slices
-        self.warmup_requests = len(self.samples)
         self.samples.clear()
-        self.positions.clear()
         for account in self.accounts:
             account.clear()
         self._clear()
@@ -105,9 +97,7 @@ class TargetTally:
         """How long a slice has to be for this target, judged by one of its slices."""
         return max(TURNS_IN_SLICE * figures.turn_ns, ROUNDS_IN_SLICE * figures.round_ns) / 1e9
 
-    def add(
-        self, figures: SliceFigures, parts: Sequence[Part], *, scheduled: bool, position: int, wall_ns: int
-    ) -> None:
+    def add(self, figures: SliceFigures, parts: Sequence[Part], *, scheduled: bool, wall_ns: int) -> None:
         """One visit to this target: what it came to, and each generator's part of it."""
         window_s = figures.window_ns / 1e9
         rate_rps = figures.completed / window_s if figures.window_ns else 0.0
@@ -118,7 +108,6 @@ class TargetTally:
         self.unsent += sum(part.unsent for part in parts)
         self.connects = sum(part.connects for part in parts)
         self.slices += 1
-        self.positions.append(position)
         self.requests += figures.requests
         self.completed += figures.completed
         self.window_ns += figures.window_ns
@@ -126,25 +115,21 @@ class TargetTally:
         if figures.requests and figures.unanswered == figures.requests and self.lost is None:
             self.lost = f"none of the {figures.requests} requests of a slice was answered"
 
-    def add_resources(self, *, cpu_ns: int, switches: int, others_cpu_ns: int, wall_ns: int) -> None:
+    def add_resources(self, *, cpu_ns: int, switches: int, others_cpu_ns: int) -> None:
         """What this target and the waiting ones used while this one was visited."""
         self.cpu_ns += cpu_ns
         self.context_switches += switches
         self.others_cpu_ns += others_cpu_ns
-        self.disturbed += others_cpu_ns > RESTLESS_SHARE * wall_ns
-
-    def add_wait(self, *, cpu_ns: int, wall_ns: int) -> None:
-        """What this target used while another one was visited."""
-        self.waiting_cpu_ns += cpu_ns
-        self.waited_ns += wall_ns
 
     def record(
-        self, order: TrialOrder, *, index: int, measured_resources: bool, peers: Sequence[Peer] = ()
-    ) -> dict[str, Any]:
-        """The trial's record; writes the samples file on the way. Shares are of wall time on one core.
-
-        `peers` are the workers that shared the load, if any did; `generator` is then the worst of them.
-        """
+        self,
+        order: TrialOrder,
+        *,
+        measured_resources: bool,
+        workers: Sequence[WorkerNode] = (),
+        samples: str | None = None,
+    ) -> TrialRecord:
+        """The trial's record. `workers` are those that shared the load, `samples` is where the samples were saved."""
         kinds = self._error_kinds()
         throughput_rps = self.completed / (self.window_ns / 1e9) if self.window_ns else 0.0
         arrival = order.scenario.arrival
@@ -152,10 +137,10 @@ class TargetTally:
         if arrival.rate_rps is not None:
             backlog = Backlog(most_in_flight=arrival.users, cap_hits=self.cap_hits, unsent=self.unsent)
         share = worst([account.share(self.samples) for account in self.accounts])
-        workers = [
-            account.record(peer, self.samples, self.window_ns)
-            for account, peer in zip(self.accounts, peers, strict=bool(peers))
-        ]
+        shared = tuple(
+            account.record(worker, self.samples, self.window_ns)
+            for account, worker in zip(self.accounts, workers, strict=bool(workers))
+        )
         sizes = self._sizes()
         reason = reason_against(
             share=share,
@@ -166,82 +151,44 @@ class TargetTally:
             ceiling_rps=order.ceiling_rps,
             lost=self.lost,
             backlog=backlog,
-        ) or reason_against_workers(workers, slice_s=self.slice_s)
+        ) or reason_against_workers(shared, slice_s=self.slice_s)
         own = self.processes is not None
-        return {
-            "target": self.order.id,
-            "endpoint": order.scenario.endpoint,
-            "scenario": order.scenario.id,
-            "users": order.scenario.users,
-            "valid": reason is None,
-            "reason": reason,
-            "requests": self.requests,
-            "errors": sum(kinds.values()),
-            "error_kinds": kinds,
-            "slices": self.slices,
-            "slice_s": self.slice_s,
-            "warmup_slices": self.warmup_slices,
-            "warmup_requests": self.warmup_requests,
-            "steady": self.steady,
-            "seed": order.seed,
-            "positions": self.positions,
-            "measured_s": self.window_ns / 1e9,
-            "completed": self.completed,
-            "throughput_rps": throughput_rps,
-            "p50_us": self._median_us(),
-            "offered_rps": arrival.rate_rps,
-            "backlog": backlog.to_json() if backlog else None,
-            "over_limit": self._over_limit(order.limit_ms),
-            "cpu_ms_per_request": self.cpu_ns / 1e6 / self.requests if own and self.requests else None,
-            **sizes,
-            "context_switches": self.context_switches if own else None,
-            "retraces": None,
-            "generator": share.to_json(),
-            "workers": workers or None,
-            "worker_lost": self.worker_lost,
-            "idle_cpu_share": self.others_cpu_ns / self.wall_ns if measured_resources and self.wall_ns else None,
-            "disturbed_slices": self.disturbed if measured_resources else None,
-            "waiting_cpu_share": self.waiting_cpu_ns / self.waited_ns if own and self.waited_ns else None,
-            "connects": self.connects,
-            "closes_connections": self.closes,
-            "samples": self._save(order, index),
-        }
+        return TrialRecord(
+            target=self.order.id,
+            endpoint=order.scenario.endpoint,
+            scenario=order.scenario.id,
+            users=order.scenario.users,
+            valid=reason is None,
+            reason=reason,
+            requests=self.requests,
+            errors=sum(kinds.values()),
+            error_kinds=kinds,
+            slices=self.slices,
+            slice_s=self.slice_s,
+            warmup_slices=self.warmup_slices,
+            steady=self.steady,
+            seed=order.seed,
+            completed=self.completed,
+            throughput_rps=throughput_rps,
+            p50_us=self._median_us(),
+            offered_rps=arrival.rate_rps,
+            backlog=backlog,
+            over_limit=self._over_limit(order.limit_ms),
+            cpu_ms_per_request=self.cpu_ns / 1e6 / self.requests if own and self.requests else None,
+            rss_mib=sizes.rss_mib,
+            pss_mib=sizes.pss_mib,
+            threads=sizes.threads,
+            context_switches=self.context_switches if own else None,
+            generator=share,
+            workers=shared or None,
+            worker_lost=self.worker_lost,
+            idle_cpu_share=self.others_cpu_ns / self.wall_ns if measured_resources and self.wall_ns else None,
+            connects=self.connects,
+            samples=samples,
+        )
 
-    def _median_us(self) -> float | None:
-        """The median service time of the steady right answers, in us."""
-        counted = (self.samples.column("phase") == STEADY) & (self.samples.column("error") == ErrorKind.NONE)
-        service_ns = (self.samples.column("done_ns") - self.samples.column("sent_ns"))[counted]
-        return float(np.median(service_ns)) / 1e3 if len(service_ns) else None
-
-    def _over_limit(self, limit_ms: float | None) -> dict[str, Any] | None:
-        """Of the steady requests, how many had no right answer within the limit, by response time."""
-        if limit_ms is None:
-            return None
-        steady = self.samples.column("phase") == STEADY
-        took_ns = (self.samples.column("done_ns") - self.samples.column("due_ns"))[steady]
-        wrong = self.samples.column("error")[steady] != ErrorKind.NONE
-        # What was due and never sent has no sample; it took longer than any limit.
-        over = int(((took_ns > limit_ms * 1e6) | wrong).sum()) + self.unsent
-        return {"limit_ms": limit_ms, "requests": len(took_ns) + self.unsent, "over": over}
-
-    def _error_kinds(self) -> dict[str, int]:
-        errors = Counter(self.samples.column("error").tolist())
-        return {kind.name.lower(): errors[kind] for kind in ErrorKind if kind and errors[kind]}
-
-    def _sizes(self) -> dict[str, float | int | None]:
-        """Peak resident memory, memory with shared pages shared out, and threads, at the end of the trial."""
-        if self.processes is not None and self.lost is None:
-            try:
-                return {
-                    "rss_mib": self.processes.peak_rss_mib(),
-                    "pss_mib": self.processes.pss_mib(),
-                    "threads": self.processes.threads(),
-                }
-            except OSError as error:
-                self.lost = f"a process of the target has ended ({error})"
-        return {"rss_mib": None, "pss_mib": None, "threads": None}
-
-    def _save(self, order: TrialOrder, index: int) -> str | None:
+    def save(self, order: TrialOrder, *, index: int) -> str | None:
+        """Write the samples file, if the order asks for one; its path, from the run's folder on."""
         if order.out is None:
             return None
         folder = Path(order.out)
@@ -251,3 +198,33 @@ class TargetTally:
         path = folder / re.sub(r"[^A-Za-z0-9._@+-]", "_", name)
         self.samples.save(path)
         return f"{folder.name}/{path.name}"
+
+    def _median_us(self) -> float | None:
+        """The median service time of the steady right answers, in us."""
+        counted = (self.samples.column("phase") == STEADY) & (self.samples.column("error") == ErrorKind.NONE)
+        service_ns = (self.samples.column("done_ns") - self.samples.column("sent_ns"))[counted]
+        return float(np.median(service_ns)) / 1e3 if len(service_ns) else None
+
+    def _over_limit(self, limit_ms: float | None) -> OverLimit | None:
+        """Of the steady requests, how many had no right answer within the limit, by response time."""
+        if limit_ms is None:
+            return None
+        steady = self.samples.column("phase") == STEADY
+        took_ns = (self.samples.column("done_ns") - self.samples.column("due_ns"))[steady]
+        wrong = self.samples.column("error")[steady] != ErrorKind.NONE
+        # What was due and never sent has no sample; it took longer than any limit.
+        over = int(((took_ns > limit_ms * 1e6) | wrong).sum()) + self.unsent
+        return OverLimit(limit_ms=limit_ms, requests=len(took_ns) + self.unsent, over=over)
+
+    def _error_kinds(self) -> dict[str, int]:
+        errors = Counter(self.samples.column("error").tolist())
+        return {kind.name.lower(): errors[kind] for kind in ErrorKind if kind and errors[kind]}
+
+    def _sizes(self) -> Sizes:
+        """What the target holds at the end of the trial."""
+        if self.processes is not None and self.lost is None:
+            try:
+                return self.processes.sizes()
+            except OSError as error:
+                self.lost = f"a process of the target has ended ({error})"
+        return Sizes(rss_mib=None, pss_mib=None, threads=None)

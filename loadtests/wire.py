@@ -19,10 +19,11 @@ nothing else. The channel knows no password and encrypts nothing, as Locust's ne
 from __future__ import annotations
 
 import hashlib
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from loadtests.clocks import Reading
 from loadtests.parts import LostWorkerError, Part, shifted
@@ -49,27 +50,11 @@ def code_digest() -> str:
 
 def pack(part: Part) -> Iterator[tuple[str, dict[str, Any]]]:
     """The messages that bring a part home."""
-    rows = bytes(part.rows)
+    rows = part.rows
     for at in range(0, len(rows), CHUNK_BYTES):
         yield "rows", {"rows": rows[at : at + CHUNK_BYTES]}
-    yield (
-        "home",
-        {
-            "bytes": len(rows),
-            "sha256": hashlib.sha256(rows).digest(),
-            "opened_ns": part.opened_ns,
-            "deadline_ns": part.deadline_ns,
-            "cap_hits": part.cap_hits,
-            "unsent": part.unsent,
-            "connects": part.connects,
-            "busy_ns": part.busy_ns,
-            "wall_ns": part.wall_ns,
-            "queued_ns": part.queued_ns,
-            "shares": list(part.shares),
-            "lags_ns": part.lags_ns.tobytes(),
-            "late_start_ns": part.late_start_ns,
-        },
-    )
+    told = msgspec.to_builtins(msgspec.structs.replace(part, rows=b""))
+    yield "home", {"bytes": len(rows), "sha256": hashlib.sha256(rows).digest(), "part": told}
 
 
 def unpack(chunks: Sequence[bytes], home: Mapping[str, Any], clock: Reading) -> Part:
@@ -77,20 +62,11 @@ def unpack(chunks: Sequence[bytes], home: Mapping[str, Any], clock: Reading) -> 
     rows = b"".join(chunks)
     if len(rows) != home["bytes"] or hashlib.sha256(rows).digest() != home["sha256"]:
         raise LostWorkerError(f"of {home['bytes']} bytes of samples {len(rows)} came home, or others")
-    lags_ns = array("q")
-    lags_ns.frombytes(home["lags_ns"])
-    return Part(
+    part = msgspec.convert(home["part"], Part)
+    return msgspec.structs.replace(
+        part,
         rows=shifted(rows, -clock.offset_ns),
-        opened_ns=home["opened_ns"] - clock.offset_ns,
-        deadline_ns=home["deadline_ns"] - clock.offset_ns,
-        cap_hits=home["cap_hits"],
-        unsent=home["unsent"],
-        connects=home["connects"],
-        busy_ns=home["busy_ns"],
-        wall_ns=home["wall_ns"],
-        queued_ns=home["queued_ns"],
-        shares=home["shares"],
-        lags_ns=lags_ns,
-        late_start_ns=home["late_start_ns"],
+        opened_ns=part.opened_ns - clock.offset_ns,
+        deadline_ns=part.deadline_ns - clock.offset_ns,
         clock=clock,
     )

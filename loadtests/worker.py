@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import msgspec
 import numpy as np
 from gevent.queue import Queue
 from locust.runners import MASTER_HEARTBEAT_TIMEOUT
@@ -80,8 +81,8 @@ class Worker:
             self._runner.quit()
         elif word == "trial":
             self.close()
-            self._order = TrialOrder.from_json(data["order"])
-            stand = Stand(self._order, Portion(**data["portion"]), self._runner)
+            self._order = msgspec.convert(data["order"], TrialOrder)
+            stand = Stand(self._order, msgspec.convert(data["portion"], Portion), self._runner)
             self._stand = self._trial.enter_context(stand)
             self._say("standing", tag)
         elif word == "end":
@@ -89,10 +90,9 @@ class Worker:
         elif self._stand is None:
             raise RuntimeError(f"{word!r} without a trial")
         elif word == "probe":
-            probe = self._stand.probe(data["target"])
-            self._say("probed", tag, lost=probe.lost, closes=probe.closes)
+            self._say("probed", tag, lost=self._stand.probe(data["target"]))
         elif word == "prepare":
-            self._errand = Errand(**data["errand"])
+            self._errand = msgspec.convert(data["errand"], Errand)
             self._stand.prepare(self._errand)
             self._say("standing", tag)
         elif word == "go":

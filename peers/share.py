@@ -102,7 +102,7 @@ def _measure(chosen: argparse.Namespace, targets: dict[str, Target], terminal: T
                         targets=(ordered(mode, server, requests[scenario.id]),),
                         slices=1,
                         seed=rng.randrange(2**32),
-                        ceiling_rps=ceiling["ceiling_rps"],
+                        ceiling_rps=ceiling.ceiling_rps,
                         label=scenario.id,
                     )
                     for mode, server in servers.items()
@@ -126,7 +126,7 @@ def _measure(chosen: argparse.Namespace, targets: dict[str, Target], terminal: T
 def _served_rps(generator: Generator, order: TrialOrder, cores: Cores) -> float:
     with harness_out_of_the_way(cores):
         (record,) = generator.trial(order)
-    return float(record["throughput_rps"])
+    return record.throughput_rps
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from loadtests_servers import KnownServer, ok
+from msgspec.structs import replace as replace_in
 from worker_processes import free_port
 
 from experiment.ceiling import joint_ceiling
@@ -16,6 +17,7 @@ from experiment.journal import read_run
 from loadtests.accounts import reason_against_workers
 from loadtests.clocks import Exchange, compare, summarize
 from loadtests.parts import portions
+from loadtests.record import Calibration, WorkerNode, WorkerRecord
 from loadtests.remote import ROOT
 from reports.sameness import plan_differences
 
@@ -105,23 +107,35 @@ def test_users_are_shared_out_whole() -> None:
 
 def test_what_a_worker_does_decides() -> None:
     """A clock that is known too badly, or one worker at its ceiling, makes a trial invalid; by name."""
-    fine = {"id": 1, "host": "a", "offset_uncertainty_us": 900.0, "throughput_rps": 100.0, "ceiling_rps": 301.0}
-    other = fine | {"id": 2, "host": "b"}
+    fine = WorkerRecord(
+        id=1,
+        host="a",
+        users=1,
+        samples=9,
+        throughput_rps=100.0,
+        ceiling_rps=301.0,
+        offset_us=0.0,
+        offset_uncertainty_us=900.0,
+        late_start_us=0.0,
+        cpu_share=0.1,
+        late_share=0.0,
+        lag_p99_us=50.0,
+    )
+    other = replace_in(fine, id=2, host="b")
     assert reason_against_workers([fine, other], slice_s=0.1) is None
-    assert "clock of worker 2 (b)" in str(
-        reason_against_workers([fine, other | {"offset_uncertainty_us": 1001.0}], slice_s=0.1)
-    )
-    assert reason_against_workers([fine, other | {"offset_uncertainty_us": 1001.0}], slice_s=1.0) is None
-    assert "of worker 2 (b) are over a third" in str(
-        reason_against_workers([fine, other | {"ceiling_rps": 299.0}], slice_s=0.1)
-    )
+    unsure = replace_in(other, offset_uncertainty_us=1001.0)
+    assert "clock of worker 2 (b)" in str(reason_against_workers([fine, unsure], slice_s=0.1))
+    assert reason_against_workers([fine, unsure], slice_s=1.0) is None
+    near = replace_in(other, ceiling_rps=299.0)
+    assert "of worker 2 (b) are over a third" in str(reason_against_workers([fine, near], slice_s=0.1))
 
 
 def test_ceilings_add_up() -> None:
     """Together workers can do what each can; one that was not calibrated leaves it unknown."""
-    own = {"ceiling_rps": 1000.0, "overhead_us": 50.0, "users": 64, "cpu_share": 0.9}
-    first = {"id": 1, "host": "a", "calibration": own}
-    second = {"id": 2, "host": "b", "calibration": own | {"overhead_us": 70.0}}
-    assert joint_ceiling([first, second])["ceiling_rps"] == 2000.0
-    assert joint_ceiling([first, second])["overhead_us"] == 70.0
-    assert joint_ceiling([first, second | {"calibration": None}])["ceiling_rps"] is None
+    own = Calibration(ceiling_rps=1000.0, overhead_us=50.0, users=64, cpu_share=0.9)
+    first = WorkerNode(id=1, host="a", calibration=own)
+    second = WorkerNode(id=2, host="b", calibration=replace_in(own, overhead_us=70.0))
+    assert joint_ceiling([first, second]).ceiling_rps == 2000.0
+    assert joint_ceiling([first, second]).overhead_us == 70.0
+    unknown = joint_ceiling([first, replace_in(second, calibration=None)])
+    assert (unknown.ceiling_rps, unknown.overhead_us, unknown.users, unknown.cpu_share) == (None, None, None, None)

@@ -65,16 +65,17 @@ def test_a_long_look_comes_home_whole_and_is_judged_by_all_samples(tmp_path: Pat
             out=str(tmp_path / "samples"),
         )
         (record,) = generator.trial(look)
-    assert not record["worker_lost"]
+    assert not record.worker_lost
     columns = columns_of(record, tmp_path)
     assert len(columns["due_ns"]) == len(law.schedule(length_ns=6 * 10**9, seed=generator_seed(7, 0)))
     slow = columns["done_ns"] - columns["due_ns"] > 800_000_000
     steady = columns["phase"] == STEADY
     assert int(slow.sum()) >= len(late)
     assert len(np.unique(columns["user"][slow] < law.users // 2)) == 2, "some on each worker"
-    over = record["over_limit"]
-    assert (over["requests"], over["over"]) == (int(steady.sum()), int((slow & steady).sum()))
-    assert Slo.parse("p99=800ms").judge(requests=over["requests"], over=over["over"]) == "fails"
+    over = record.over_limit
+    assert over is not None
+    assert (over.requests, over.over) == (int(steady.sum()), int((slow & steady).sum()))
+    assert Slo.parse("p99=800ms").judge(requests=over.requests, over=over.over) == "fails"
 
 
 def test_a_worker_that_is_lost_says_nothing_about_the_target(tmp_path: Path) -> None:
@@ -114,10 +115,10 @@ def test_a_worker_that_is_lost_says_nothing_about_the_target(tmp_path: Path) -> 
             ).find()
     for hitman in hitmen:
         hitman.join()
-    assert not found["valid"]
-    assert "was lost: it has ended" in found["reason"]
-    assert found["ladder"]
-    assert (found["rate_rps"], found["failed_rps"], found["probes"]) == (None, None, [])
+    assert not found.valid
+    assert "was lost: it has ended" in str(found.reason)
+    assert found.ramp
+    assert (found.rate_rps, found.failed_rps, found.probes) == (None, None, ())
     assert sum("p99=" in words for words in said) == 1
 
 

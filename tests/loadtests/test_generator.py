@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 from loadtests_servers import KnownServer, ok
@@ -29,15 +30,16 @@ def order(*targets: TargetOrder, **changes: Any) -> TrialOrder:
 
 
 PARENT = """
-import json, sys
+import sys
+import msgspec
 from loadtests.orders import TrialOrder
 from loadtests.remote import Generator
 with Generator() as generator:
-    print(generator.info["pid"], flush=True)
+    print(generator.info.pid, flush=True)
     if len(sys.argv) > 1:
-        order = TrialOrder.from_json(json.loads(sys.argv[1]))
+        order = msgspec.json.decode(sys.argv[1], type=TrialOrder)
         for event in generator.events(order):
-            print(event["event"], flush=True)
+            print(type(event).__name__, flush=True)
     sys.stdin.read()
 """
 
@@ -46,7 +48,7 @@ with Generator() as generator:
 def test_it_ends_with_its_parent(*, busy: bool) -> None:
     """When the harness is killed, the generator ends by itself, also in the middle of a trial."""
     with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
-        words = [json.dumps(order(server.target("a"), slices=100_000).to_json())] if busy else []
+        words = [msgspec.json.encode(order(server.target("a"), slices=100_000)).decode()] if busy else []
         parent = subprocess.Popen(
             [sys.executable, "-c", PARENT, *words],
             cwd=ROOT,
@@ -58,7 +60,7 @@ def test_it_ends_with_its_parent(*, busy: bool) -> None:
             assert parent.stdout is not None
             pid = int(parent.stdout.readline())
             if busy:
-                assert parent.stdout.readline() == "slice\n"
+                assert parent.stdout.readline() == "SliceEvent\n"
             assert psutil.pid_exists(pid)
             parent.send_signal(signal.SIGKILL)
             assert gone(pid, within_s=15)
@@ -67,8 +69,8 @@ def test_it_ends_with_its_parent(*, busy: bool) -> None:
 def test_leaving_the_context_ends_it() -> None:
     """The process is gone when the with block is, and a second stop is harmless."""
     with Generator(cpu=min(os.sched_getaffinity(0))) as generator:
-        pid = generator.info["pid"]
-        assert generator.info["cpus"] == [min(os.sched_getaffinity(0))]
+        pid = generator.info.pid
+        assert generator.info.cpus == [min(os.sched_getaffinity(0))]
     assert not psutil.pid_exists(pid)
     generator.stop()
     with pytest.raises(GeneratorError, match="not running"):
@@ -83,7 +85,7 @@ def test_its_death_is_reported() -> None:
     with KnownServer(lambda _n, _b: [0.001, ok()]) as server, Generator() as generator:
         events = generator.events(order(server.target("a"), slices=100_000))
         next(events)
-        os.kill(generator.info["pid"], signal.SIGKILL)
+        os.kill(generator.info.pid, signal.SIGKILL)
         with pytest.raises(GeneratorError, match="ended with exit status -9"):
             list(events)
 
@@ -95,7 +97,7 @@ def test_a_bad_order_is_reported_and_survived() -> None:
         with pytest.raises(GeneratorError, match="a base URL is http"):
             generator.trial(order(bad))
         (record,) = generator.trial(order(server.target("good")))
-        assert record["valid"], record["reason"]
+        assert record.valid, record.reason
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_a_bad_order_is_reported_and_survived() -> None:
         ("print('hello', flush=True)", "not JSON: b'hello'"),
         ("print('[1]', flush=True)", "it wrote b'\\[1\\]'"),
         ("import sys; sys.exit('no Locust here')", "exit status 1\nno Locust here"),
-        ('print(\'{"event": "slice"}\', flush=True)', "it began with"),
+        ('print(\'{"event": "mustered", "workers": []}\', flush=True)', "it began with"),
     ],
 )
 def test_a_process_that_is_no_generator(tmp_path: Path, code: str, message: str) -> None:

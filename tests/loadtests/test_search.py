@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -12,9 +10,10 @@ from simulated_world import MS, Queue, SimulatedWorld, visit
 from experiment.capacity_search import Capacity
 from loadtests.arrival import PoissonRate
 from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.record import Backlog, GeneratorShare, OverLimit, TrialRecord
 from loadtests.samples import ROW
 from loadtests.scenarios import scenario_from_id
-from loadtests.search import Bisection, Slo, at_most, ladder_is_over, least_requests
+from loadtests.search import Bisection, Slo, at_most, least_requests, ramp_is_over
 
 SECOND = 1_000 * MS
 
@@ -73,11 +72,11 @@ def test_a_promise_nobody_can_keep_ends_the_search() -> None:
     assert looks <= 6
 
 
-def test_the_ladder_ends_where_more_users_bring_no_more() -> None:
+def test_the_ramp_ends_where_more_users_bring_no_more() -> None:
     """Less than 5 % more from twice the users is saturation."""
-    assert not ladder_is_over([100])
-    assert not ladder_is_over([100, 180])
-    assert ladder_is_over([100, 180, 185])
+    assert not ramp_is_over([100])
+    assert not ramp_is_over([100, 180])
+    assert ramp_is_over([100, 180, 185])
 
 
 SERVICE_MS = 5.0
@@ -86,8 +85,8 @@ SERVICE_MS = 5.0
 class Model:
     """Stands where the generator does: a queue with exactly 5 ms a request, in simulated time."""
 
-    def trial(self, order: TrialOrder) -> list[dict[str, Any]]:
-        """The members of a trial's record that a search reads."""
+    def trial(self, order: TrialOrder) -> list[TrialRecord]:
+        """A trial's record, as far as a search reads it."""
         arrival = order.scenario.arrival
         length_ns = int(order.slice_s * SECOND)
         schedule = arrival.schedule(length_ns=length_ns, seed=order.seed)
@@ -97,14 +96,18 @@ class Model:
         response_ms = (rows["done_ns"] - rows["due_ns"]) / MS
         over = int((response_ms > (order.limit_ms or 0)).sum()) + made.unsent
         return [
-            {
-                "valid": True,
-                "worker_lost": False,
-                "steady": True,
-                "throughput_rps": len(rows) / ((world.now - made.opened_ns) / SECOND),
-                "over_limit": {"requests": len(rows) + made.unsent, "over": over},
-                "backlog": {"cap_hits": made.cap_hits},
-            }
+            TrialRecord(
+                target="queue",
+                endpoint="predict",
+                scenario="model",
+                users=arrival.users,
+                valid=True,
+                steady=True,
+                throughput_rps=len(rows) / ((world.now - made.opened_ns) / SECOND),
+                over_limit=OverLimit(limit_ms=order.limit_ms or 0, requests=len(rows) + made.unsent, over=over),
+                backlog=Backlog(most_in_flight=arrival.users, cap_hits=made.cap_hits, unsent=made.unsent),
+                generator=GeneratorShare(cpu_share=0.1, late_share=0.0, lag_p99_us=0.0),
+            )
         ]
 
 
@@ -136,10 +139,10 @@ def test_the_capacity_of_a_known_queue() -> None:
         say=lambda _words: None,
     )
     found = search.find()
-    assert found["valid"]
-    assert found["saturated_rps"] == pytest.approx(200, rel=0.02)
-    assert found["saturated_users"] == 1
-    rate = found["rate_rps"]
+    assert found.valid
+    assert found.saturated_rps == pytest.approx(200, rel=0.02)
+    assert found.saturated_users == 1
+    rate = found.rate_rps
     assert true_share_over(rate, slo.limit_ms) < 0.01
     assert true_share_over(1.15 * rate, slo.limit_ms) > 0.01
     assert PoissonRate((rate,)).rate_rps == rate

@@ -15,8 +15,10 @@ import pytest
 from loadtests_servers import GOOD, KnownServer, ok
 
 from loadtests.arrival import ConstantRate, PoissonRate
-from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.events import SliceEvent
+from loadtests.orders import CalibrationOrder, PreparedRequest, TargetOrder, TrialOrder
 from loadtests.parts import Portion, generator_seed
+from loadtests.record import Backlog, TrialRecord
 from loadtests.remote import Generator
 from loadtests.scenarios import closed, opened
 from loadtests.tally import TargetTally
@@ -37,9 +39,9 @@ def order(*targets: TargetOrder, users: int = 4, **changes: Any) -> TrialOrder:
     return TrialOrder(targets=targets, **({"scenario": closed("predict", users)[0]} | values | changes))
 
 
-def samples(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+def samples(record: TrialRecord, folder: Path) -> dict[str, Any]:
     """The columns that a trial wrote."""
-    with np.load(folder.parent / record["samples"]) as file:
+    with np.load(folder.parent / str(record.samples)) as file:
         return dict(file)
 
 
@@ -47,7 +49,7 @@ def test_service_time_is_reported_as_it_is(generator: Generator, tmp_path: Path)
     """A service time of 5 ms comes out within 10 % in the median, by the server's own clock."""
     with KnownServer(lambda _n, _b: [0.005, ok()]) as server:
         (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples"), slices=5))
-    assert record["valid"], record["reason"]
+    assert record.valid, record.reason
     columns = samples(record, tmp_path / "samples")
     steady = columns["phase"] == 1
     median_s = np.median((columns["done_ns"] - columns["sent_ns"])[steady]) / 1e9
@@ -57,24 +59,24 @@ def test_service_time_is_reported_as_it_is(generator: Generator, tmp_path: Path)
 def test_file_and_record_agree(generator: Generator, tmp_path: Path) -> None:
     """The samples file holds every request, in order of time, and gives the record's throughput again."""
     with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
-        (record,) = generator.trial(order(server.target("x+y#2"), out=str(tmp_path / "samples")))
+        (record,) = generator.trial(order(server.target("x+y#2"), out=str(tmp_path / "samples"), warmup_slices=0))
         answered = server.requests
     columns = samples(record, tmp_path / "samples")
-    assert {len(column) for column in columns.values()} == {record["requests"]}
-    # The server also answered the probe and the warm-up.
-    assert answered == record["requests"] + record["warmup_requests"] + 1
+    assert {len(column) for column in columns.values()} == {record.requests}
+    # The server also answered the probe.
+    assert answered == record.requests + 1
     assert (columns["due_ns"] <= columns["sent_ns"]).all()
     assert (columns["sent_ns"] < columns["first_ns"]).all()
     assert (columns["first_ns"] <= columns["done_ns"]).all()
     completed, window_ns = 0, 0
-    for number in range(record["slices"]):
+    for number in range(record.slices):
         visit = columns["slice"] == number
         done, phase = columns["done_ns"][visit], columns["phase"][visit]
         assert set(columns["user"][visit]) == set(range(4))
         completed += int((phase == 1).sum())
         window_ns += int(done[phase == 1].max() - done[phase == 0].max())
-    assert record["completed"] == completed
-    assert record["throughput_rps"] == pytest.approx(completed / (window_ns / 1e9))
+    assert record.completed == completed
+    assert record.throughput_rps == pytest.approx(completed / (window_ns / 1e9))
     assert (columns["bytes_in"] == len(ok())).all()
     assert {name: str(column.dtype) for name, column in columns.items()} == {
         **dict.fromkeys(("due_ns", "sent_ns", "first_ns", "done_ns"), "int64"),
@@ -94,11 +96,11 @@ def test_wrong_body_is_an_error(generator: Generator, tmp_path: Path) -> None:
         (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples"), warmup_slices=0))
     columns = samples(record, tmp_path / "samples")
     # Request 0 is the probe; the last answers may be late in the server's count, none is lost.
-    assert record["error_kinds"] == {"body": server.requests // 5}
-    assert int((columns["error"] == 2).sum()) == record["errors"]
-    assert record["completed"] == int(((columns["phase"] == 1) & (columns["error"] == 0)).sum())
-    assert not record["valid"]
-    assert "wrong body" in record["reason"]
+    assert record.error_kinds == {"body": server.requests // 5}
+    assert int((columns["error"] == 2).sum()) == record.errors
+    assert record.completed == int(((columns["phase"] == 1) & (columns["error"] == 0)).sum())
+    assert not record.valid
+    assert "wrong body" in record.reason
 
 
 def test_wrong_status_is_an_error(generator: Generator) -> None:
@@ -106,9 +108,9 @@ def test_wrong_status_is_an_error(generator: Generator) -> None:
     busy = ok(b"busy", status=b"503 Service Unavailable")
     with KnownServer(lambda n, _b: [0.001, busy if n % 5 == 4 else ok()]) as server:
         (record,) = generator.trial(order(server.target("a"), warmup_slices=0))
-    assert record["error_kinds"] == {"status": server.requests // 5}
-    assert not record["valid"]
-    assert record["connects"] == 4
+    assert record.error_kinds == {"status": server.requests // 5}
+    assert not record.valid
+    assert record.connects == 4
 
 
 @pytest.mark.parametrize(
@@ -120,10 +122,8 @@ def test_server_that_always_closes(generator: Generator, answer: bytes) -> None:
     """A server of one connection at a time that closes each is never blocked by a connection left idle."""
     with KnownServer(lambda _n, _b: [0.001, answer, None], threaded=False) as server:
         (record,) = generator.trial(order(server.target("a")))
-        connections = server.connections
-    assert record["valid"], record["reason"]
-    assert record["closes_connections"]
-    assert record["connects"] == connections == record["requests"] + record["warmup_requests"] + 1
+    assert record.valid, record.reason
+    assert record.connects == server.connections == server.requests > record.requests
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_unusual_answers_are_read(generator: Generator, tmp_path: Path, pieces: 
     slept_ns = 1e9 * sum(piece for piece in pieces if isinstance(piece, float))
     with KnownServer(lambda _n, _b: [0.001, *pieces]) as server:
         (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples")))
-    assert record["valid"], record["reason"]
+    assert record.valid, record.reason
     columns = samples(record, tmp_path / "samples")
     assert (columns["done_ns"] - columns["sent_ns"] >= slept_ns).all()
 
@@ -157,14 +157,14 @@ def test_headers_that_vary(generator: Generator) -> None:
     """An answer with another header each time is parsed each time and stays right."""
     with KnownServer(lambda n, _b: [0.001, ok(extra=b"X-Request-Id: %d\r\n" % n)]) as server:
         (record,) = generator.trial(order(server.target("a")))
-    assert record["valid"], record["reason"]
+    assert record.valid, record.reason
 
 
 def test_bytes_nobody_asked_for(generator: Generator) -> None:
     """A second answer to one request makes it an error, not the next request's answer."""
     with KnownServer(lambda n, _b: [0.001, ok() + ok() if n == 9 else ok()]) as server:
         (record,) = generator.trial(order(server.target("a"), warmup_slices=0))
-    assert record["error_kinds"] == {"body": 1}
+    assert record.error_kinds == {"body": 1}
 
 
 def test_large_request(generator: Generator) -> None:
@@ -177,7 +177,7 @@ def test_large_request(generator: Generator) -> None:
 
     with KnownServer(reply) as server:
         (record,) = generator.trial(order(server.target("a", size=6_000_000), users=2, slices=1))
-    assert record["valid"], record["reason"]
+    assert record.valid, record.reason
     assert set(sizes) == {6_000_000}
 
 
@@ -186,7 +186,7 @@ def test_server_that_dies(generator: Generator) -> None:
     with KnownServer(lambda _n, _b: [0.001, ok()]) as well, KnownServer(lambda _n, _b: [0.001, ok()]) as ill:
         visits = 0
 
-        def watch(event: dict[str, Any]) -> None:
+        def watch(_event: SliceEvent) -> None:
             nonlocal visits
             visits += 1
             if visits == 6:
@@ -195,11 +195,11 @@ def test_server_that_dies(generator: Generator) -> None:
         started = time.monotonic()
         first, second = generator.trial(order(well.target("well"), ill.target("ill"), slices=8), watch)
         took_s = time.monotonic() - started
-    assert first["valid"], first["reason"]
-    assert first["slices"] == 8
-    assert not second["valid"]
-    assert second["slices"] < 8
-    assert second["error_kinds"]["transport"] == second["errors"] > 0
+    assert first.valid, first.reason
+    assert first.slices == 8
+    assert not second.valid
+    assert second.slices < 8
+    assert second.error_kinds["transport"] == second.errors > 0
     assert took_s < 20
 
 
@@ -207,9 +207,9 @@ def test_server_that_falls_silent(generator: Generator) -> None:
     """Requests that are never answered end as timeouts, and the target is given up."""
     with KnownServer(lambda n, _b: [0.001, ok()] if n < 100 else [3.0, None]) as server:
         (record,) = generator.trial(order(server.target("a"), timeout_s=0.2, slices=30))
-    assert record["error_kinds"]["timeout"] >= 4
-    assert not record["valid"]
-    assert record["slices"] < 30
+    assert record.error_kinds["timeout"] >= 4
+    assert not record.valid
+    assert record.slices < 30
 
 
 def test_nobody_listens(generator: Generator) -> None:
@@ -217,9 +217,9 @@ def test_nobody_listens(generator: Generator) -> None:
     with KnownServer(lambda _n, _b: [ok()]) as server:
         target = server.target("gone")
     (record,) = generator.trial(order(target))
-    assert not record["valid"]
-    assert record["requests"] == 0
-    assert "refused" in record["reason"]
+    assert not record.valid
+    assert record.requests == 0
+    assert "refused" in record.reason
 
 
 def test_idle_connections_that_the_server_closes(generator: Generator) -> None:
@@ -229,26 +229,27 @@ def test_idle_connections_that_the_server_closes(generator: Generator) -> None:
         KnownServer(lambda _n, _b: [0.001, ok()]) as patient,
     ):
         first, second = generator.trial(order(hasty.target("hasty"), patient.target("patient"), slices=4))
-    assert first["valid"], first["reason"]
-    assert first["connects"] > second["connects"] == 4
+    assert first.valid, first.reason
+    assert first.connects > second.connects == 4
 
 
 def test_rounds_visit_all_in_random_order(generator: Generator) -> None:
     """Every round visits each target once; the order changes from round to round and comes from the seed."""
     with KnownServer(lambda _n, _b: [0.001, ok()]) as one, KnownServer(lambda _n, _b: [0.001, ok()]) as two:
         targets = one.target("one"), two.target("two")
-        seen: list[str] = []
-        runs = [
-            generator.trial(order(*targets, users=1, slices=12, slice_s=0.01, seed=seed), on_event)
-            for seed, on_event in ((1, lambda event: seen.append(event["target"])), (1, None), (2, None))
-        ]
-    rounds = list(zip(seen[::2], seen[1::2], strict=True))
-    assert {frozenset(pair) for pair in rounds} == {frozenset({"one", "two"})}
-    positions = [[record["positions"] for record in run] for run in runs]
-    assert [sum(pair) for pair in zip(*positions[0], strict=True)] == [1] * 12
-    assert set(positions[0][0]) == {0, 1}
-    assert positions[0] == positions[1] != positions[2]
-    assert runs[0][0]["seed"] == 1
+        visited: list[list[str]] = []
+        for seed in (1, 1, 2):
+            seen: list[str] = []
+            records = generator.trial(
+                order(*targets, users=1, slices=12, slice_s=0.01, seed=seed, warmup_slices=0),
+                lambda event, seen=seen: seen.append(event.target),  # type: ignore[misc]
+            )
+            assert {record.seed for record in records} == {seed}
+            visited.append(seen)
+    rounds = list(zip(visited[0][::2], visited[0][1::2], strict=True))
+    assert set(rounds) == {("one", "two"), ("two", "one")}
+    assert len(rounds) == 12
+    assert visited[0] == visited[1] != visited[2]
 
 
 def test_payloads_take_turns(generator: Generator) -> None:
@@ -264,9 +265,9 @@ def test_slow_answers_lengthen_slices(generator: Generator) -> None:
     """Where the shortest slice holds no steady window, it is lengthened until it does."""
     with KnownServer(lambda _n, _b: [0.03, ok()]) as server:
         (record,) = generator.trial(order(server.target("a"), slices=2, slice_s=0.02))
-    assert record["valid"], record["reason"]
-    assert record["slice_s"] > 0.1
-    assert record["completed"] >= 2 * 4
+    assert record.valid, record.reason
+    assert record.slice_s > 0.1
+    assert record.completed >= 2 * 4
 
 
 def test_a_target_that_never_settles_is_called_so(generator: Generator) -> None:
@@ -274,9 +275,9 @@ def test_a_target_that_never_settles_is_called_so(generator: Generator) -> None:
     with KnownServer(lambda n, _b: [0.001 + n * 0.0002, ok()]) as server:
         (record,) = generator.trial(order(server.target("a"), users=1, warmup_slices=1, longest_warmup_slices=4))
         (unasked,) = generator.trial(order(server.target("a"), users=1, slices=1))
-    assert record["steady"] is False
-    assert record["warmup_slices"] == 4
-    assert unasked["steady"] is None
+    assert record.steady is False
+    assert record.warmup_slices == 4
+    assert unasked.steady is None
 
 
 def test_a_warm_up_ends_when_three_windows_agree() -> None:
@@ -307,17 +308,17 @@ def test_an_open_loop_is_a_trial_like_any_other(generator: Generator, tmp_path: 
                 out=str(tmp_path / "samples"),
             )
         )
-    assert record["scenario"] == "predict~poisson200rps"
-    assert record["offered_rps"] == 200
-    assert record["backlog"] == {"most_in_flight": law.users, "cap_hits": 0, "unsent": 0}
+    assert record.scenario == "predict~poisson200rps"
+    assert record.offered_rps == 200
+    assert record.backlog == Backlog(most_in_flight=law.users, cap_hits=0, unsent=0)
     columns = samples(record, tmp_path / "samples")
     for number in range(2):
         due = np.sort(columns["due_ns"][columns["slice"] == number])
         planned = law.schedule(length_ns=10**9, seed=generator_seed(7, number))
         assert np.diff(due).tolist() == np.diff(planned).tolist()
     assert (columns["sent_ns"] >= columns["due_ns"]).all()
-    assert record["over_limit"]["requests"] == int((columns["phase"] == 1).sum())
-    assert record["throughput_rps"] == pytest.approx(200, rel=0.3)
+    assert record.over_limit.requests == int((columns["phase"] == 1).sum())
+    assert record.throughput_rps == pytest.approx(200, rel=0.3)
 
 
 def test_an_open_loop_that_runs_out_of_connections_is_invalid(generator: Generator) -> None:
@@ -333,15 +334,15 @@ def test_an_open_loop_that_runs_out_of_connections_is_invalid(generator: Generat
                 timeout_s=1.0,
             )
         )
-    assert not record["valid"]
-    assert record["requests"] + record["backlog"]["unsent"] == 400
+    assert not record.valid
+    assert record.requests + record.backlog.unsent == 400
 
 
 def test_a_target_against_itself(generator: Generator) -> None:
     """One server under two ids comes out equal, within the noise of a busy machine."""
     with KnownServer(lambda _n, _b: [0.002, ok()]) as server:
         first, second = generator.trial(order(server.target("a"), server.target("a#2"), slices=10))
-    assert 0.8 < first["throughput_rps"] / second["throughput_rps"] < 1.25
+    assert 0.8 < first.throughput_rps / second.throughput_rps < 1.25
 
 
 APP = f"""
@@ -403,45 +404,44 @@ def _wait_until_up(*urls: str) -> None:
 def test_resources_are_the_targets_own(generator: Generator, waitress_targets: tuple[TargetOrder, TargetOrder]) -> None:
     """CPU time, memory, threads and switches are read per target, and one that burns CPU while it waits is flagged."""
     quiet, restless = generator.trial(order(*waitress_targets, slices=4, slice_s=0.1))
-    assert quiet["cpu_ms_per_request"] > 0
-    assert 1 < quiet["pss_mib"] <= quiet["rss_mib"]
+    assert quiet.cpu_ms_per_request > 0
+    assert 1 < quiet.pss_mib <= quiet.rss_mib
     # Waitress' four, and the one that listens.
-    assert quiet["threads"] == 5
+    assert quiet.threads == 5
     # The other one has a thread more, which burns.
-    assert restless["threads"] == 6
-    assert quiet["context_switches"] > 0
+    assert restless.threads == 6
+    assert quiet.context_switches > 0
     # What the restless one burns shows in the quiet one's slices, not the other way round.
-    assert quiet["disturbed_slices"] == 4
-    assert quiet["idle_cpu_share"] > 0.05
-    assert restless["idle_cpu_share"] < quiet["idle_cpu_share"] / 2
-    assert restless["waiting_cpu_share"] == pytest.approx(quiet["idle_cpu_share"], rel=1e-6)
+    assert quiet.idle_cpu_share > 0.05
+    assert restless.idle_cpu_share < quiet.idle_cpu_share / 2
 
 
 def test_foreign_servers_have_no_resources(generator: Generator) -> None:
     """Without process ids the resources are absent, not zero."""
     with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
         (record,) = generator.trial(order(server.target("a")))
-    assert record["cpu_ms_per_request"] is None
-    assert record["rss_mib"] is record["pss_mib"] is record["threads"] is None
-    assert record["idle_cpu_share"] is None
+    assert record.cpu_ms_per_request is None
+    assert record.rss_mib is record.pss_mib is record.threads is None
+    assert record.idle_cpu_share is None
 
 
 def test_a_ceiling_that_is_too_near(generator: Generator) -> None:
     """A throughput over a third of the generator's ceiling makes the trial invalid."""
     with KnownServer(lambda _n, _b: [0.002, ok()]) as server:
         (free,) = generator.trial(order(server.target("a")))
-        (near,) = generator.trial(order(server.target("a"), ceiling_rps=2 * free["throughput_rps"]))
-    assert free["valid"], free["reason"]
-    assert not near["valid"]
-    assert "ceiling" in near["reason"]
+        (near,) = generator.trial(order(server.target("a"), ceiling_rps=2 * free.throughput_rps))
+    assert free.valid, free.reason
+    assert not near.valid
+    assert "ceiling" in near.reason
 
 
 def test_calibration_finds_the_limit_of_what_it_sees(generator: Generator) -> None:
     """Ceiling and overhead are those of the server shown: N users per service time, one service time."""
     with KnownServer(lambda _n, _b: [0.005, ok()]) as server:
-        found = generator.calibrate(server.target("null"), users=4, slices=4)
-    assert set(found) == {"ceiling_rps", "overhead_us", "users", "cpu_share"}
+        found = generator.calibrate(CalibrationOrder(target=server.target("null"), users=4, slices=4))
+    assert found.users == 4
+    assert 0 < found.cpu_share < 1
     served_s = float(np.median(server.served_s))
-    assert found["overhead_us"] == pytest.approx(served_s * 1e6, rel=0.1)
+    assert found.overhead_us == pytest.approx(served_s * 1e6, rel=0.1)
     # Pauses of a busy machine lower a throughput but not a median.
-    assert 0.5 < found["ceiling_rps"] / (4 / served_s) < 1.1
+    assert 0.5 < found.ceiling_rps / (4 / served_s) < 1.1

@@ -72,8 +72,8 @@ def measured(
         **({"slices": 4, "slice_s": 1.0, "seed": 11, "label": "t", "out": str(folder / "samples")} | changes),
     )
     (record,) = generator.trial(order)
-    assert record["valid"], record["reason"]
-    return folder / str(record["samples"])
+    assert record.valid, record.reason
+    return folder / str(record.samples)
 
 
 def known_ns(services_us: Sequence[int], quantile: float) -> float:

@@ -18,6 +18,7 @@ from test_workers import order
 from worker_processes import PATIENCE_S, assert_interrupted, free_port, hit, wait_for, wait_until, worker
 
 from experiment.remnants import remnants
+from loadtests.events import TrialEvent
 from loadtests.orders import Workforce
 from loadtests.remote import ROOT, Generator, UnmannedError
 
@@ -58,8 +59,8 @@ def test_between_trials(tmp_path: Path) -> None:
             wait_for(log, "ready")
             (record,) = generator.trial(order(server.target("a")))
             later.close()
-    assert not record["worker_lost"]
-    assert record["requests"]
+    assert not record.worker_lost
+    assert record.requests
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
@@ -89,10 +90,11 @@ def test_in_the_middle_of_a_visit(sign: signal.Signals, tmp_path: Path) -> None:
             wait_until(lambda: server.requests > served + 10, "the other one still on its visit")
             assert_interrupted(victim, family, log)
     assert len(family) == 1, "a worker has no processes of its own"
-    (record,) = event["results"]
-    assert not record["valid"]
-    assert record["worker_lost"]
-    assert "was lost: it has ended" in record["reason"]
+    assert isinstance(event, TrialEvent)
+    (record,) = event.results
+    assert not record.valid
+    assert record.worker_lost
+    assert "was lost: it has ended" in record.reason
 
 
 def test_before_it_could_say_so(tmp_path: Path) -> None:

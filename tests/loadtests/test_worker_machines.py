@@ -17,7 +17,9 @@ from namespaces import Machine, machines
 from test_workers import assert_union, columns_of, kept, order
 from worker_processes import free_port, wait_for, worker
 
+from loadtests.events import TrialEvent
 from loadtests.orders import Workforce
+from loadtests.record import TrialRecord
 from loadtests.remote import ROOT, Generator, UnmannedError
 
 
@@ -33,14 +35,14 @@ def test_two_machines_share_a_trial(tmp_path: Path) -> None:
             worker(port, master=two.host, keep=folders[1], within=two.within),
             Generator(workforce=workforce) as generator,
         ):
-            (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples")))
+            (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples"), warmup_slices=0))
             # Both workers also made one probe each.
-            assert server.requests == record["requests"] + record["warmup_requests"] + 2
+            assert server.requests == record.requests + 2
     columns = columns_of(record, tmp_path)
     for number in range(3):
         assert_union(columns, kept(folders, 0, number), number, users=5)
-    assert sum(each["samples"] for each in record["workers"]) == record["requests"]
-    assert all(each["offset_uncertainty_us"] > 0 for each in record["workers"])
+    assert sum(each.samples for each in record.workers) == record.requests
+    assert all((each.offset_uncertainty_us or 0) > 0 for each in record.workers)
 
 
 def _kill(victim: subprocess.Popen[bytes], _machine: Machine) -> None:
@@ -66,15 +68,15 @@ def test_a_lost_machine_is_noticed(harm: Callable[[subprocess.Popen[bytes], Mach
             worker(port, master=two.host, within=two.within) as victim,
             Generator(workforce=workforce) as generator,
         ):
-            records: list[dict[str, Any]] = []
+            records: list[TrialRecord] = []
             for event in generator.events(order(server.target("a"), slices=100_000)):
-                if event["event"] == "trial":
-                    records = event["results"]
-                elif event["stage"] == "measure" and event["round"] == 2:
+                if isinstance(event, TrialEvent):
+                    records = event.results
+                elif event.stage == "measure" and event.round == 2:
                     harm(victim, two)
             (record,) = records
-            assert not record["valid"]
-            assert "was lost: its heartbeat has stopped" in record["reason"]
+            assert not record.valid
+            assert "was lost: its heartbeat has stopped" in record.reason
             with pytest.raises(UnmannedError, match="1 of 2 expected workers"):
                 generator.muster()
 

@@ -18,9 +18,11 @@ from loadtests_servers import KnownServer, ok
 from worker_processes import free_port, worker
 
 from loadtests.arrival import PoissonRate
+from loadtests.events import SliceEvent, TrialEvent
 from loadtests.orders import TargetOrder, TrialOrder, Workforce
 from loadtests.parts import generator_seed
-from loadtests.remote import Event, Generator, UnmannedError
+from loadtests.record import Backlog, TrialRecord
+from loadtests.remote import Generator, UnmannedError
 from loadtests.scenarios import closed, opened
 
 TIMES = ("due_ns", "sent_ns", "first_ns", "done_ns")
@@ -34,9 +36,9 @@ def order(*targets: TargetOrder, users: int = 5, **changes: Any) -> TrialOrder:
     return TrialOrder(targets=targets, **({"scenario": closed("predict", users)[0]} | values | changes))
 
 
-def columns_of(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+def columns_of(record: TrialRecord, folder: Path) -> dict[str, Any]:
     """The columns that a trial wrote."""
-    with np.load(folder / record["samples"]) as file:
+    with np.load(folder / str(record.samples)) as file:
         return dict(file)
 
 
@@ -90,7 +92,9 @@ def test_the_merged_samples_are_the_union(tmp_path: Path) -> None:
         KnownServer(lambda _n, _b: [0.002, ok()]) as second,
         mastered(folders, [[], []]) as generator,
     ):
-        records = generator.trial(order(first.target("a", bodies=3), second.target("b"), out=str(tmp_path / "samples")))
+        records = generator.trial(
+            order(first.target("a", bodies=3), second.target("b"), out=str(tmp_path / "samples"), warmup_slices=0)
+        )
         counted = [first.requests, second.requests]
     for at, record in enumerate(records):
         columns = columns_of(record, tmp_path)
@@ -99,9 +103,9 @@ def test_the_merged_samples_are_the_union(tmp_path: Path) -> None:
             assert set(copies) == {0, 3}
             assert_union(columns, copies, number, users=5)
         # Both workers also made one probe each.
-        assert counted[at] == record["requests"] + record["warmup_requests"] + 2
-        assert [each["users"] for each in record["workers"]] == [3, 2]
-        assert sum(each["samples"] for each in record["workers"]) == record["requests"] == len(columns["user"])
+        assert counted[at] == record.requests + 2
+        assert [each.users for each in record.workers] == [3, 2]
+        assert sum(each.samples for each in record.workers) == record.requests == len(columns["user"])
         assert (np.diff(columns["done_ns"]) >= 0).all()
         assert set(columns["user"].tolist()) == set(range(5))
 
@@ -144,13 +148,13 @@ def test_the_truth_lies_within_the_stated_uncertainty(tmp_path: Path) -> None:
     folders = [tmp_path / "here", tmp_path / "tomorrow"]
     with KnownServer(lambda _n, _b: [0.002, ok()]) as server, mastered(folders, [[], in_another_time()]) as generator:
         (record,) = generator.trial(order(server.target("a"), users=4, out=str(tmp_path / "samples")))
-    found = sorted(record["workers"], key=lambda each: each["offset_us"])
+    found = sorted(record.workers, key=lambda each: each.offset_us)
     for each, truth_us in zip(found, (0, AHEAD_S * 1e6), strict=True):
-        assert each["offset_uncertainty_us"] > 0
-        assert abs(each["offset_us"] - truth_us) <= each["offset_uncertainty_us"]
+        assert each.offset_uncertainty_us > 0
+        assert abs(each.offset_us - truth_us) <= each.offset_uncertainty_us
     columns = columns_of(record, tmp_path)
-    came_ns = server.came_ns[-record["requests"] :]
-    slack_ns = max(each["offset_uncertainty_us"] for each in found) * 1e3
+    came_ns = server.came_ns[-record.requests :]
+    slack_ns = max(each.offset_uncertainty_us for each in found) * 1e3
     assert_witnessed(columns, came_ns, slack_ns=slack_ns)
     for name in TIMES:
         columns[name] = columns[name] + 50_000_000 * (columns["user"] >= 2)
@@ -173,14 +177,14 @@ def test_a_schedule_is_shared_out_whole(tmp_path: Path) -> None:
                 out=str(tmp_path / "samples"),
             )
         )
-    assert record["backlog"] == {"most_in_flight": law.users, "cap_hits": 0, "unsent": 0}
+    assert record.backlog == Backlog(most_in_flight=law.users, cap_hits=0, unsent=0)
     due = np.sort(columns_of(record, tmp_path)["due_ns"])
     planned = np.array(law.schedule(length_ns=10**9, seed=generator_seed(7, 0)))
     assert len(due) == len(planned)
     # The two halves stand by two offsets that may differ by what is not known of the clocks.
-    slack_ns = sum(each["offset_uncertainty_us"] for each in record["workers"]) * 1e3
+    slack_ns = sum(each.offset_uncertainty_us for each in record.workers) * 1e3
     assert np.abs((due - due[0]) - (planned - planned[0])).max() <= 2 * slack_ns
-    assert abs(record["workers"][0]["samples"] - record["workers"][1]["samples"]) <= 1
+    assert abs(record.workers[0].samples - record.workers[1].samples) <= 1
 
 
 def test_fewer_users_than_workers(tmp_path: Path) -> None:
@@ -189,18 +193,18 @@ def test_fewer_users_than_workers(tmp_path: Path) -> None:
     with KnownServer(lambda _n, _b: [0.002, ok()]) as server, mastered(folders, [[], []]) as generator:
         (alone,) = generator.trial(order(server.target("a"), users=1))
         (both,) = generator.trial(order(server.target("a"), users=2))
-    assert [each["users"] for each in alone["workers"]] == [1]
-    assert [each["users"] for each in both["workers"]] == [1, 1]
-    assert both["throughput_rps"] > 1.2 * alone["throughput_rps"]
+    assert [each.users for each in alone.workers] == [1]
+    assert [each.users for each in both.workers] == [1, 1]
+    assert both.throughput_rps > 1.2 * alone.throughput_rps
 
 
-def _record_of(events: Iterable[Event], stage: str, victim: subprocess.Popen[bytes]) -> dict[str, Any]:
+def _record_of(events: Iterable[SliceEvent | TrialEvent], stage: str, victim: subprocess.Popen[bytes]) -> TrialRecord:
     """The only record of a trial whose worker is killed in the second round of a stage."""
-    records: list[dict[str, Any]] = []
+    records: list[TrialRecord] = []
     for event in events:
-        if event["event"] == "trial":
-            records = event["results"]
-        elif event["stage"] == stage and event["round"] == 2:
+        if isinstance(event, TrialEvent):
+            records = event.results
+        elif event.stage == stage and event.round == 2:
             victim.send_signal(signal.SIGKILL)
     (record,) = records
     return record
@@ -218,18 +222,18 @@ def test_a_killed_worker_is_noticed(tmp_path: Path) -> None:
     ):
         endless = order(server.target("a"), slices=100_000, out=str(tmp_path / "samples"))
         record = _record_of(generator.events(endless), "measure", victim)
-        assert not record["valid"]
-        assert "was lost" in record["reason"]
-        assert "worker" in record["reason"]
+        assert not record.valid
+        assert "was lost" in record.reason
+        assert "worker" in record.reason
         # Its whole slices have come home, and those of the other are kept with them.
         columns = columns_of(record, tmp_path)
-        assert record["slices"] >= 3
-        assert Counter(columns["slice"].tolist()).keys() == set(range(record["slices"]))
+        assert record.slices >= 3
+        assert Counter(columns["slice"].tolist()).keys() == set(range(record.slices))
         assert set(columns["user"].tolist()) == set(range(5))
         with worker(port):
             (again,) = generator.trial(order(server.target("a")))
-        assert "lost" not in str(again["reason"])
-        assert len(again["workers"]) == 2
+        assert "lost" not in str(again.reason)
+        assert len(again.workers) == 2
 
 
 def test_a_worker_lost_in_the_warm_up_leaves_no_samples(tmp_path: Path) -> None:
@@ -244,10 +248,10 @@ def test_a_worker_lost_in_the_warm_up_leaves_no_samples(tmp_path: Path) -> None:
     ):
         endless = order(server.target("a"), warmup_slices=1000, out=str(tmp_path / "samples"))
         record = _record_of(generator.events(endless), "warmup", victim)
-    assert not record["valid"]
-    assert "was lost" in record["reason"]
-    assert record["warmup_requests"] > 0
-    assert record["requests"] == record["slices"] == len(columns_of(record, tmp_path)["user"]) == 0
+    assert not record.valid
+    assert "was lost" in record.reason
+    assert server.requests > 2, "more than the probes"
+    assert record.requests == record.slices == len(columns_of(record, tmp_path)["user"]) == 0
 
 
 def test_too_few_workers_are_one_line_and_a_hint() -> None:
