@@ -10,12 +10,11 @@ from conformance.expect import batch_answered, invalid, post, refused
 from conformance.parts import Join, Part, Repeat
 from conformance.request import Request
 
-_ROW_FORMAT: Final = "TensorFlow Serving REST API, row format"
-_POINTER: Final = "RFC 6901"
+_BATCHES: Final = "docs/contract.md#batches"
 _MARKER: Final = b"zq7marker"
 
 
-def _case(name: str, proves: str, request: Request | None, expects: Expectation, clause: str = _ROW_FORMAT) -> Case:
+def _case(name: str, proves: str, request: Request | None, expects: Expectation, clause: str = _BATCHES) -> Case:
     return Case(
         id=f"batch-{name}",
         proves=proves,
@@ -35,20 +34,20 @@ def _many(unit: bytes, rows: int) -> Part:
     return _instances(Join(parts=(unit, Repeat(unit=b"," + unit, times=rows - 1))))
 
 
-def _predict(name: str, proves: str, body: Part, expects: Expectation, clause: str = _ROW_FORMAT) -> Case:
+def _predict(name: str, proves: str, body: Part, expects: Expectation, clause: str = _BATCHES) -> Case:
     return _case(name, proves, post("/predict", body), expects, clause)
 
 
-def _advanced(name: str, proves: str, body: Part, expects: Expectation, clause: str = _ROW_FORMAT) -> Case:
+def _advanced(name: str, proves: str, body: Part, expects: Expectation, clause: str = _BATCHES) -> Case:
     return _case(f"advanced-{name}", proves, post("/advanced_predict", body), expects, clause)
 
 
 def _invalid(name: str, proves: str, body: Part, pointer: str = "/instances", marker: bytes | None = None) -> Case:
-    return _predict(name, proves, body, invalid(pointer, marker=marker), _POINTER)
+    return _predict(name, proves, body, invalid(pointer, marker=marker))
 
 
 def _invalid_advanced(name: str, proves: str, body: Part, pointer: str) -> Case:
-    return _advanced(name, proves, body, invalid(pointer), _POINTER)
+    return _advanced(name, proves, body, invalid(pointer))
 
 
 _THREE: Final = b"24.5,31.0,18.25"

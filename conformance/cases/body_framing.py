@@ -46,7 +46,7 @@ CASES: Final = (
         "A body at the limit is accepted.",
         post("/predict", _padded(BODY_LIMIT_BYTES)),
         _ALIKE,
-        "design 3, 413",
+        "docs/contract.md#limits",
     ),
     _case(
         "over-limit",
@@ -60,7 +60,7 @@ CASES: Final = (
         "A chunked body at the limit is accepted.",
         post("/predict", _padded(BODY_LIMIT_BYTES), framing=Framing.CHUNKED),
         _ALIKE,
-        "design 3, 413",
+        "docs/contract.md#limits",
     ),
     _case(
         "chunked-over-limit",

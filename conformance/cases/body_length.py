@@ -44,7 +44,7 @@ CASES: Final = (
         "A body of 102 401 bytes is accepted.",
         post("/predict", Join(parts=(_BODY, Repeat(unit=b" ", times=102_401 - len(_BODY))))),
         _ALIKE,
-        "design 3, 413",
+        "docs/contract.md#limits",
         server_may_refuse=False,
     ),
     _case(

@@ -41,7 +41,7 @@ def _multipart(*parts: Part) -> Part:
     return Join(parts=(*parts, b"--cut-here--\r\n"))
 
 
-_case: Final = Topic(prefix="classify", endpoint="classify", clause="design 3, POST /classify").case
+_case: Final = Topic(prefix="classify", endpoint="classify", clause="docs/contract.md#post-classify").case
 
 
 def _alike(name: str, proves: str, body: Part, kind: str, like: Request = _AS_PNG) -> Case:
@@ -53,7 +53,7 @@ def _base64_fault(name: str, proves: str, body: Part, kind: str = JSON) -> Case:
 
 
 def _image_fault(name: str, proves: str, image: Part, kind: str = "image/png") -> Case:
-    return _case(name, proves, post(_PATH, image, kind), refused("invalid_image"), "design 3, images in")
+    return _case(name, proves, post(_PATH, image, kind), refused("invalid_image"), "docs/contract.md#pictures")
 
 
 _GOOD: Final = (

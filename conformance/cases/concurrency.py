@@ -16,7 +16,7 @@ def _case(name: str, proves: str, request: Request, beside: tuple[Request, ...],
     return Case(
         id=f"concurrency-{name}",
         proves=proves,
-        clause="design 3, right under concurrency",
+        clause="docs/contract.md#concurrency",
         endpoint="service" if request.target.startswith("/health") else request.target.strip("/"),
         request=request,
         beside=beside,

@@ -28,7 +28,7 @@ _case: Final = Topic(prefix="form", endpoint="classify").case
 
 
 def _urlencoded(
-    name: str, proves: str, body: Part, expects: Expectation, clause: str = "WHATWG URL section 5.1"
+    name: str, proves: str, body: Part, expects: Expectation, clause: str = "docs/contract.md#urlencoded-forms"
 ) -> Case:
     return _case(name, proves, post(_PATH, body, _FORM), expects, clause)
 
@@ -58,7 +58,7 @@ def _wrapped(picture: Part) -> Part:
 
 
 _NO_IMAGE: Final = refused("invalid_image")
-_IMAGES: Final = "design 3, images in"
+_IMAGES: Final = "docs/contract.md#pictures"
 _ALIKE: Final = answered(_PATH, same_as=_PLAIN)
 _ONE: Final = _whole(_part(_TEXT))
 _MALFORMED: Final = refused("malformed_form")
@@ -67,7 +67,7 @@ _SYNTAX: Final = "RFC 2046 section 5.1.1"
 _PARAMETERS: Final = "RFC 9110 section 5.6.6"
 
 _URLENCODED: Final = (
-    _urlencoded("good", "A picture in an urlencoded form gets a class.", _FIELD, answered(_PATH), "design 3"),
+    _urlencoded("good", "A picture in an urlencoded form gets a class.", _FIELD, answered(_PATH)),
     _urlencoded(
         "long-field",
         "A field of 110 000 bytes beside the picture changes nothing.",
@@ -170,14 +170,14 @@ _URLENCODED: Final = (
         "A query string of the field's name is not part of the form.",
         replace(_PLAIN, target=f"{_PATH}?image=AAAA"),
         _ALIKE,
-        "design 3, paths",
+        "docs/contract.md#paths",
     ),
     _case(
         "query-instead",
         "A field in the query string is no field of the form.",
         replace(_PLAIN, target=f"{_PATH}?image=AAAA", body=b""),
         invalid("/image"),
-        "design 3, paths",
+        "docs/contract.md#paths",
     ),
     _case(
         "as-octets",
@@ -383,7 +383,7 @@ _PARTED: Final = (
             )
         ),
         _MALFORMED,
-        "design 3, malformed_form",
+        "docs/contract.md#multipart-forms",
     ),
     _multipart(
         "invalid-utf-8",

@@ -23,11 +23,11 @@ def _case(name: str, proves: str, body: Part, expects: Expectation, clause: str)
     )
 
 
-def _malformed(name: str, proves: str, body: Part, clause: str = "RFC 8259") -> Case:
+def _malformed(name: str, proves: str, body: Part, clause: str = "docs/contract.md#json-in") -> Case:
     return _case(name, proves, body, refused("malformed_json"), clause)
 
 
-def _accepted(name: str, proves: str, body: Part, clause: str = "RFC 8259") -> Case:
+def _accepted(name: str, proves: str, body: Part, clause: str = "docs/contract.md#json-in") -> Case:
     return _case(name, proves, body, answered("/predict", same_as=PREDICT), clause)
 
 

@@ -12,8 +12,8 @@ from conformance.parts import Part, Repeat
 from conformance.request import Request
 from conformance.tensors import DT_DOUBLE, doubles, floats, tensor
 
-_MESSAGE: Final = "tensorflow/core/framework/tensor.proto"
-_WIRE: Final = "Protocol Buffers encoding"
+_MESSAGE: Final = "docs/contract.md#tensors"
+_WIRE: Final = "docs/contract.md#malformed-messages"
 _DT_INT32: Final = 3
 _NAN: Final = float("nan")
 _INFINITY: Final = float("inf")
@@ -121,7 +121,7 @@ _GOOD: Final = (
     Case(
         id="protobuf-recovery",
         proves="The next good request after two malformed messages is answered on the same connection.",
-        clause="design 3, after any bad request",
+        clause="docs/contract.md#recovery",
         endpoint="predict",
         request=PREDICT,
         expects=answered(_PATH, same_as=PREDICT),

@@ -28,7 +28,7 @@ def _case(name: str, what: str, bad: Request, where: str) -> Case:
     return Case(
         id=f"recovery-{name}-{where}",
         proves=f"The next good request after {what} is answered on {_WHERE[where]} connection.",
-        clause="design 3, after any bad request",
+        clause="docs/contract.md#recovery",
         endpoint="classify" if bad.target == "/classify" else "predict",
         request=PREDICT,
         expects=answered("/predict", same_as=PREDICT),

@@ -76,7 +76,7 @@ CASES: Final = (
         "The error of an unknown path repeats nothing of Host.",
         Request(method="GET", raw=f"GET /nobody HTTP/1.1\r\nHost: {_MARKER}\r\n\r\n".encode()),
         refused("not_found", marker=_MARKER.encode()),
-        "design 3, errors",
+        "docs/contract.md#nothing-is-echoed",
     ),
     _case(
         "forwarded-echo",

@@ -10,7 +10,7 @@ from conformance.expect import get
 from conformance.request import Request
 from conformance.topic import Topic
 
-_case: Final = Topic(prefix="service", endpoint="service", clause="design 3").case
+_case: Final = Topic(prefix="service", endpoint="service", clause="docs/contract.md#service-routes").case
 
 
 _HEADS: Final = tuple(

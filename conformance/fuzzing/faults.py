@@ -98,7 +98,7 @@ def as_case(found: Found) -> Case:
     return Case(
         id="-".join(["found", *words[:6], digest]),
         proves=f"A generated request, number {found.index} of seed {found.seed}, gets a lawful answer.",
-        clause="design 3",
+        clause="docs/contract.md#answers",
         endpoint=path if path in ("predict", "advanced_predict", "classify") else "service",
         request=found.request,
         expects=_expects(found.request),

@@ -19,7 +19,6 @@ from conformance.case import Case, Figure, Finding, Level, Severity, Verdict
 from conformance.cases import CASES, select
 from conformance.expect import answered
 from conformance.junit import to_junit, write_junit
-from conformance.lint import faults
 from conformance.parity import differences
 from conformance.parts import Picture, build, part_from_json, part_to_json
 from conformance.runner import Session, run_cases
@@ -43,36 +42,6 @@ def _finding(**fields: Any) -> Finding:
         repeat="r",
     )
     return replace(made, **fields)
-
-
-def test_cases_read_as_one_text() -> None:
-    """Every case has an id of its own, a claim in the one voice, a clause, and a code of its status."""
-    assert faults(CASES) == []
-
-
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        ({"id": "Bad_Id"}, "kebab"),
-        ({"proves": "Tests that it works."}, "noun phrase"),
-        ({"proves": "A server should answer."}, "duty"),
-        ({"proves": "A server answers"}, "sentence"),
-        ({"proves": "A server answers. It is good."}, "sentence"),
-        ({"clause": " "}, "clause"),
-        ({"expects": replace(PLAIN.expects, shape="heap")}, "shape"),
-        ({"expects": replace(PLAIN.expects, code="not_found")}, "status"),
-        ({"expects": replace(PLAIN.expects, pointer="/x")}, "pointer"),
-    ],
-)
-def test_lint_finds_each_breach(change: dict[str, Any], fault: str) -> None:
-    """Each rule of the lint finds what breaks it."""
-    assert any(fault in line for line in faults([replace(PLAIN, **change)]))
-
-
-def test_lint_finds_what_is_there_twice() -> None:
-    """An id or a claim that is there twice is found."""
-    assert any("taken 2 times" in line for line in faults([PLAIN, PLAIN]))
-    assert any("same claim" in line for line in faults([PLAIN, replace(PLAIN, id="predict-again")]))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
