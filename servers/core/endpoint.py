@@ -19,7 +19,7 @@ class Endpoint:
 
     `method` is the one that does the work; HEAD comes with GET, and OPTIONS with every path. `handle` may raise
     ApiError. `operation` is the OpenAPI 3.1 operation object without its error responses, which follow from the
-    contract.
+    contract; `clause` is the heading of docs/contract.md that it implements.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Endpoint:
     operation: dict[str, Any]
     accepts: tuple[str, ...] = ()
     models: tuple[str, ...] = field(default=())
+    clause: str = "service-routes"
 
     @property
     def path(self) -> str:

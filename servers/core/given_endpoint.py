@@ -48,6 +48,7 @@ def endpoint(name: str, signature: Signature) -> Endpoint:
         handle=handle,
         accepts=given.accepts,
         models=(name,),
+        clause="post-name",
         operation={
             "summary": f"Ask the model {name}",
             "description": (

@@ -9,8 +9,13 @@ import pytest
 
 from conformance import contract
 from conformance.lint import clauses_of_the_contract
+from servers.core.endpoints import ENDPOINTS
+from servers.core.openapi import document
 
-TEXT = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+CITED = re.compile(r"contract\.md#([\w-]+)")
+ANCHORS = {clause.partition("#")[2] for clause in clauses_of_the_contract()}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +46,23 @@ def test_page_and_suite_have_the_same_routes_and_codes() -> None:
 
 def test_links_within_the_page_lead_to_headings() -> None:
     """A link to a part of the page names a heading that is there."""
-    named = set(re.findall(r"\]\((#[^)]+)\)", TEXT))
+    named = set(re.findall(r"\]\(#([^)]+)\)", TEXT))
     assert named
-    assert {f"docs/contract.md{one}" for one in named} <= clauses_of_the_contract()
+    assert named <= ANCHORS
+
+
+def test_the_openapi_document_names_headings() -> None:
+    """Every operation that does work, the document and its errors say which heading they implement."""
+    told = document(ENDPOINTS)
+    texts = [told["info"]["description"], told["components"]["responses"]["Error"]["description"]]
+    texts += [told["paths"][each.path][each.method.lower()]["description"] for each in ENDPOINTS]
+    assert {one for text in texts for one in CITED.findall(text)} <= ANCHORS
+    assert all(CITED.search(text) for text in texts)
+
+
+@pytest.mark.parametrize("folder", ["conformance", "tests/support"])
+def test_what_the_code_cites_is_a_heading(folder: str) -> None:
+    """Each heading that the suite, the oracle and the app written apart cite is on the page."""
+    cited = {one for path in (ROOT / folder).rglob("*.py") for one in CITED.findall(path.read_text(encoding="utf-8"))}
+    assert cited
+    assert cited <= ANCHORS

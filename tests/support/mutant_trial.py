@@ -33,7 +33,9 @@ _LONG: Final = 1_000_000
 
 
 def _impaired(name: str, proves: str, case: Any, expects: Expectation) -> Case:
-    return Case(id=name, proves=proves, clause="docs/contract.md#answers", endpoint="predict", request=case, expects=expects)
+    return Case(
+        id=name, proves=proves, clause="docs/contract.md#answers", endpoint="predict", request=case, expects=expects
+    )
 
 
 _RETRY: Final = (("Retry-After", "1"),)
