@@ -13,8 +13,8 @@ from typing import Any, Final
 from conformance.case import Case, Expectation, Figure
 from conformance.contract import BODY_LIMIT_BYTES, POST_ALLOW
 from conformance.expect import get, invalid, post, refused
-from conformance.parts import Repeat
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import Repeat
 
 _CONTRACT: Final = "docs/contract.md#post-name"
 _POINTER: Final = "docs/contract.md#input-errors"
@@ -48,7 +48,7 @@ def model_cases(model: ModelEndpoint) -> tuple[Case, ...]:
     columns = post(path, _inputs(model.sample))
 
     def case(
-        name: str, proves: str, request: Request | None, expects: Expectation, clause: str = _CONTRACT, **more: Any
+        name: str, proves: str, request: HttpRequest | None, expects: Expectation, clause: str = _CONTRACT, **more: Any
     ) -> Case:
         return Case(
             id=f"model-{name}",

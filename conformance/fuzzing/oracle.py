@@ -14,8 +14,8 @@ from urllib.parse import unquote_to_bytes
 from conformance import canonical
 from conformance.contract import BODY_LIMIT_BYTES, CLASSIFY_ACCEPT, GET_PATHS, JSON_DEPTH, POST_PATHS, PREDICT_ACCEPT
 from conformance.expect import JSON
-from conformance.parts import build
-from conformance.request import Framing, Request
+from conformance.http_request import Framing, HttpRequest
+from conformance.recipes import build
 
 _OWS: Final = " \t"
 _OF_KIND: Final = {
@@ -31,7 +31,7 @@ GOOD: Final = ""
 """Stands among the codes for an answer that is no refusal."""
 
 
-def lawful(request: Request) -> frozenset[str]:
+def lawful(request: HttpRequest) -> frozenset[str]:
     """The codes that an answer may carry, `GOOD` for a good one."""
     # contract.md#paths
     path = unquote_to_bytes(request.target.partition("?")[0].encode("latin-1"))
@@ -55,7 +55,7 @@ def lawful(request: Request) -> frozenset[str]:
     return codes if certain else codes | {"unsupported_media_type"}
 
 
-def _kind(request: Request, path: str) -> tuple[str | None, bool]:
+def _kind(request: HttpRequest, path: str) -> tuple[str | None, bool]:
     """The accepted media type, None for one that is not, and whether that is certain: odd parameters are not judged."""
     # contract.md#media-types
     essence, _, parameters = (request.content_type or "").partition(";")

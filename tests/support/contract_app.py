@@ -30,8 +30,8 @@ from tensor_message import TensorProto, message
 from waitress.server import create_server
 
 from conformance.case import Figure, Reference
-from conformance.parts import Picture, build
-from conformance.tensors import floats, tensor
+from conformance.recipes import DrawnPicture, build
+from conformance.tensor_messages import floats, tensor
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -63,7 +63,7 @@ STATUSES: Final = {
 }
 _ESCAPED: Final = re.compile(rb"(?:[!-$&-~ ]|%[0-9A-Fa-f]{2})*")
 _PARAMETER: Final = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*")+')
-_PICTURES: Final = tuple(build(Picture(format="PNG", width_px=side, height_px=side + 1)) for side in (9, 14, 21))
+_PICTURES: Final = tuple(build(DrawnPicture(format="PNG", width_px=side, height_px=side + 1)) for side in (9, 14, 21))
 
 
 def pixel_class(image: bytes) -> int:
