@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conformance.case import Case, Finding, Reference
+    from conformance.examination import Examination
     from conformance.parity import Difference
-    from conformance.runner import Outcome
     from experiment.line_up import Contender
     from experiment.user_model_setup import GuestModel
 
@@ -128,14 +128,14 @@ def _judge(
     *,
     guest: GuestModel | None,
     options: tuple[str, ...],
-) -> tuple[dict[str, Outcome], list[Difference]]:
+) -> tuple[dict[str, Examination], list[Difference]]:
     """Findings by target, and differences within each server and mode. Servers of one kind are up together."""
     import sys  # noqa: PLC0415 - kept out of --help
     import tempfile  # noqa: PLC0415
 
     from commands.terminal import Terminal  # noqa: PLC0415
-    from conformance.diverging import held_against  # noqa: PLC0415
-    from conformance.runner import run_cases  # noqa: PLC0415
+    from conformance.examination import run_cases  # noqa: PLC0415
+    from conformance.parity_findings import held_against  # noqa: PLC0415
     from experiment.built_models import built_models  # noqa: PLC0415
     from experiment.fleet import Fleet  # noqa: PLC0415
     from experiment.gating import reference_figures, with_guest  # noqa: PLC0415
@@ -155,7 +155,7 @@ def _judge(
     settings = guest.placed(settings) if guest else settings
     _, reference, theirs = with_guest((), reference_figures(), guest)
     options = (*theirs, *options)
-    judged: dict[str, Outcome] = {}
+    judged: dict[str, Examination] = {}
     differing: list[Difference] = []
     with terminal.bar("Checking") as bar, tempfile.TemporaryDirectory(prefix="titrate-") as logs:
         for group in groups.values():
@@ -185,15 +185,17 @@ def _judge(
     return judged, differing
 
 
-def _print(judged: dict[str, Outcome], differing: Sequence[Difference]) -> None:
-    from conformance.case import Verdict  # noqa: PLC0415 - kept out of --help
+def _print(judged: dict[str, Examination], differing: Sequence[Difference]) -> None:
+    from conformance.case import CaseVerdict  # noqa: PLC0415 - kept out of --help
 
-    shown = [verdict for verdict in Verdict if any(outcome.counts.get(verdict.value) for outcome in judged.values())]
+    shown = [
+        verdict for verdict in CaseVerdict if any(outcome.counts.get(verdict.value) for outcome in judged.values())
+    ]
     width = max(map(len, judged))
     print(" ".join([f"{'target':{width}}", *(f"{verdict.value:>13}" for verdict in shown)]))
     for name, outcome in judged.items():
         print(" ".join([f"{name:{width}}", *(f"{outcome.counts.get(verdict.value, 0):13}" for verdict in shown)]))
-    quiet: tuple[Verdict, ...] = (Verdict.RIGHT, Verdict.SKIPPED)
+    quiet: tuple[CaseVerdict, ...] = (CaseVerdict.RIGHT, CaseVerdict.SKIPPED)
     for outcome in judged.values():
         for finding in outcome.findings:
             if finding.verdict not in quiet or finding.connection not in (None, *quiet):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from conformance.fuzzing.faults import Tally
     from conformance.fuzzing.schema import SchemaRun
-    from conformance.request import Request
-    from conformance.wire import Exchange
+    from conformance.http_connection import HttpExchange
+    from conformance.http_request import HttpRequest
 
 _EPILOG: Final = """\
 examples:
@@ -162,7 +162,7 @@ def _repeat(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _asking(server: str | None) -> Iterator[Callable[[Request], Mapping[str, Exchange]]]:
+def _asking(server: str | None) -> Iterator[Callable[[HttpRequest], Mapping[str, HttpExchange]]]:
     from conformance.fuzzing import differential as in_process  # noqa: PLC0415 - as above
     from conformance.fuzzing import socket_lanes as sockets  # noqa: PLC0415
 

@@ -12,7 +12,7 @@ from experiment.errors import FINDING, OK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conformance.outcome import Observation
+    from conformance.observation import Observation
 
 EPILOG: Final = """\
 examples:
@@ -73,7 +73,7 @@ def _page() -> str:
 
     from commands.terminal import Terminal  # noqa: PLC0415
     from conformance.cases import CASES  # noqa: PLC0415
-    from conformance.divergences import DIVERGENCES  # noqa: PLC0415
+    from conformance.native_table import DIVERGENCES  # noqa: PLC0415
     from experiment.built_models import built_models  # noqa: PLC0415
     from experiment.gating import reference_figures  # noqa: PLC0415
     from experiment.observing import Observer  # noqa: PLC0415

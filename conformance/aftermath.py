@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from conformance.fate import Fate
-from conformance.request import Request
-from conformance.wire import Address, Wire
+from conformance.http_request import HttpRequest
+from conformance.socket_connection import Address, SocketConnection
 
 _PROBES: Final = 16
 """Good requests that are sent at once: well more than a server has threads, so that each of them gets one."""
 
 
-def is_stuck(base_url: str, good: Request, *, timeout_s: float) -> bool:
+def is_stuck(base_url: str, good: HttpRequest, *, timeout_s: float) -> bool:
     """Whether one of several good requests at once hangs.
 
     A lock that a failed request has left held stops every thread but the one that holds it, so one request at a time
@@ -23,8 +23,8 @@ def is_stuck(base_url: str, good: Request, *, timeout_s: float) -> bool:
         return any(pool.map(lambda _: _hangs(base_url, good, timeout_s), range(_PROBES)))
 
 
-def _hangs(base_url: str, good: Request, timeout_s: float) -> bool:
-    with Wire(Address.of(base_url), timeout_s=timeout_s) as wire:
+def _hangs(base_url: str, good: HttpRequest, timeout_s: float) -> bool:
+    with SocketConnection(Address.of(base_url), timeout_s=timeout_s) as wire:
         exchange = wire.ask(good)
     # Who was not let in says nothing: a development server has a short queue and one thread.
     return exchange.fate is Fate.TIMED_OUT and exchange.sent_all

@@ -8,8 +8,8 @@ from enum import IntEnum, StrEnum
 from typing import Any, TypeAlias
 
 from conformance.fate import Fate
-from conformance.parts import Part, part_from_json, part_to_json
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import Recipe, part_from_json, part_to_json
 
 
 class Level(StrEnum):
@@ -20,7 +20,7 @@ class Level(StrEnum):
     MAY = "may"
 
 
-class Verdict(StrEnum):
+class CaseVerdict(StrEnum):
     """What became of one case on one target."""
 
     RIGHT = "right"
@@ -112,7 +112,7 @@ class Expectation:
     absent: tuple[str, ...] = ()
     body: bytes | None = None
     marker: bytes | None = None
-    same_as: Request | None = None
+    same_as: HttpRequest | None = None
     or_else: Expectation | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -145,7 +145,7 @@ class Expectation:
             absent=tuple(document["absent"]),
             body=_bytes_or_none(document["body"]),
             marker=_bytes_or_none(document["marker"]),
-            same_as=None if same_as is None else Request.from_json(same_as),
+            same_as=None if same_as is None else HttpRequest.from_json(same_as),
             or_else=None if or_else is None else Expectation.from_json(or_else),
         )
 
@@ -166,13 +166,13 @@ class Case:
     proves: str
     clause: str
     endpoint: str
-    request: Request | None
+    request: HttpRequest | None
     expects: Expectation
     level: Level = Level.MUST
-    before: tuple[Request, ...] = ()
+    before: tuple[HttpRequest, ...] = ()
     reconnect: bool = False
     pipelined: bool = False
-    beside: tuple[Request, ...] = ()
+    beside: tuple[HttpRequest, ...] = ()
     connection: Fate | None = None
     server_may_refuse: bool = False
     parity: bool = True
@@ -205,13 +205,13 @@ class Case:
             proves=document["proves"],
             clause=document["clause"],
             endpoint=document["endpoint"],
-            request=None if request is None else Request.from_json(request),
+            request=None if request is None else HttpRequest.from_json(request),
             expects=Expectation.from_json(document["expects"]),
             level=Level(document["level"]),
-            before=tuple(Request.from_json(each) for each in document["before"]),
+            before=tuple(HttpRequest.from_json(each) for each in document["before"]),
             reconnect=document["reconnect"],
             pipelined=document["pipelined"],
-            beside=tuple(Request.from_json(each) for each in document["beside"]),
+            beside=tuple(HttpRequest.from_json(each) for each in document["beside"]),
             connection=None if document["connection"] is None else Fate(document["connection"]),
             server_may_refuse=document["server_may_refuse"],
             parity=document["parity"],
@@ -228,7 +228,7 @@ class Finding:
 
     case_id: str
     target: str
-    verdict: Verdict
+    verdict: CaseVerdict
     level: Level
     severity: Severity | None
     proves: str
@@ -236,19 +236,19 @@ class Finding:
     expected: str
     actual: str
     repeat: str
-    connection: Verdict | None = None
+    connection: CaseVerdict | None = None
     fate: str = ""
 
     @property
     def breaks_a_must(self) -> bool:
         """Whether this finding alone keeps the target from passing."""
-        wrong = self.verdict in (Verdict.WRONG, Verdict.DIVERGES) or self.connection is Verdict.WRONG
+        wrong = self.verdict in (CaseVerdict.WRONG, CaseVerdict.DIVERGES) or self.connection is CaseVerdict.WRONG
         return wrong and self.level is Level.MUST
 
     @property
     def is_quiet(self) -> bool:
         """Whether there is nothing to tell: all is right."""
-        return self.verdict is Verdict.RIGHT and self.connection is not Verdict.WRONG
+        return self.verdict is CaseVerdict.RIGHT and self.connection is not CaseVerdict.WRONG
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back to an equal finding."""
@@ -274,7 +274,7 @@ class Finding:
         return cls(
             case_id=document["case"],
             target=document["target"],
-            verdict=Verdict(document["verdict"]),
+            verdict=CaseVerdict(document["verdict"]),
             level=Level(document["level"]),
             severity=None if severity is None else Severity[severity.upper()],
             proves=document["proves"],
@@ -282,13 +282,13 @@ class Finding:
             expected=document["expected"],
             actual=document["actual"],
             repeat=document["repeat"],
-            connection=None if document["connection"] is None else Verdict(document["connection"]),
+            connection=None if document["connection"] is None else CaseVerdict(document["connection"]),
             fate=document["fate"],
         )
 
 
 def _bytes_or_none(document: dict[str, Any] | None) -> bytes | None:
-    part: Part | None = None if document is None else part_from_json(document)
+    part: Recipe | None = None if document is None else part_from_json(document)
     if part is not None and not isinstance(part, bytes):
         raise TypeError("an expected body is bytes, never a recipe")
     return part

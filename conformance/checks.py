@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from conformance import canonical, tensors
-from conformance.answer import Answer
+from conformance import canonical, tensor_messages
 from conformance.case import Expectation, Figure, Severity
+from conformance.http_answer import HttpAnswer
+from conformance.http_connection import HttpExchange
 from conformance.parity import answer_detail
 from conformance.shapes import FLOAT32_SHAPES, PREDICTION_KEYS, SHAPES, TENSOR_SHAPES
-from conformance.wire import Exchange
 
 _INPUT_ERROR: Final = re.compile(r"Input validation error: ((?:/[^:]*)?): .+\Z", re.DOTALL)
 
@@ -34,11 +34,11 @@ class Mismatch:
 
 def check(
     expects: Expectation,
-    exchange: Exchange,
+    exchange: HttpExchange,
     *,
     method: str,
     figure: Figure | None = None,
-    model: Answer | None = None,
+    model: HttpAnswer | None = None,
 ) -> list[Mismatch]:
     """Everything wrong with what was seen, worst first.
 
@@ -51,7 +51,7 @@ def check(
 
 
 def _mismatches(
-    expects: Expectation, exchange: Exchange, method: str, figure: Figure | None, model: Answer | None
+    expects: Expectation, exchange: HttpExchange, method: str, figure: Figure | None, model: HttpAnswer | None
 ) -> Iterator[Mismatch]:
     answer = exchange.answer
     if answer is None or exchange.problem is not None:
@@ -76,7 +76,7 @@ def _mismatches(
             yield _mismatch("equality", "the answer of the plain request", detail, _equality_severity(answer))
 
 
-def _headers(expects: Expectation, answer: Answer) -> Iterator[Mismatch]:
+def _headers(expects: Expectation, answer: HttpAnswer) -> Iterator[Mismatch]:
     required = [*expects.headers]
     if answer.status != 204:
         kind = "application/x-protobuf" if _is_tensor(expects, answer) else "application/json"
@@ -91,21 +91,21 @@ def _headers(expects: Expectation, answer: Answer) -> Iterator[Mismatch]:
             yield _mismatch(name, "absent", ascii(list(seen)), Severity.BYTES_ONLY)
 
 
-def _framing(answer: Answer) -> Iterator[Mismatch]:
+def _framing(answer: HttpAnswer) -> Iterator[Mismatch]:
     # llhttp has refused a repeated Content-Length, and the body was read by the one there is.
     if answer.chunked or not answer.values("content-length"):
         seen = "chunks" if answer.chunked else "the connection's end"
         yield _mismatch("Content-Length", "the body's length", f"framed by {seen}", Severity.BYTES_ONLY)
 
 
-def _body(expects: Expectation, answer: Answer, figure: Figure | None) -> Iterator[Mismatch]:
+def _body(expects: Expectation, answer: HttpAnswer, figure: Figure | None) -> Iterator[Mismatch]:
     wrong = Severity.SILENT_WRONG_ANSWER if answer.status == 200 else Severity.WRONG_4XX
     if expects.body is not None and answer.body != expects.body:
         yield _mismatch("body", ascii(expects.body), answer.describe(), Severity.BYTES_ONLY)
     try:
         read = TENSOR_SHAPES[str(expects.shape)] if _is_tensor(expects, answer) else canonical.read
         value = read(answer.body)
-    except tensors.NotTensorError as error:
+    except tensor_messages.NotTensorError as error:
         yield _mismatch("tensor", "a TensorProto of DT_FLOAT", f"{error}: {answer.describe()}", wrong)
         return
     except canonical.NotJsonError as error:
@@ -137,7 +137,7 @@ def _prediction(expects: Expectation, shape: str, value: dict[str, Any], figure:
         yield from _figure(figure, value)
 
 
-def _is_tensor(expects: Expectation, answer: Answer) -> bool:
+def _is_tensor(expects: Expectation, answer: HttpAnswer) -> bool:
     return expects.shape in TENSOR_SHAPES and answer.status == 200
 
 
@@ -184,7 +184,7 @@ def _near(seen: Any, expected: Any, tolerance: float) -> bool:
     return isinstance(seen, float) and abs(seen - float(expected)) <= tolerance
 
 
-def _echoed(marker: bytes, answer: Answer) -> bool:
+def _echoed(marker: bytes, answer: HttpAnswer) -> bool:
     headers = "\n".join(f"{name}: {value}" for name, value in answer.headers)
     return marker in answer.body or marker.decode("latin-1") in headers
 
@@ -195,7 +195,7 @@ def _status_severity(actual: int) -> Severity:
     return Severity.WRONG_2XX if actual < 300 else Severity.WRONG_4XX
 
 
-def _equality_severity(answer: Answer) -> Severity:
+def _equality_severity(answer: HttpAnswer) -> Severity:
     return Severity.SILENT_WRONG_ANSWER if answer.status == 200 and answer.body else Severity.BYTES_ONLY
 
 

@@ -9,14 +9,16 @@ from typing import Final
 
 from conformance.case import Severity
 from conformance.checks import Mismatch
+from conformance.http_connection import HttpConnection, HttpExchange
+from conformance.http_request import HttpRequest
 from conformance.parity import answer_detail
-from conformance.request import Request
-from conformance.wire import Connection, Exchange
 
 _ROUNDS: Final = 6
 
 
-def crowded(connect: Callable[[], Connection], requests: tuple[Request, ...], *, timeout_s: float) -> list[Mismatch]:
+def crowded(
+    connect: Callable[[], HttpConnection], requests: tuple[HttpRequest, ...], *, timeout_s: float
+) -> list[Mismatch]:
     """What is wrong with the answers to `requests`, sent one by one and then at once, some rounds over.
 
     Each has a connection of its own; `timeout_s` is what an exchange on one may take.
@@ -24,7 +26,7 @@ def crowded(connect: Callable[[], Connection], requests: tuple[Request, ...], *,
     alone = [_asked(connect, request) for request in requests]
     barrier = Barrier(len(requests))
 
-    def rounds(request: Request) -> list[Exchange]:
+    def rounds(request: HttpRequest) -> list[HttpExchange]:
         with connect() as wire:
             seen = []
             for _ in range(_ROUNDS):
@@ -42,12 +44,12 @@ def crowded(connect: Callable[[], Connection], requests: tuple[Request, ...], *,
     ][:1]
 
 
-def _asked(connect: Callable[[], Connection], request: Request) -> Exchange:
+def _asked(connect: Callable[[], HttpConnection], request: HttpRequest) -> HttpExchange:
     with connect() as wire:
         return wire.ask(request)
 
 
-def _detail(single: Exchange, seen: Exchange) -> str | None:
+def _detail(single: HttpExchange, seen: HttpExchange) -> str | None:
     if single.answer is None or seen.answer is None:
         return f"alone {single.describe()}, at once {seen.describe()}"
     return answer_detail(single.answer, seen.answer, ("alone", "at once"))

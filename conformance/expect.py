@@ -6,8 +6,8 @@ from typing import Final
 
 from conformance.case import Expectation
 from conformance.contract import CLASSIFY_ACCEPT, CODES, GET_ALLOW, GET_PATHS, POST_ALLOW, PREDICT_ACCEPT
-from conformance.parts import Part
-from conformance.request import Framing, Request
+from conformance.http_request import Framing, HttpRequest
+from conformance.recipes import Recipe
 
 JSON: Final = "application/json"
 PROTOBUF: Final = "application/x-protobuf"
@@ -16,31 +16,31 @@ _SHAPES: Final = {"/predict": "number", "/advanced_predict": "matrix", "/classif
 _BATCH_SHAPES: Final = {"/predict": "numbers", "/advanced_predict": "rows"}
 
 
-def post(target: str, body: Part, content_type: str | None = JSON, framing: Framing = Framing.LENGTH) -> Request:
+def post(target: str, body: Recipe, content_type: str | None = JSON, framing: Framing = Framing.LENGTH) -> HttpRequest:
     """A POST as a well-behaved client frames it."""
-    return Request(target=target, content_type=content_type, body=body, framing=framing)
+    return HttpRequest(target=target, content_type=content_type, body=body, framing=framing)
 
 
-def get(target: str, method: str = "GET") -> Request:
+def get(target: str, method: str = "GET") -> HttpRequest:
     """A request without a body."""
-    return Request(method=method, target=target, framing=Framing.NONE)
+    return HttpRequest(method=method, target=target, framing=Framing.NONE)
 
 
 PREDICT: Final = post("/predict", b'{"feature":24.5}')
 """The plain good request that others are compared with, or that follows a bad one."""
 
 
-def answered(path: str, same_as: Request | None = None) -> Expectation:
+def answered(path: str, same_as: HttpRequest | None = None) -> Expectation:
     """A good answer of an endpoint; `same_as` is a request that must be answered alike."""
     return Expectation(status=200, shape=_SHAPES[path], same_as=same_as)
 
 
-def batch_answered(path: str, rows: int | None = None, same_as: Request | None = None) -> Expectation:
+def batch_answered(path: str, rows: int | None = None, same_as: HttpRequest | None = None) -> Expectation:
     """A good answer to `instances`; `rows` is how many predictions it holds, None where that is not the point."""
     return Expectation(status=200, shape=_BATCH_SHAPES[path], rows=rows, same_as=same_as)
 
 
-def tensor_answered(rows: int | None = None, same_as: Request | None = None) -> Expectation:
+def tensor_answered(rows: int | None = None, same_as: HttpRequest | None = None) -> Expectation:
     """A good answer to a TensorProto."""
     return Expectation(status=200, shape="tensor", rows=rows, same_as=same_as)
 

@@ -54,7 +54,7 @@ def _case(path: Path, taken: Counter[str]) -> Case:
     return Case(
         id=name if taken[name] == 1 else f"{name}-{taken[name]}",
         proves=f"{claim} ({path.name}).",
-        clause="RFC 8259; JSONTestSuite",
+        clause="docs/contract.md#json-in",
         endpoint="predict",
         request=post("/predict", body),
         expects=expects,

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from conformance.case import Finding, Verdict
+from conformance.case import CaseVerdict, Finding
 
 _ELEMENTS: Final = {
-    Verdict.WRONG: "failure",
-    Verdict.DIVERGES: "failure",
-    Verdict.SETUP_FAULT: "error",
-    Verdict.HARNESS_FAULT: "error",
-    Verdict.SKIPPED: "skipped",
+    CaseVerdict.WRONG: "failure",
+    CaseVerdict.DIVERGES: "failure",
+    CaseVerdict.SETUP_FAULT: "error",
+    CaseVerdict.HARNESS_FAULT: "error",
+    CaseVerdict.SKIPPED: "skipped",
 }
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -57,12 +57,12 @@ def _add(suite: ET.Element, finding: Finding) -> None:
         severity = "" if finding.severity is None else f" {finding.severity.name.lower()}"
         message = _clean(f"{finding.verdict.value}{severity}: {finding.actual}")
         ET.SubElement(case, kind, message=message).text = text
-    elif finding.verdict is not Verdict.RIGHT:
+    elif finding.verdict is not CaseVerdict.RIGHT:
         ET.SubElement(case, "system-out").text = f"{finding.verdict.value}\n{text}"
 
 
 def _element(finding: Finding) -> str | None:
-    if finding.verdict is Verdict.RIGHT and finding.connection is Verdict.WRONG:
+    if finding.verdict is CaseVerdict.RIGHT and finding.connection is CaseVerdict.WRONG:
         return "failure"
     return _ELEMENTS.get(finding.verdict)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 from conformance.case import Case, Expectation
@@ -16,6 +18,9 @@ _OPENING: Final = re.compile(r"(?:A|An|The|Every|Each|No|Two|HEAD|OPTIONS) ")
 _WEAK: Final = re.compile(
     r"\b(?:should|must be able|tests? that|checks? that|verif(?:y|ies)|ensures?)\b", re.IGNORECASE
 )
+_CLAUSE: Final = re.compile(r"RFC [1-9][0-9]* section [1-9][0-9]*(?:\.[0-9]+)*\Z|PEP 3333\Z")
+_PAGE: Final = "docs/contract.md"
+_HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def faults(cases: Iterable[Case]) -> list[str]:
@@ -38,8 +43,8 @@ def _of_case(case: Case) -> Iterator[str]:
         yield "the claim is not one sentence"
     if _WEAK.search(case.proves):
         yield "the claim speaks of duty or of testing instead of stating"
-    if not case.clause.strip():
-        yield "no clause"
+    if _CLAUSE.match(case.clause) is None and case.clause not in clauses_of_the_contract():
+        yield f"the clause is no section of an RFC, PEP 3333 or heading of {_PAGE}: {case.clause!r}"
     yield from _of_expectation(case.expects)
     if case.request is None and case.expects.shape not in PREDICTION_KEYS:
         yield "reference figures need a shape that holds a prediction"
@@ -56,3 +61,15 @@ def _of_expectation(expects: Expectation) -> Iterator[str]:
         yield "a pointer without invalid_input"
     if expects.or_else is not None:
         yield from _of_expectation(expects.or_else)
+
+
+@cache
+def clauses_of_the_contract() -> frozenset[str]:
+    """Every heading of the page, by its address from the root of the repository."""
+    page = Path(__file__).resolve().parents[1] / _PAGE
+    return frozenset(f"{_PAGE}#{anchor(title)}" for title in _HEADING.findall(page.read_text(encoding="utf-8")))
+
+
+def anchor(title: str) -> str:
+    """What a heading is called in a link, as renderers of Markdown make it: small letters, dashes, no other signs."""
+    return re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-")

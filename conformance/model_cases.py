@@ -13,12 +13,11 @@ from typing import Any, Final
 from conformance.case import Case, Expectation, Figure
 from conformance.contract import BODY_LIMIT_BYTES, POST_ALLOW
 from conformance.expect import get, invalid, post, refused
-from conformance.parts import Repeat
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import Repeat
 
-_ROW_FORMAT: Final = "TensorFlow Serving REST API"
-_CONTRACT: Final = "design 3"
-_POINTER: Final = "RFC 6901"
+_CONTRACT: Final = "docs/contract.md#post-name"
+_POINTER: Final = "docs/contract.md#input-errors"
 _MARKER: Final = "zq7marker"
 
 
@@ -49,7 +48,7 @@ def model_cases(model: ModelEndpoint) -> tuple[Case, ...]:
     columns = post(path, _inputs(model.sample))
 
     def case(
-        name: str, proves: str, request: Request | None, expects: Expectation, clause: str = _CONTRACT, **more: Any
+        name: str, proves: str, request: HttpRequest | None, expects: Expectation, clause: str = _CONTRACT, **more: Any
     ) -> Case:
         return Case(
             id=f"model-{name}",
@@ -74,14 +73,12 @@ def model_cases(model: ModelEndpoint) -> tuple[Case, ...]:
             "The inputs by their names are answered with the outputs.",
             columns,
             Expectation(status=200, shape="outputs"),
-            _ROW_FORMAT,
         ),
         case(
             "unknown-member",
             "A member that the format does not name is ignored.",
             post(path, _inputs(model.sample, signature_name="serving_default")),
             Expectation(status=200, shape="outputs", same_as=columns),
-            _ROW_FORMAT,
         ),
         case(
             "method",

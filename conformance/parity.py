@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from conformance.answer import Answer
-from conformance.wire import Exchange
+from conformance.http_answer import HttpAnswer
+from conformance.http_connection import HttpExchange
 
 LEFT_OUT: Final = frozenset({"date", "server", "connection", "keep-alive", "transfer-encoding"})
 
-Answers: TypeAlias = Mapping[str, Sequence[Exchange]]
+Answers: TypeAlias = Mapping[str, Sequence[HttpExchange]]
 """What one target answered: case id to its exchanges."""
 
 
@@ -61,7 +61,7 @@ def differences(answers: Mapping[str, Answers]) -> list[Difference]:
     ]
 
 
-def answer_detail(one: Answer, other: Answer, names: tuple[str, str], *, bodies: bool = True) -> str | None:
+def answer_detail(one: HttpAnswer, other: HttpAnswer, names: tuple[str, str], *, bodies: bool = True) -> str | None:
     """The first thing that differs between two answers, both sides named; None where nothing does.
 
     `bodies` False compares the answer to a HEAD with that to a GET.
@@ -78,7 +78,7 @@ def answer_detail(one: Answer, other: Answer, names: tuple[str, str], *, bodies:
     return None
 
 
-def _case_detail(ours: Sequence[Exchange], theirs: Sequence[Exchange], names: tuple[str, str]) -> str | None:
+def _case_detail(ours: Sequence[HttpExchange], theirs: Sequence[HttpExchange], names: tuple[str, str]) -> str | None:
     if len(ours) != len(theirs):
         return _sides("requests answered", len(ours), len(theirs), names)
     for one, other in zip(ours, theirs, strict=True):
@@ -92,7 +92,7 @@ def _case_detail(ours: Sequence[Exchange], theirs: Sequence[Exchange], names: tu
     return None
 
 
-def _headers(answer: Answer) -> list[tuple[str, str]]:
+def _headers(answer: HttpAnswer) -> list[tuple[str, str]]:
     named = ((name.lower(), value) for name, value in answer.headers)
     return sorted(pair for pair in named if pair[0] not in LEFT_OUT)
 

@@ -1,7 +1,7 @@
 """Rules for the value of an answer, by name, so that a case can ask for one and stay data.
 
-A rule takes a value as `canonical.read` gives it, or `tensors.read` where the shape is `tensor`, and returns what is
-wrong with it, or None.
+A rule takes a value as `canonical.read` gives it, or `tensor_messages.read` where the shape is `tensor`, and returns
+what is wrong with it, or None.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from conformance import tensors
+from conformance import tensor_messages
 from conformance.canonical import Number
 from conformance.contract import CODES, GET_PATHS, POST_PATHS
 
@@ -153,7 +153,7 @@ SHAPES: Final[dict[str, Callable[[Any], str | None]]] = {
 FLOAT32_SHAPES: Final = frozenset({"number", "matrix", "numbers", "rows"})
 """The shapes whose numbers are float32 and are written as short as float32 allows."""
 
-TENSOR_SHAPES: Final = {"tensor": tensors.read, "any_tensor": tensors.read_any}
+TENSOR_SHAPES: Final = {"tensor": tensor_messages.read, "any_tensor": tensor_messages.read_any}
 """The shapes that are no JSON, and what reads them."""
 
 PREDICTION_KEYS: Final = {

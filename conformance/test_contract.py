@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.case import Case, Level, Verdict
+from conformance.case import Case, CaseVerdict, Level
 from conformance.cases import CASES
-from conformance.runner import Session
+from conformance.session import Session
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -14,9 +14,9 @@ def test_contract(session: Session, case: Case) -> None:
     """The server obeys the contract in this case."""
     finding = session.run(case)
     said = f"{finding.proves}\n  expected {finding.expected}\n  actual   {finding.actual}\n  {finding.repeat}"
-    if finding.verdict is Verdict.SKIPPED:
+    if finding.verdict is CaseVerdict.SKIPPED:
         pytest.skip(finding.actual)
-    if finding.verdict is Verdict.WRONG and finding.level is not Level.MUST:
+    if finding.verdict is CaseVerdict.WRONG and finding.level is not Level.MUST:
         pytest.xfail(f"not a must: {said}")
-    assert finding.verdict in (Verdict.RIGHT, Verdict.SERVERS_OWN), said
-    assert finding.connection is not Verdict.WRONG, f"connection {finding.fate}: {said}"
+    assert finding.verdict in (CaseVerdict.RIGHT, CaseVerdict.SERVERS_OWN), said
+    assert finding.connection is not CaseVerdict.WRONG, f"connection {finding.fate}: {said}"

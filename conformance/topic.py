@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conformance.case import Case, Expectation, Level
-from conformance.request import Request
+from conformance.http_request import HttpRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Topic:
         self,
         name: str,
         proves: str,
-        request: Request | None,
+        request: HttpRequest | None,
         expects: Expectation,
         clause: str = "",
         *,

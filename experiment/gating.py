@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from conformance.case import Case, Figure, Finding, Reference, Verdict
+from conformance.case import Case, CaseVerdict, Figure, Finding, Reference
 from conformance.cases import CASES
-from conformance.diverging import held_against
+from conformance.examination import Examination, run_cases
 from conformance.figures import FiguresError, read_figures
 from conformance.junit import write_junit
 from conformance.parity import Difference
-from conformance.runner import Outcome, run_cases
+from conformance.parity_findings import held_against
 from experiment.errors import ExpectedError, usage
 from experiment.fleet import Fleet
 from experiment.journal import Journal
@@ -91,7 +91,7 @@ class Gatekeeper:
     ) -> set[str]:
         """The ids among `present` that must not be measured. Raises ExpectedError where the gate could not tell."""
         refused: set[str] = set()
-        passed: dict[tuple[str, str], dict[str, Outcome]] = defaultdict(dict)
+        passed: dict[tuple[str, str], dict[str, Examination]] = defaultdict(dict)
         examined = [one for one in present if one.twin_of is None and not (one.base_url is not None and skip_foreign)]
         natives = [one for one in examined if one.target is not None and not one.judged]
         observed = self._observe([one for one in natives if one.target and one.target.server == _OBSERVED_SERVER])
@@ -132,7 +132,7 @@ class Gatekeeper:
         self.done = True
         return refused
 
-    def _observe(self, natives: Sequence[Contender]) -> dict[str, Outcome]:
+    def _observe(self, natives: Sequence[Contender]) -> dict[str, Examination]:
         """What the article's code does with every case, in processes of its own.
 
         Hostile cases may leave such a process unfit for measuring, so it is not the one that is measured.
@@ -164,7 +164,7 @@ class Gatekeeper:
             }
         )
 
-    def _compare(self, block: int, group: Mapping[str, Outcome]) -> set[str]:
+    def _compare(self, block: int, group: Mapping[str, Examination]) -> set[str]:
         """Parity within one server and mode; who answers otherwise than the floor is not measured."""
         if len(group) < 2:
             return set()
@@ -201,7 +201,9 @@ class Gatekeeper:
 
 
 def _could_not_tell(target: str, findings: Sequence[Finding]) -> ExpectedError:
-    faults = [finding for finding in findings if finding.verdict in (Verdict.SETUP_FAULT, Verdict.HARNESS_FAULT)]
+    faults = [
+        finding for finding in findings if finding.verdict in (CaseVerdict.SETUP_FAULT, CaseVerdict.HARNESS_FAULT)
+    ]
     return ExpectedError(
         f"the conformance gate could not judge {target}: {faults[0].actual.strip().splitlines()[-1]}",
         hint=f"repeat the case alone: {faults[0].repeat}",

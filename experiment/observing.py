@@ -12,9 +12,9 @@ from typing import Final
 from conformance.aftermath import is_stuck
 from conformance.case import Case, Reference
 from conformance.cases import select
-from conformance.outcome import Observation, Outcome
-from conformance.request import Request
-from conformance.runner import Session
+from conformance.http_request import HttpRequest
+from conformance.observation import Behaviour, Observation
+from conformance.session import Session
 from experiment.errors import ExpectedError
 from servers.launch import LaunchError, launch
 from servers.settings import Settings
@@ -25,7 +25,7 @@ _PATIENCE_S: Final = 4.0
 """How long good requests may take, a thousand times what they do."""
 
 _START_TIMEOUT_S: Final = 180.0
-_SUSPECT: Final = (Outcome.SERVER_ERROR, Outcome.DROPPED, Outcome.HANGS)
+_SUSPECT: Final = (Behaviour.SERVER_ERROR, Behaviour.DROPPED, Behaviour.HANGS)
 """What a request that has left a lock held, or a thread waiting, looks like."""
 
 _GOOD_CASES: Final = {
@@ -71,11 +71,11 @@ class Observer:
                     case = waiting.pop(0)
                     told(f"{case.id} on {target.id}")
                     observation = self._one(session, case)
-                    if observation is not None and observation.outcome in _SUSPECT:
+                    if observation is not None and observation.behaviour in _SUSPECT:
                         if is_stuck(server.base_url, _good_request(case), timeout_s=_PATIENCE_S):
                             fit = False
                             observation = _stuck(observation)
-                        fit = fit and observation.outcome is not Outcome.HANGS
+                        fit = fit and observation.behaviour is not Behaviour.HANGS
                     if observation is not None:
                         yield case.id, observation
 
@@ -87,13 +87,13 @@ class Observer:
     def _one(self, session: Session, case: Case) -> Observation | None:
         seen = session.observe(case)
         # What hangs once may have been slow; what hangs twice hangs.
-        return session.observe(case) if seen is not None and seen.outcome is Outcome.HANGS else seen
+        return session.observe(case) if seen is not None and seen.behaviour is Behaviour.HANGS else seen
 
     def _log(self, target: Target) -> Path:
         return self.logs / f"{target.id}.log"
 
 
-def _good_request(case: Case) -> Request:
+def _good_request(case: Case) -> HttpRequest:
     (good,) = select(ids=[_GOOD_CASES[case.endpoint]])
     if good.request is None:
         raise ValueError(f"{good.id} has no request")
@@ -101,5 +101,7 @@ def _good_request(case: Case) -> Request:
 
 
 def _stuck(observation: Observation) -> Observation:
-    text = observation.text if observation.outcome is Outcome.HANGS else f"{observation.text}, then good requests hang"
-    return replace(observation, outcome=Outcome.STUCK, text=text)
+    text = (
+        observation.text if observation.behaviour is Behaviour.HANGS else f"{observation.text}, then good requests hang"
+    )
+    return replace(observation, behaviour=Behaviour.STUCK, text=text)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from conformance import tensors
+from conformance import tensor_messages
 from loadtests.orders import PreparedRequest
 from loadtests.scenarios import Scenario
 from servers.models.payloads import PROTOBUF, Payload, payloads
@@ -57,9 +57,9 @@ def prime(
 def predicted(payload: Payload | UserModelPayload, body: bytes) -> Any:
     """The prediction in the body of an answer, nested as the answer nests it; None where there is none."""
     try:
-        answer = tensors.read_any(body) if payload.content_type == PROTOBUF else json.loads(body)
+        answer = tensor_messages.read_any(body) if payload.content_type == PROTOBUF else json.loads(body)
         return answer[payload.expected_key]
-    except (ValueError, KeyError, TypeError):  # tensors.NotTensorError is a ValueError
+    except (ValueError, KeyError, TypeError):  # tensor_messages.NotTensorError is a ValueError
         return None
 
 

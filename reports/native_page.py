@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from conformance.case import Case, Severity
-from conformance.divergence import Divergence, consequence
-from conformance.outcome import SEVERITIES, Observation, Outcome
+from conformance.native_table.divergence import Divergence, consequence
+from conformance.observation import SEVERITIES, Behaviour, Observation
 
 Seen = Mapping[str, Mapping[str, Observation]]
 """Observations of one framework: server to case id to what was seen."""
@@ -118,8 +118,8 @@ def _of(seen: Seen, case_id: str) -> dict[str, Observation]:
 def _row(
     divergence: Divergence, case: Case, flask: Mapping[str, Observation], bottle: Mapping[str, Observation]
 ) -> Row:
-    worst = [max(seen.values(), key=lambda one: one.rank).outcome for seen in (flask, bottle)]
-    weights = [SEVERITIES[outcome] for outcome in worst if outcome in SEVERITIES]
+    worst = [max(seen.values(), key=lambda one: one.rank).behaviour for seen in (flask, bottle)]
+    weights = [SEVERITIES[behaviour] for behaviour in worst if behaviour in SEVERITIES]
     return Row(
         divergence=divergence,
         case=case,
@@ -130,12 +130,12 @@ def _row(
     )
 
 
-def _consequences(case: Case, divergence: Divergence, worst: Sequence[Outcome]) -> str:
-    flask, bottle = (consequence(case, outcome, divergence) for outcome in worst)
+def _consequences(case: Case, divergence: Divergence, worst: Sequence[Behaviour]) -> str:
+    flask, bottle = (consequence(case, behaviour, divergence) for behaviour in worst)
     if flask == bottle:
         return flask
-    if Outcome.RIGHT in worst:
-        name, text = ("Bottle", bottle) if worst[0] is Outcome.RIGHT else ("Flask", flask)
+    if Behaviour.RIGHT in worst:
+        name, text = ("Bottle", bottle) if worst[0] is Behaviour.RIGHT else ("Flask", flask)
         return f"{name}: {text}"
     return f"Flask: {flask} Bottle: {bottle}"
 
@@ -144,7 +144,7 @@ def _cell(seen: Mapping[str, Observation]) -> str:
     """What was seen, once where all servers agree, else by server."""
     by_text: dict[str, list[str]] = {}
     for server, one in seen.items():
-        text = f"{one.text} (right)" if one.outcome is Outcome.RIGHT else one.text
+        text = f"{one.text} (right)" if one.behaviour is Behaviour.RIGHT else one.text
         by_text.setdefault(text, []).append(server)
     if len(by_text) == 1:
         return next(iter(by_text))

@@ -13,7 +13,9 @@ _MARKER: Final = b"zq7marker"
 _PLAIN: Final = post(_PATH, b'{"feature1":24.5,"feature2":90.0}')
 
 
-_case: Final = Topic(prefix="advanced", endpoint="advanced_predict", clause="design 3, POST /advanced_predict").case
+_case: Final = Topic(
+    prefix="advanced", endpoint="advanced_predict", clause="docs/contract.md#post-advanced_predict"
+).case
 
 
 def _alike(name: str, proves: str, body: bytes) -> Case:

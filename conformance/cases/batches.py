@@ -7,15 +7,14 @@ from typing import Final
 from conformance.case import Case, Expectation
 from conformance.contract import MAX_ROWS
 from conformance.expect import batch_answered, invalid, post, refused
-from conformance.parts import Join, Part, Repeat
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import Join, Recipe, Repeat
 
-_ROW_FORMAT: Final = "TensorFlow Serving REST API, row format"
-_POINTER: Final = "RFC 6901"
+_BATCHES: Final = "docs/contract.md#batches"
 _MARKER: Final = b"zq7marker"
 
 
-def _case(name: str, proves: str, request: Request | None, expects: Expectation, clause: str = _ROW_FORMAT) -> Case:
+def _case(name: str, proves: str, request: HttpRequest | None, expects: Expectation, clause: str = _BATCHES) -> Case:
     return Case(
         id=f"batch-{name}",
         proves=proves,
@@ -26,29 +25,29 @@ def _case(name: str, proves: str, request: Request | None, expects: Expectation,
     )
 
 
-def _instances(items: Part) -> Part:
+def _instances(items: Recipe) -> Recipe:
     return Join(parts=(b'{"instances":[', items, b"]}"))
 
 
-def _many(unit: bytes, rows: int) -> Part:
+def _many(unit: bytes, rows: int) -> Recipe:
     """As many instances, all alike."""
     return _instances(Join(parts=(unit, Repeat(unit=b"," + unit, times=rows - 1))))
 
 
-def _predict(name: str, proves: str, body: Part, expects: Expectation, clause: str = _ROW_FORMAT) -> Case:
+def _predict(name: str, proves: str, body: Recipe, expects: Expectation, clause: str = _BATCHES) -> Case:
     return _case(name, proves, post("/predict", body), expects, clause)
 
 
-def _advanced(name: str, proves: str, body: Part, expects: Expectation, clause: str = _ROW_FORMAT) -> Case:
+def _advanced(name: str, proves: str, body: Recipe, expects: Expectation, clause: str = _BATCHES) -> Case:
     return _case(f"advanced-{name}", proves, post("/advanced_predict", body), expects, clause)
 
 
-def _invalid(name: str, proves: str, body: Part, pointer: str = "/instances", marker: bytes | None = None) -> Case:
-    return _predict(name, proves, body, invalid(pointer, marker=marker), _POINTER)
+def _invalid(name: str, proves: str, body: Recipe, pointer: str = "/instances", marker: bytes | None = None) -> Case:
+    return _predict(name, proves, body, invalid(pointer, marker=marker))
 
 
-def _invalid_advanced(name: str, proves: str, body: Part, pointer: str) -> Case:
-    return _advanced(name, proves, body, invalid(pointer), _POINTER)
+def _invalid_advanced(name: str, proves: str, body: Recipe, pointer: str) -> Case:
+    return _advanced(name, proves, body, invalid(pointer))
 
 
 _THREE: Final = b"24.5,31.0,18.25"

@@ -8,14 +8,14 @@ from typing import Final
 from conformance.case import Level
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.expect import PREDICT, answered, post, refused
-from conformance.parts import Join, Part, Repeat, build
-from conformance.request import Framing, Request
+from conformance.http_request import Framing, HttpRequest
+from conformance.recipes import Join, Recipe, Repeat, build
 from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
 
 
-def _padded(size_bytes: int) -> Part:
+def _padded(size_bytes: int) -> Recipe:
     """The good body, filled up with the white space of JSON."""
     return Join(parts=(_BODY, Repeat(unit=b" ", times=size_bytes - len(_BODY))))
 
@@ -46,7 +46,7 @@ CASES: Final = (
         "A body at the limit is accepted.",
         post("/predict", _padded(BODY_LIMIT_BYTES)),
         _ALIKE,
-        "design 3, 413",
+        "docs/contract.md#limits",
     ),
     _case(
         "over-limit",
@@ -60,7 +60,7 @@ CASES: Final = (
         "A chunked body at the limit is accepted.",
         post("/predict", _padded(BODY_LIMIT_BYTES), framing=Framing.CHUNKED),
         _ALIKE,
-        "design 3, 413",
+        "docs/contract.md#limits",
     ),
     _case(
         "chunked-over-limit",
@@ -88,7 +88,7 @@ CASES: Final = (
     _case(
         "cut-chunks",
         "A chunked body without its last chunk is not taken for a whole one.",
-        Request(
+        HttpRequest(
             raw=b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n" + b"%x\r\n%b\r\n" % (len(_BODY), _BODY),
             half_close=True,

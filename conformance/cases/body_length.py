@@ -7,8 +7,8 @@ from typing import Final
 from conformance.case import Case, Expectation, Level
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.expect import PREDICT, answered, post, refused
-from conformance.parts import Join, Repeat, build
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import Join, Repeat, build
 from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
@@ -27,14 +27,14 @@ _case: Final = Topic(prefix="length", endpoint="predict", server_may_refuse=True
 
 def _declared(name: str, proves: str, value: bytes, expects: Expectation = _INCOMPLETE) -> Case:
     head = _HEAD + b"Content-Length:" + (b" " + value if value else b"") + b"\r\n\r\n"
-    return _case(name, proves, Request(raw=head + _BODY, half_close=True), expects, _LENGTH)
+    return _case(name, proves, HttpRequest(raw=head + _BODY, half_close=True), expects, _LENGTH)
 
 
 def _chunks(name: str, proves: str, body: bytes, expects: Expectation, *, cut: bool = False) -> Case:
     # Only who sends less than it said ends its side; else a server may take the end for a client that left.
     # And a server that hides the cut from its application leaves it nothing to answer by.
     level = Level.SHOULD if cut else Level.MUST
-    request = Request(raw=_HEAD + _CHUNKED + b"\r\n" + body, half_close=cut)
+    request = HttpRequest(raw=_HEAD + _CHUNKED + b"\r\n" + body, half_close=cut)
     return _case(name, proves, request, expects, _CHUNKS, level=level)
 
 
@@ -44,7 +44,7 @@ CASES: Final = (
         "A body of 102 401 bytes is accepted.",
         post("/predict", Join(parts=(_BODY, Repeat(unit=b" ", times=102_401 - len(_BODY))))),
         _ALIKE,
-        "design 3, 413",
+        "docs/contract.md#limits",
         server_may_refuse=False,
     ),
     _case(
@@ -63,21 +63,21 @@ CASES: Final = (
     _case(
         "repeated",
         "A repeated Content-Length with two values is no length.",
-        Request(raw=_HEAD + b"Content-Length: 16\r\nContent-Length: 17\r\n\r\n" + _BODY, half_close=True),
+        HttpRequest(raw=_HEAD + b"Content-Length: 16\r\nContent-Length: 17\r\n\r\n" + _BODY, half_close=True),
         _INCOMPLETE,
         "RFC 9112 section 6.3",
     ),
     _case(
         "missing",
         "A request without any length has no body.",
-        Request(raw=_HEAD + b"\r\n"),
+        HttpRequest(raw=_HEAD + b"\r\n"),
         refused("malformed_json"),
         "RFC 9112 section 6.3",
     ),
     _case(
         "beside-chunks",
         "A Content-Length beside chunks is overridden by them or refused.",
-        Request(raw=_HEAD + b"Content-Length: 4\r\n" + _CHUNKED + b"\r\n" + _CHUNK + b"0\r\n\r\n"),
+        HttpRequest(raw=_HEAD + b"Content-Length: 4\r\n" + _CHUNKED + b"\r\n" + _CHUNK + b"0\r\n\r\n"),
         _ALIKE,
         "RFC 9112 section 6.1",
     ),
@@ -98,7 +98,7 @@ CASES: Final = (
     _case(
         "other-coding",
         "A transfer coding that nobody knows is refused.",
-        Request(raw=_HEAD + b"Transfer-Encoding: xchunked\r\n\r\n" + _CHUNK + b"0\r\n\r\n", half_close=True),
+        HttpRequest(raw=_HEAD + b"Transfer-Encoding: xchunked\r\n\r\n" + _CHUNK + b"0\r\n\r\n", half_close=True),
         _INCOMPLETE,
         "RFC 9112 section 6.1",
     ),

@@ -7,53 +7,53 @@ from typing import Final
 from conformance.case import Case
 from conformance.contract import IMAGE_SIDE_PX
 from conformance.expect import JSON, answered, invalid, post, refused, unsupported
-from conformance.parts import Base64, ClaimedPng, Cut, Escaped, Join, Part, Picture
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import Base64, ClaimedPng, DrawnPicture, Escaped, Join, Recipe, Truncated
 from conformance.topic import Topic
 
 _PATH: Final = "/classify"
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data; boundary=cut-here"
-_PNG: Final = Picture(format="PNG")
-_JPEG: Final = Picture(format="JPEG")
+_PNG: Final = DrawnPicture(format="PNG")
+_JPEG: Final = DrawnPicture(format="JPEG")
 _AS_PNG: Final = post(_PATH, _PNG, "image/png")
 _AS_JPEG: Final = post(_PATH, _JPEG, "image/jpeg")
 _TEXT: Final = Base64(of=_PNG)
 _MARKER: Final = b"zq7marker"
 
 
-def _json(text: Part) -> Part:
+def _json(text: Recipe) -> Recipe:
     return Join(parts=(b'{"image":"', text, b'"}'))
 
 
-def _form(value: Part) -> Part:
+def _form(value: Recipe) -> Recipe:
     return Join(parts=(b"image=", value))
 
 
-def _part(content: Part, *, name: bytes = b"image", file: bool = False, kind: bytes = b"image/png") -> Part:
+def _part(content: Recipe, *, name: bytes = b"image", file: bool = False, kind: bytes = b"image/png") -> Recipe:
     head = b'--cut-here\r\nContent-Disposition: form-data; name="' + name + b'"'
     if file:
         head += b'; filename="digit"\r\nContent-Type: ' + kind
     return Join(parts=(head + b"\r\n\r\n", content, b"\r\n"))
 
 
-def _multipart(*parts: Part) -> Part:
+def _multipart(*parts: Recipe) -> Recipe:
     return Join(parts=(*parts, b"--cut-here--\r\n"))
 
 
-_case: Final = Topic(prefix="classify", endpoint="classify", clause="design 3, POST /classify").case
+_case: Final = Topic(prefix="classify", endpoint="classify", clause="docs/contract.md#post-classify").case
 
 
-def _alike(name: str, proves: str, body: Part, kind: str, like: Request = _AS_PNG) -> Case:
+def _alike(name: str, proves: str, body: Recipe, kind: str, like: HttpRequest = _AS_PNG) -> Case:
     return _case(name, proves, post(_PATH, body, kind), answered(_PATH, same_as=like))
 
 
-def _base64_fault(name: str, proves: str, body: Part, kind: str = JSON) -> Case:
+def _base64_fault(name: str, proves: str, body: Recipe, kind: str = JSON) -> Case:
     return _case(f"base64-{name}", proves, post(_PATH, body, kind), invalid("/image"), "RFC 4648 section 3")
 
 
-def _image_fault(name: str, proves: str, image: Part, kind: str = "image/png") -> Case:
-    return _case(name, proves, post(_PATH, image, kind), refused("invalid_image"), "design 3, images in")
+def _image_fault(name: str, proves: str, image: Recipe, kind: str = "image/png") -> Case:
+    return _case(name, proves, post(_PATH, image, kind), refused("invalid_image"), "docs/contract.md#pictures")
 
 
 _GOOD: Final = (
@@ -109,31 +109,31 @@ _GOOD: Final = (
     _case(
         "one-pixel",
         "A picture of one pixel is a picture.",
-        post(_PATH, Picture(format="PNG", width_px=1, height_px=1), "image/png"),
+        post(_PATH, DrawnPicture(format="PNG", width_px=1, height_px=1), "image/png"),
         answered(_PATH),
     ),
     _case(
         "grey",
         "A grey picture is a picture.",
-        post(_PATH, Picture(format="PNG", mode="L"), "image/png"),
+        post(_PATH, DrawnPicture(format="PNG", mode="L"), "image/png"),
         answered(_PATH),
     ),
     _case(
         "palette",
         "A picture with a palette is a picture.",
-        post(_PATH, Picture(format="PNG", mode="P"), "image/png"),
+        post(_PATH, DrawnPicture(format="PNG", mode="P"), "image/png"),
         answered(_PATH),
     ),
     _case(
         "alpha",
         "A picture with transparency is a picture.",
-        post(_PATH, Picture(format="PNG", mode="RGBA"), "image/png"),
+        post(_PATH, DrawnPicture(format="PNG", mode="RGBA"), "image/png"),
         answered(_PATH),
     ),
     _case(
         "oblong",
         "A picture need not be square.",
-        post(_PATH, Picture(format="JPEG", width_px=90, height_px=20), "image/jpeg"),
+        post(_PATH, DrawnPicture(format="JPEG", width_px=90, height_px=20), "image/jpeg"),
         answered(_PATH),
     ),
 )
@@ -145,7 +145,7 @@ _FORMS: Final = (
     _base64_fault(
         "line-break",
         "A line break within base64 is refused and not skipped.",
-        _json(Join(parts=(Cut(of=_TEXT, keep_bytes=40), b"\\r\\n", _TEXT))),
+        _json(Join(parts=(Truncated(of=_TEXT, keep_bytes=40), b"\\r\\n", _TEXT))),
     ),
     _base64_fault("url-safe", "The URL-safe letters are refused.", _json(b"iVBORw0KGgo-_w==")),
     _base64_fault("unpadded", "A missing padding is refused.", _json(b"iVBORw0KGg")),
@@ -224,19 +224,19 @@ _FORMS: Final = (
 )
 
 _IMAGES: Final = (
-    _image_fault("png-truncated", "A PNG cut short is refused.", Cut(of=_PNG, keep_bytes=-30)),
+    _image_fault("png-truncated", "A PNG cut short is refused.", Truncated(of=_PNG, keep_bytes=-30)),
     _image_fault(
         "jpeg-truncated",
         "A JPEG cut short is refused and not filled up with grey.",
-        Cut(of=_JPEG, keep_bytes=-60),
+        Truncated(of=_JPEG, keep_bytes=-60),
         "image/jpeg",
     ),
-    _image_fault("png-header-only", "A PNG of its signature alone is refused.", Cut(of=_PNG, keep_bytes=8)),
+    _image_fault("png-header-only", "A PNG of its signature alone is refused.", Truncated(of=_PNG, keep_bytes=8)),
     _image_fault("empty", "An empty body is no picture.", b""),
     _image_fault("not-an-image", "A text under an image's media type is no picture.", b"not a picture"),
-    _image_fault("gif-in-disguise", "A GIF under another media type is refused.", Picture(format="GIF")),
-    _image_fault("gif-in-json", "A GIF in JSON is refused.", _json(Base64(of=Picture(format="GIF"))), JSON),
-    _image_fault("bmp-in-json", "A BMP in JSON is refused.", _json(Base64(of=Picture(format="BMP"))), JSON),
+    _image_fault("gif-in-disguise", "A GIF under another media type is refused.", DrawnPicture(format="GIF")),
+    _image_fault("gif-in-json", "A GIF in JSON is refused.", _json(Base64(of=DrawnPicture(format="GIF"))), JSON),
+    _image_fault("bmp-in-json", "A BMP in JSON is refused.", _json(Base64(of=DrawnPicture(format="BMP"))), JSON),
     _image_fault(
         "bomb",
         "A header that claims many pixels is refused before any is decoded.",
@@ -250,19 +250,19 @@ _IMAGES: Final = (
     _image_fault(
         "side-over-limit",
         "A side of one pixel over the limit is refused.",
-        Picture(format="PNG", mode="L", width_px=IMAGE_SIDE_PX + 1, height_px=1),
+        DrawnPicture(format="PNG", mode="L", width_px=IMAGE_SIDE_PX + 1, height_px=1),
     ),
     _case(
         "side-at-limit",
         "A side at the limit is accepted.",
-        post(_PATH, Picture(format="PNG", mode="L", width_px=IMAGE_SIDE_PX, height_px=1), "image/png"),
+        post(_PATH, DrawnPicture(format="PNG", mode="L", width_px=IMAGE_SIDE_PX, height_px=1), "image/png"),
         answered(_PATH),
     ),
     _image_fault("no-sides", "A header that claims no pixels is refused.", ClaimedPng(width_px=0, height_px=0)),
     _image_fault(
         "file-truncated",
         "A truncated file part is refused.",
-        _multipart(_part(Cut(of=_PNG, keep_bytes=-30), file=True)),
+        _multipart(_part(Truncated(of=_PNG, keep_bytes=-30), file=True)),
         _MULTIPART,
     ),
 )
@@ -270,7 +270,12 @@ _IMAGES: Final = (
 _MEDIA: Final = tuple(
     _case(f"media-{name}", proves, post(_PATH, body, kind), unsupported(_PATH), "RFC 9110 section 15.5.16")
     for name, proves, body, kind in (
-        ("gif", "A GIF's media type is refused with the list of what would do.", Picture(format="GIF"), "image/gif"),
+        (
+            "gif",
+            "A GIF's media type is refused with the list of what would do.",
+            DrawnPicture(format="GIF"),
+            "image/gif",
+        ),
         ("text", "A form under text/plain is refused.", _form(Escaped(of=_TEXT)), "text/plain"),
         ("none", "A body without a media type is refused.", _form(Escaped(of=_TEXT)), None),
         (

@@ -6,17 +6,17 @@ from typing import Final
 
 from conformance.case import Case, Expectation
 from conformance.expect import PREDICT, answered, get, post
-from conformance.parts import Picture
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import DrawnPicture
 
 _FEATURES: Final = (18.25, 21.0, 24.0, 31.0, 36.5, 41.75, 52.0)
 
 
-def _case(name: str, proves: str, request: Request, beside: tuple[Request, ...], expects: Expectation) -> Case:
+def _case(name: str, proves: str, request: HttpRequest, beside: tuple[HttpRequest, ...], expects: Expectation) -> Case:
     return Case(
         id=f"concurrency-{name}",
         proves=proves,
-        clause="design 3, right under concurrency",
+        clause="docs/contract.md#concurrency",
         endpoint="service" if request.target.startswith("/health") else request.target.strip("/"),
         request=request,
         beside=beside,
@@ -24,13 +24,14 @@ def _case(name: str, proves: str, request: Request, beside: tuple[Request, ...],
     )
 
 
-def _features(target: str, template: str) -> tuple[Request, ...]:
+def _features(target: str, template: str) -> tuple[HttpRequest, ...]:
     return tuple(post(target, (template % feature).encode()) for feature in _FEATURES)
 
 
 _PAIR: Final = post("/advanced_predict", b'{"feature1":24.5,"feature2":90.0}')
 _PICTURES: Final = tuple(
-    post("/classify", Picture(format="PNG", width_px=side, height_px=side), "image/png") for side in (8, 16, 24, 40)
+    post("/classify", DrawnPicture(format="PNG", width_px=side, height_px=side), "image/png")
+    for side in (8, 16, 24, 40)
 )
 _BAD: Final = (
     post("/predict", b"{"),

@@ -7,12 +7,12 @@ from typing import Final
 from conformance.case import Case, Expectation
 from conformance.contract import JSON_DEPTH
 from conformance.expect import PREDICT, answered, post, refused
-from conformance.parts import Join, Part, Repeat
+from conformance.recipes import Join, Recipe, Repeat
 
 _GOOD: Final = b'{"feature":24.5}'
 
 
-def _case(name: str, proves: str, body: Part, expects: Expectation, clause: str) -> Case:
+def _case(name: str, proves: str, body: Recipe, expects: Expectation, clause: str) -> Case:
     return Case(
         id=f"json-{name}",
         proves=proves,
@@ -23,21 +23,21 @@ def _case(name: str, proves: str, body: Part, expects: Expectation, clause: str)
     )
 
 
-def _malformed(name: str, proves: str, body: Part, clause: str = "RFC 8259") -> Case:
+def _malformed(name: str, proves: str, body: Recipe, clause: str = "docs/contract.md#json-in") -> Case:
     return _case(name, proves, body, refused("malformed_json"), clause)
 
 
-def _accepted(name: str, proves: str, body: Part, clause: str = "RFC 8259") -> Case:
+def _accepted(name: str, proves: str, body: Recipe, clause: str = "docs/contract.md#json-in") -> Case:
     return _case(name, proves, body, answered("/predict", same_as=PREDICT), clause)
 
 
-def _nested(levels: int) -> Part:
+def _nested(levels: int) -> Recipe:
     """The good object with another member of as many nested arrays; the object itself is one level more."""
     arrays = (Repeat(unit=b"[", times=levels), Repeat(unit=b"]", times=levels))
     return Join(parts=(b'{"feature":24.5,"deep":', *arrays, b"}"))
 
 
-def _beside(levels: int) -> Part:
+def _beside(levels: int) -> Recipe:
     """The same after a hundred arrays that are closed again, so that brackets are more than levels."""
     closed = Join(parts=(b'"flat":[', Repeat(unit=b"[],", times=100), b"[]],"))
     arrays = (Repeat(unit=b"[", times=levels), Repeat(unit=b"]", times=levels))

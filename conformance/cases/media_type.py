@@ -7,8 +7,8 @@ from typing import Final
 
 from conformance.case import Case
 from conformance.expect import PREDICT, answered, post, unsupported
-from conformance.parts import build
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import build
 from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
@@ -27,7 +27,7 @@ def _refused(name: str, proves: str, kind: str | None) -> Case:
     return _case(name, proves, request, unsupported("/predict"), "RFC 9110 section 15.5.16")
 
 
-def _encoded(coding: str) -> Request:
+def _encoded(coding: str) -> HttpRequest:
     return replace(PREDICT, headers=(("Content-Encoding", coding),))
 
 

@@ -6,13 +6,13 @@ from typing import Final
 
 from conformance.case import Case, Expectation
 from conformance.expect import PREDICT, answered, invalid, post
-from conformance.parts import Join, Part, Repeat
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import Join, Recipe, Repeat
 from conformance.topic import Topic
 
 _PATH: Final = "/predict"
-_CONTRACT: Final = "design 3, POST /predict"
-_NUMBERS: Final = "design 3, JSON in"
+_CONTRACT: Final = "docs/contract.md#post-predict"
+_NUMBERS: Final = "docs/contract.md#numbers-in"
 _MARKER: Final = b"zq7marker"
 _HUGE_INTEGER: Final = Join(parts=(b'{"feature":1', Repeat(unit=b"0", times=400), b"}"))
 _ENDLESS_INTEGER: Final = Join(parts=(b'{"feature":', Repeat(unit=b"9", times=5000), b"}"))
@@ -21,11 +21,11 @@ _ENDLESS_INTEGER: Final = Join(parts=(b'{"feature":', Repeat(unit=b"9", times=50
 _case: Final = Topic(prefix="predict", endpoint="predict", clause=_NUMBERS).case
 
 
-def _alike(name: str, proves: str, body: bytes, like: Request = PREDICT) -> Case:
-    return _case(name, proves, post(_PATH, body), answered(_PATH, same_as=like), clause="RFC 8259")
+def _alike(name: str, proves: str, body: bytes, like: HttpRequest = PREDICT) -> Case:
+    return _case(name, proves, post(_PATH, body), answered(_PATH, same_as=like), clause="docs/contract.md#json-in")
 
 
-def _invalid(name: str, proves: str, body: Part, pointer: str = "/feature", marker: bytes | None = None) -> Case:
+def _invalid(name: str, proves: str, body: Recipe, pointer: str = "/feature", marker: bytes | None = None) -> Case:
     return _case(name, proves, post(_PATH, body), invalid(pointer, marker=marker))
 
 

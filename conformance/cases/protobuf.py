@@ -8,12 +8,12 @@ from typing import Final
 from conformance.case import Case, Expectation
 from conformance.contract import MAX_ROWS
 from conformance.expect import PREDICT, PROTOBUF, answered, invalid, post, refused, tensor_answered, unsupported
-from conformance.parts import Part, Repeat
-from conformance.request import Request
-from conformance.tensors import DT_DOUBLE, doubles, floats, tensor
+from conformance.http_request import HttpRequest
+from conformance.recipes import Recipe, Repeat
+from conformance.tensor_messages import DT_DOUBLE, doubles, floats, tensor
 
-_MESSAGE: Final = "tensorflow/core/framework/tensor.proto"
-_WIRE: Final = "Protocol Buffers encoding"
+_MESSAGE: Final = "docs/contract.md#tensors"
+_WIRE: Final = "docs/contract.md#malformed-messages"
 _DT_INT32: Final = 3
 _NAN: Final = float("nan")
 _INFINITY: Final = float("inf")
@@ -22,7 +22,7 @@ _PATH: Final = "/predict"
 _ADVANCED: Final = "/advanced_predict"
 
 
-def _case(name: str, proves: str, request: Request | None, expects: Expectation, clause: str = _MESSAGE) -> Case:
+def _case(name: str, proves: str, request: HttpRequest | None, expects: Expectation, clause: str = _MESSAGE) -> Case:
     path = _PATH if request is None else request.target
     return Case(
         id=f"protobuf-{name}",
@@ -34,20 +34,20 @@ def _case(name: str, proves: str, request: Request | None, expects: Expectation,
     )
 
 
-def _post(body: Part, path: str = _PATH, kind: str = PROTOBUF) -> Request:
+def _post(body: Recipe, path: str = _PATH, kind: str = PROTOBUF) -> HttpRequest:
     return post(path, body, kind)
 
 
-def _alike(name: str, proves: str, body: Part, path: str = _PATH) -> Case:
+def _alike(name: str, proves: str, body: Recipe, path: str = _PATH) -> Case:
     plain = _PLAIN if path == _PATH else _PLAIN_PAIRS
     return _case(name, proves, _post(body, path), tensor_answered(2, same_as=plain))
 
 
-def _invalid(name: str, proves: str, body: Part, pointer: str, path: str = _PATH) -> Case:
+def _invalid(name: str, proves: str, body: Recipe, pointer: str, path: str = _PATH) -> Case:
     return _case(name, proves, _post(body, path), invalid(pointer))
 
 
-def _malformed(name: str, proves: str, body: Part) -> Case:
+def _malformed(name: str, proves: str, body: Recipe) -> Case:
     return _case(name, proves, _post(body), refused("malformed_protobuf"), _WIRE)
 
 
@@ -121,7 +121,7 @@ _GOOD: Final = (
     Case(
         id="protobuf-recovery",
         proves="The next good request after two malformed messages is answered on the same connection.",
-        clause="design 3, after any bad request",
+        clause="docs/contract.md#recovery",
         endpoint="predict",
         request=PREDICT,
         expects=answered(_PATH, same_as=PREDICT),

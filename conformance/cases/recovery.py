@@ -8,8 +8,8 @@ from typing import Final
 from conformance.case import Case
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.expect import PREDICT, answered, post
-from conformance.parts import ClaimedPng, Repeat
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import ClaimedPng, Repeat
 
 _BAD: Final = {
     "malformed-json": ("malformed JSON", post("/predict", b"{")),
@@ -24,11 +24,11 @@ _BAD: Final = {
 }
 
 
-def _case(name: str, what: str, bad: Request, where: str) -> Case:
+def _case(name: str, what: str, bad: HttpRequest, where: str) -> Case:
     return Case(
         id=f"recovery-{name}-{where}",
         proves=f"The next good request after {what} is answered on {_WHERE[where]} connection.",
-        clause="design 3, after any bad request",
+        clause="docs/contract.md#recovery",
         endpoint="classify" if bad.target == "/classify" else "predict",
         request=PREDICT,
         expects=answered("/predict", same_as=PREDICT),

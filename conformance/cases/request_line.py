@@ -7,8 +7,8 @@ from typing import Final
 
 from conformance.case import Level
 from conformance.expect import PREDICT, answered, get, refused, unsupported
-from conformance.parts import build
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import build
 from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
@@ -18,11 +18,11 @@ _MARKER: Final = "zq7marker"
 _case: Final = Topic(prefix="head", endpoint="predict").case
 
 
-def _raw(line: bytes, *headers: bytes, host: bytes = b"Host: localhost\r\n") -> Request:
+def _raw(line: bytes, *headers: bytes, host: bytes = b"Host: localhost\r\n") -> HttpRequest:
     """The good request under another request line, with more header lines, each as it stands."""
     length = b"Content-Length: %d\r\n" % len(_BODY)
     head = line + b"\r\n" + host + b"Content-Type: application/json\r\n" + length + b"".join(headers)
-    return Request(raw=head + b"\r\n" + _BODY)
+    return HttpRequest(raw=head + b"\r\n" + _BODY)
 
 
 _LINE: Final = b"POST /predict HTTP/1.1"
@@ -74,9 +74,9 @@ CASES: Final = (
     _case(
         "host-echo",
         "The error of an unknown path repeats nothing of Host.",
-        Request(method="GET", raw=f"GET /nobody HTTP/1.1\r\nHost: {_MARKER}\r\n\r\n".encode()),
+        HttpRequest(method="GET", raw=f"GET /nobody HTTP/1.1\r\nHost: {_MARKER}\r\n\r\n".encode()),
         refused("not_found", marker=_MARKER.encode()),
-        "design 3, errors",
+        "docs/contract.md#nothing-is-echoed",
     ),
     _case(
         "forwarded-echo",

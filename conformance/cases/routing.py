@@ -8,13 +8,13 @@ from typing import Final
 from conformance.case import Expectation
 from conformance.contract import BODY_LIMIT_BYTES, GET_PATHS, POST_PATHS
 from conformance.expect import PREDICT, allow, answered, get, not_allowed, post, refused, unsupported
-from conformance.parts import Repeat
+from conformance.recipes import Repeat
 from conformance.topic import Topic
 
 _TOO_LARGE: Final = Repeat(unit=b" ", times=BODY_LIMIT_BYTES + 1)
 
 
-_case: Final = Topic(prefix="routing", endpoint="service", clause="design 3, paths").case
+_case: Final = Topic(prefix="routing", endpoint="service", clause="docs/contract.md#paths").case
 
 
 def _slug(path: str) -> str:
@@ -149,7 +149,7 @@ _QUERIES: Final = (
 )
 
 _PRECEDENCE: Final = tuple(
-    _case(f"precedence-{name}", proves, request, expects, "design 3, precedence")
+    _case(f"precedence-{name}", proves, request, expects, "docs/contract.md#precedence")
     for name, proves, request, expects in (
         (
             "404-before-405",

@@ -7,10 +7,10 @@ from typing import Final
 from conformance.case import Expectation
 from conformance.contract import GET_PATHS
 from conformance.expect import get
-from conformance.request import Request
+from conformance.http_request import HttpRequest
 from conformance.topic import Topic
 
-_case: Final = Topic(prefix="service", endpoint="service", clause="design 3").case
+_case: Final = Topic(prefix="service", endpoint="service", clause="docs/contract.md#service-routes").case
 
 
 _HEADS: Final = tuple(
@@ -55,7 +55,7 @@ CASES: Final = (
     _case(
         "http-1-0",
         "A client of HTTP/1.0 without a Host is answered.",
-        Request(method="GET", raw=b"GET /healthz HTTP/1.0\r\n\r\n"),
+        HttpRequest(method="GET", raw=b"GET /healthz HTTP/1.0\r\n\r\n"),
         Expectation(status=200, body=b'{"status":"alive"}'),
         "RFC 9112 section 3.2",
     ),

@@ -13,9 +13,9 @@ from commands.terminal import Terminal
 from conformance.fuzzing import draw
 from conformance.fuzzing.faults import Found, Tally, smallest
 from conformance.fuzzing.judge import Fault, judged
-from conformance.in_process import InProcess
-from conformance.request import Request
-from conformance.wire import Exchange
+from conformance.http_connection import HttpExchange
+from conformance.http_request import HttpRequest
+from conformance.wsgi_connection import WsgiConnection
 from experiment.built_models import built_models
 from servers.core.endpoints import ENDPOINTS
 from servers.core.loading import load
@@ -49,13 +49,13 @@ class Differential:
     """The three adapters under examination. `validated` puts the validator of PEP 3333 before each."""
 
     def __init__(self, service: Service, *, validated: bool = False) -> None:
-        self._asked = {name: InProcess(app, validated=validated) for name, app in apps(service).items()}
+        self._asked = {name: WsgiConnection(app, validated=validated) for name, app in apps(service).items()}
 
-    def ask(self, request: Request) -> dict[str, Exchange]:
+    def ask(self, request: HttpRequest) -> dict[str, HttpExchange]:
         """What each framework answers."""
         return {name: one.ask(request) for name, one in self._asked.items()}
 
-    def fault(self, request: Request) -> Fault | None:
+    def fault(self, request: HttpRequest) -> Fault | None:
         """What is wrong with the answers, if anything."""
         return judged(request, self.ask(request))
 
@@ -63,7 +63,7 @@ class Differential:
         """The same fault in a smaller request."""
         signature = found.fault.signature
 
-        def still(request: Request) -> bool:
+        def still(request: HttpRequest) -> bool:
             fault = self.fault(request)
             return fault is not None and fault.signature == signature
 
@@ -122,7 +122,7 @@ def _slice(part: tuple[int, int, int]) -> Tally:
     return run(_loaded[0], seed=seed, first=first, requests=requests)
 
 
-def status(seen: Mapping[str, Exchange]) -> str:
+def status(seen: Mapping[str, HttpExchange]) -> str:
     """The status that the first framework gave, or what became of the connection."""
     first = next(iter(seen.values()))
     return str(first.fate) if first.answer is None else str(first.answer.status)

@@ -14,8 +14,8 @@ from conformance.fuzzing.form_bodies import base64_text, json_image, message, mu
 from conformance.fuzzing.image_bytes import picture
 from conformance.fuzzing.json_texts import features_text
 from conformance.fuzzing.mutate import chance, shuffled_items
-from conformance.parts import Join, Part, Repeat
-from conformance.request import Framing, Request
+from conformance.http_request import Framing, HttpRequest
+from conformance.recipes import Join, Recipe, Repeat
 
 _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -139,12 +139,12 @@ _QUERIES: Final = (
 )
 
 
-def at(seed: int, index: int) -> Request:
+def at(seed: int, index: int) -> HttpRequest:
     """Request number `index` of the run with this seed."""
     return drawn(Random(seed << 40 | index))  # noqa: S311 - test data, to be drawn again
 
 
-def drawn(random: Random) -> Request:
+def drawn(random: Random) -> HttpRequest:
     """One request."""
     path = random.choice(POST_PATHS) if chance(random, 0.93) else random.choice(GET_PATHS)
     method = "GET" if path in GET_PATHS else "POST"
@@ -212,8 +212,8 @@ def _framed(
     target: str,
     content_type: str | None,
     headers: tuple[tuple[str, str], ...],
-) -> Request:
-    part: Part = body
+) -> HttpRequest:
+    part: Recipe = body
     framing = Framing.LENGTH if body or method != "GET" else Framing.NONE
     declared: int | None = None
     if chance(random, 0.05):
@@ -222,7 +222,7 @@ def _framed(
         declared = len(body) + random.choice((1, 2, 40, 100_000))
     elif chance(random, 0.0003):
         part = Join(parts=(body, Repeat(unit=b" ", times=BODY_LIMIT_BYTES + random.choice((0, 1)) - len(body))))
-    return Request(
+    return HttpRequest(
         method=method,
         target=target,
         content_type=content_type,

@@ -15,11 +15,11 @@ from conformance.case import Case, Expectation
 from conformance.contract import CODES
 from conformance.fuzzing.judge import Fault
 from conformance.fuzzing.oracle import GOOD, lawful
-from conformance.request import Framing, Request
+from conformance.http_request import Framing, HttpRequest
 
 _MOST_TRIES: Final = 600
 
-CASES_FILE: Final = "conformance/cases/found.jsonl"
+CASES_FILE: Final = "conformance/cases/found_by_fuzzing.jsonl"
 """Where found cases are kept."""
 
 
@@ -28,7 +28,7 @@ class Found:
     """The first request with a fault of its signature. `repeat` is the command that asks it again."""
 
     fault: Fault
-    request: Request
+    request: HttpRequest
     seed: int
     index: int
     repeat: str
@@ -57,7 +57,7 @@ class Tally:
         self.found = other.found | self.found
 
 
-def smallest(request: Request, still: Callable[[Request], bool]) -> Request:
+def smallest(request: HttpRequest, still: Callable[[HttpRequest], bool]) -> HttpRequest:
     """A smaller request for which `still` holds, found greedily: headers, query, framing, then runs of the body."""
     tries = 0
     shrinking = True
@@ -73,7 +73,7 @@ def smallest(request: Request, still: Callable[[Request], bool]) -> Request:
     return request
 
 
-def _smaller(request: Request) -> Iterator[Request]:
+def _smaller(request: HttpRequest) -> Iterator[HttpRequest]:
     for at in range(len(request.headers)):
         yield replace(request, headers=request.headers[:at] + request.headers[at + 1 :])
     if "?" in request.target:
@@ -98,7 +98,7 @@ def as_case(found: Found) -> Case:
     return Case(
         id="-".join(["found", *words[:6], digest]),
         proves=f"A generated request, number {found.index} of seed {found.seed}, gets a lawful answer.",
-        clause="design 3",
+        clause="docs/contract.md#answers",
         endpoint=path if path in ("predict", "advanced_predict", "classify") else "service",
         request=found.request,
         expects=_expects(found.request),
@@ -106,7 +106,7 @@ def as_case(found: Found) -> Case:
     )
 
 
-def _expects(request: Request) -> Expectation:
+def _expects(request: HttpRequest) -> Expectation:
     expects: Expectation | None = None
     for code in sorted(lawful(request)):
         if code == GOOD:

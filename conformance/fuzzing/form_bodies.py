@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 from urllib.parse import quote_from_bytes
 
-from conformance import tensors
+from conformance import tensor_messages
 from conformance.fuzzing.json_texts import a_value, finished
 from conformance.fuzzing.mutate import chance, damaged, shuffled_items
 
@@ -106,20 +106,20 @@ def message(random: Random, width: int) -> bytes:
         values[random.randint(0, len(values) - 1)] = random.choice(_FLOATS)
     wide = chance(random, 0.3)
     shape: list[int] | None = [rows, width]
-    dtype: int | None = tensors.DT_DOUBLE if wide else tensors.DT_FLOAT
+    dtype: int | None = tensor_messages.DT_DOUBLE if wide else tensor_messages.DT_FLOAT
     if chance(random, 0.15):
         shape = random.choice(
             (None, [], [rows], [rows, width, 1], [random.choice(_SIZES), width], [rows, random.choice(_SIZES)])
         )
     if chance(random, 0.1):
         dtype = random.choice((None, 0, 1, 2, 3, 9, 2**31))
-    content = tensors.doubles(*values) if wide else tensors.floats(*values)
+    content = tensor_messages.doubles(*values) if wide else tensor_messages.floats(*values)
     if chance(random, 0.7):
-        data = tensors.tensor(
+        data = tensor_messages.tensor(
             dtype=dtype, shape=shape, content=damaged(random, content) if chance(random, 0.05) else content
         )
     else:
         listed = values[: random.randint(0, len(values))] if chance(random, 0.5) else values
         floats, doubles = ([], listed) if wide else (listed, [])
-        data = tensors.tensor(dtype=dtype, shape=shape, float_val=floats, double_val=doubles)
+        data = tensor_messages.tensor(dtype=dtype, shape=shape, float_val=floats, double_val=doubles)
     return damaged(random, data) if chance(random, 0.2) else data

@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from conformance.fuzzing.mutate import chance, damaged, shuffled_items
-from conformance.parts import Picture, build
+from conformance.recipes import DrawnPicture, build
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _SIDES_PX: Final = (0, 1, 7, 24, 255, 8192, 8193, 65535, 2**31 - 1, 2**32 - 1)
@@ -39,7 +39,7 @@ def picture(random: Random) -> tuple[bytes, str]:
 
 @cache
 def _drawn(kind: str, mode: str, width_px: int, height_px: int) -> bytes:
-    return build(Picture(format=kind, mode=mode, width_px=width_px, height_px=height_px))
+    return build(DrawnPicture(format=kind, mode=mode, width_px=width_px, height_px=height_px))
 
 
 def _png_edited(random: Random, data: bytes) -> bytes:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
-from conformance.answer import Answer
 from conformance.case import Expectation
 from conformance.checks import Mismatch, check
 from conformance.fate import Fate
 from conformance.fuzzing.oracle import GOOD, lawful
+from conformance.http_answer import HttpAnswer
+from conformance.http_connection import HttpExchange
+from conformance.http_request import HttpRequest
 from conformance.parity import answer_detail
-from conformance.refusal import is_servers_own
-from conformance.request import Request
-from conformance.wire import Exchange
+from conformance.servers_own import is_servers_own
 
 _SHAPES = {"/predict": ("number", "numbers"), "/advanced_predict": ("matrix", "rows"), "/classify": ("class",)}
 
@@ -29,7 +29,7 @@ class Fault:
     detail: str
 
 
-def judged(request: Request, seen: Mapping[str, Exchange], *, server: bool = False) -> Fault | None:
+def judged(request: HttpRequest, seen: Mapping[str, HttpExchange], *, server: bool = False) -> Fault | None:
     """The worst fault, or None. `seen` is by framework; `server` says that a server may have refused by itself."""
     (first_name, first), *others = seen.items()
     for name, exchange in seen.items():
@@ -50,7 +50,7 @@ def judged(request: Request, seen: Mapping[str, Exchange], *, server: bool = Fal
     return _unlawful(request, first_name, first)
 
 
-def _difference(one: Exchange, other: Exchange, names: tuple[str, str], *, bodies: bool) -> str | None:
+def _difference(one: HttpExchange, other: HttpExchange, names: tuple[str, str], *, bodies: bool) -> str | None:
     if one.answer is None or other.answer is None or (one.problem, one.surplus) != (other.problem, other.surplus):
         same = (one.answer is None) == (other.answer is None) and one.problem == other.problem
         return None if same and one.surplus == other.surplus else f"{one.describe()} | {other.describe()}"
@@ -59,7 +59,7 @@ def _difference(one: Exchange, other: Exchange, names: tuple[str, str], *, bodie
     return answer_detail(one.answer, other.answer, names)
 
 
-def _unlawful(request: Request, name: str, exchange: Exchange) -> Fault | None:
+def _unlawful(request: HttpRequest, name: str, exchange: HttpExchange) -> Fault | None:
     answer = exchange.answer
     if answer is None:
         return _fault("no answer", request, name, exchange.describe())
@@ -76,7 +76,7 @@ def _unlawful(request: Request, name: str, exchange: Exchange) -> Fault | None:
 
 
 @lru_cache(maxsize=1024)
-def _worst(exchange: Exchange, method: str, shapes: tuple[str | None, ...]) -> Mismatch | None:
+def _worst(exchange: HttpExchange, method: str, shapes: tuple[str | None, ...]) -> Mismatch | None:
     """What is wrong with an answer by the rules that all answers share. Most refusals are the same few bytes."""
     found: list[Mismatch] = []
     for shape in shapes:
@@ -88,7 +88,7 @@ def _worst(exchange: Exchange, method: str, shapes: tuple[str | None, ...]) -> M
     return found[0]
 
 
-def _shapes(request: Request, answer: Answer) -> tuple[str | None, ...]:
+def _shapes(request: HttpRequest, answer: HttpAnswer) -> tuple[str | None, ...]:
     """The shapes of a good answer; one of them is enough."""
     if answer.status != 200:
         return (None,)
@@ -98,7 +98,7 @@ def _shapes(request: Request, answer: Answer) -> tuple[str | None, ...]:
     return _SHAPES.get(path, (None,)) if request.method == "POST" else (None,)
 
 
-def _code(answer: Answer) -> str | None:
+def _code(answer: HttpAnswer) -> str | None:
     """The code of a refusal, `GOOD` where it is none, None where it has none."""
     if answer.status < 400:
         return GOOD
@@ -109,11 +109,11 @@ def _code(answer: Answer) -> str | None:
     return document.get("code") if isinstance(document, dict) else None
 
 
-def _kinds(one: Exchange, other: Exchange) -> str:
+def _kinds(one: HttpExchange, other: HttpExchange) -> str:
     return "/".join("none" if each.answer is None else str(each.answer.status) for each in (one, other))
 
 
-def _fault(kind: str, request: Request, what: str, detail: str) -> Fault:
+def _fault(kind: str, request: HttpRequest, what: str, detail: str) -> Fault:
     essence = (request.content_type or "none").partition(";")[0].strip().lower()
     path = next((path for path in _SHAPES if request.target.startswith(path)), "elsewhere")
     return Fault(signature=f"{kind} {request.method} {path} {essence}: {what}", detail=detail)

@@ -1,8 +1,8 @@
 """What the contract lets a generated request be answered, worked out from the request alone.
 
-Three frameworks over one core can be wrong alike, so equality is not enough. This is a second reading of the contract,
-with the suite's strict JSON reader instead of the core's; where it cannot tell (which picture decodes, which form
-parses) it names every answer that is lawful.
+Three frameworks over one core can be wrong alike, so equality is not enough. This is a second reading of
+docs/contract.md, whose headings are named beside the rules, with the suite's strict JSON reader instead of the core's;
+where it cannot tell (which picture decodes, which form parses) it names every answer that is lawful.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from urllib.parse import unquote_to_bytes
 from conformance import canonical
 from conformance.contract import BODY_LIMIT_BYTES, CLASSIFY_ACCEPT, GET_PATHS, JSON_DEPTH, POST_PATHS, PREDICT_ACCEPT
 from conformance.expect import JSON
-from conformance.parts import build
-from conformance.request import Framing, Request
+from conformance.http_request import Framing, HttpRequest
+from conformance.recipes import build
 
 _OWS: Final = " \t"
 _OF_KIND: Final = {
@@ -31,18 +31,21 @@ GOOD: Final = ""
 """Stands among the codes for an answer that is no refusal."""
 
 
-def lawful(request: Request) -> frozenset[str]:
+def lawful(request: HttpRequest) -> frozenset[str]:
     """The codes that an answer may carry, `GOOD` for a good one."""
+    # contract.md#paths
     path = unquote_to_bytes(request.target.partition("?")[0].encode("latin-1"))
     known = next((each for each in (*GET_PATHS, *POST_PATHS) if each.encode() == path), None)
     if known is None:
         return frozenset({"not_found"})
+    # contract.md#methods
     if request.method not in ("OPTIONS", *(("GET", "HEAD") if known in GET_PATHS else ("POST",))):
         return frozenset({"method_not_allowed"})
     if request.method == "OPTIONS" or known in GET_PATHS:
         return frozenset({GOOD})
     body = b"" if request.framing is Framing.NONE else build(request.body)
     length = len(body) if request.declared_length is None else request.declared_length
+    # contract.md#precedence
     if length > BODY_LIMIT_BYTES:
         return frozenset({"body_too_large"})
     kind, certain = _kind(request, known)
@@ -52,8 +55,9 @@ def lawful(request: Request) -> frozenset[str]:
     return codes if certain else codes | {"unsupported_media_type"}
 
 
-def _kind(request: Request, path: str) -> tuple[str | None, bool]:
+def _kind(request: HttpRequest, path: str) -> tuple[str | None, bool]:
     """The accepted media type, None for one that is not, and whether that is certain: odd parameters are not judged."""
+    # contract.md#media-types
     essence, _, parameters = (request.content_type or "").partition(";")
     essence = essence.strip(_OWS).lower()
     codings = [value for name, value in request.headers if name == "Content-Encoding"]
@@ -70,6 +74,7 @@ def _codes(path: str, kind: str, body: bytes) -> frozenset[str]:
         value = canonical.read(body)
     except canonical.NotJsonError:
         return frozenset({"malformed_json"})
+    # contract.md#json-in
     if _depth(value) > JSON_DEPTH or any(_lone_surrogate(text) for text in _texts(value)):
         return frozenset({"malformed_json"})
     if not isinstance(value, dict):
@@ -79,6 +84,7 @@ def _codes(path: str, kind: str, body: bytes) -> frozenset[str]:
             {"invalid_input", "invalid_image", GOOD} if isinstance(value.get("image"), str) else {"invalid_input"}
         )
     names = ("feature",) if path == "/predict" else ("feature1", "feature2")
+    # contract.md#batches
     if "instances" in value:
         rows = value["instances"]
         alone = not any(name in value for name in names)
@@ -92,6 +98,7 @@ def _codes(path: str, kind: str, body: bytes) -> frozenset[str]:
 
 def _predicted(value: Any) -> frozenset[str]:
     """Each number fits, and then the prediction does too, unless the numbers are near the end of float32."""
+    # contract.md#number-format
     near_the_end = any(abs(number) > 1e30 for number in _numbers(value))
     return frozenset({GOOD, "invalid_input"} if near_the_end else {GOOD})
 

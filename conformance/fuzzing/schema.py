@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from schemathesis import engine
 from schemathesis.engine import events
 
-from conformance import tensors
-from conformance.parts import Picture, build
+from conformance import tensor_messages
+from conformance.recipes import DrawnPicture, build
 from servers.core.endpoints.classify import BASE64_IMAGE
 from servers.core.tensor_proto import PROTOBUF
 from servers.models.reference import reference
@@ -107,21 +107,23 @@ def _teach(schema: BaseSchema) -> None:
 
 
 def _drawn(kind: str, mode: str, width_px: int, height_px: int) -> bytes:
-    return build(Picture(format=kind, mode=mode, width_px=width_px, height_px=height_px))
+    return build(DrawnPicture(format=kind, mode=mode, width_px=width_px, height_px=height_px))
 
 
 def _drawn_tensors(width: int) -> st.SearchStrategy[bytes]:
     numbers = st.floats(min_value=-(2.0**99), max_value=2.0**99, width=32)
     rows = st.lists(st.lists(numbers, min_size=width, max_size=width), min_size=1, max_size=20)
     return rows.map(
-        lambda drawn: tensors.tensor(shape=(len(drawn), width), content=tensors.floats(*chain.from_iterable(drawn)))
+        lambda drawn: tensor_messages.tensor(
+            shape=(len(drawn), width), content=tensor_messages.floats(*chain.from_iterable(drawn))
+        )
     )
 
 
 def _is_the_other_endpoints(case: Any) -> bool:
     try:
-        width = tensors.read(bytes(case.body))["tensor_shape"][1]
-    except (tensors.NotTensorError, TypeError):  # a negative case may hold anything
+        width = tensor_messages.read(bytes(case.body))["tensor_shape"][1]
+    except (tensor_messages.NotTensorError, TypeError):  # a negative case may hold anything
         return False
     return bool(width != len(_ROUTES[case.path][1]))
 

@@ -16,8 +16,9 @@ from conformance.fuzzing import draw
 from conformance.fuzzing.differential import ORDER, repeat_command, status
 from conformance.fuzzing.faults import Found, Tally
 from conformance.fuzzing.judge import judged
-from conformance.request import Request
-from conformance.wire import Address, Exchange, Wire
+from conformance.http_connection import HttpExchange
+from conformance.http_request import HttpRequest
+from conformance.socket_connection import Address, SocketConnection
 from experiment.built_models import built_models
 from experiment.fleet import Fleet
 from experiment.line_up import Contender
@@ -61,16 +62,18 @@ def run_all(*, seed: int, requests: int, told: Callable[[Tally], None], terminal
     return whole
 
 
-def ask(urls: Mapping[str, str], request: Request) -> dict[str, Exchange]:
+def ask(urls: Mapping[str, str], request: HttpRequest) -> dict[str, HttpExchange]:
     """What each framework answers, on connections of its own."""
     with _lane(urls) as wires:
         return {name: wire.ask(request) for name, wire in wires.items()}
 
 
 @contextmanager
-def _lane(urls: Mapping[str, str]) -> Iterator[dict[str, Wire]]:
+def _lane(urls: Mapping[str, str]) -> Iterator[dict[str, SocketConnection]]:
     with ExitStack() as stack:
-        yield {name: stack.enter_context(Wire(Address.of(url), timeout_s=HANG_S)) for name, url in urls.items()}
+        yield {
+            name: stack.enter_context(SocketConnection(Address.of(url), timeout_s=HANG_S)) for name, url in urls.items()
+        }
 
 
 def _slice(server: str, urls: Mapping[str, str], seed: int, numbers: range) -> Tally:

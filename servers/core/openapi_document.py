@@ -14,6 +14,8 @@ _NO_CONTENT: Final = {
     "headers": {"Allow": {"required": True, "schema": {"type": "string"}}},
 }
 
+_RULES: Final = "Rules: docs/contract.md#{}"
+
 _COMPONENTS: Final[dict[str, Any]] = {
     "schemas": {
         "Error": {
@@ -30,7 +32,7 @@ _COMPONENTS: Final[dict[str, Any]] = {
     },
     "responses": {
         "Error": {
-            "description": "The request is refused; `code` says why",
+            "description": f"The request is refused; `code` says why. {_RULES.format('errors')}",
             "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}},
         },
     },
@@ -41,14 +43,16 @@ def document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     """The whole document; true of every answer, errors too."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Titrate inference contract", "version": "1"},
+        "info": {"title": "Titrate inference contract", "version": "1", "description": _RULES.format("answers")},
         "paths": {endpoint.path: _path_item(endpoint) for endpoint in endpoints},
         "components": _COMPONENTS,
     }
 
 
 def _path_item(endpoint: Endpoint) -> dict[str, Any]:
+    told = [endpoint.operation[name] for name in ("description",) if name in endpoint.operation]
     operation = endpoint.operation | {
+        "description": " ".join([*told, _RULES.format(endpoint.clause)]),
         "operationId": endpoint.name,
         "responses": endpoint.operation["responses"] | _refusals(endpoint),
     }

@@ -82,6 +82,7 @@ def endpoint(name: str, regression: Regression, *, summary: str, answer: str) ->
         handle=regression.handle,
         accepts=ACCEPTS,
         models=(regression.model,),
+        clause=f"post-{name}",
         operation={
             "summary": summary,
             "description": (

@@ -34,7 +34,7 @@ class Endpoint:
 
     `method` is the one that does the work; HEAD comes with GET, and OPTIONS with every path. `handle` may raise
     ApiError. `operation` is the OpenAPI 3.1 operation object without its error responses, which follow from the
-    contract.
+    contract; `clause` is the heading of docs/contract.md that it implements.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Endpoint:
     operation: dict[str, Any]
     accepts: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    clause: str = "service-routes"
 
     @property
     def path(self) -> str:

@@ -47,6 +47,7 @@ def endpoint(name: str, signature: Signature) -> Endpoint:
         handle=handle,
         accepts=codec.accepts,
         models=(name,),
+        clause="post-name",
         operation={
             "summary": f"Ask the model {name}",
             "description": (

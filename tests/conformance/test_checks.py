@@ -11,29 +11,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.answer import Answer
 from conformance.canonical import NotJsonError, Number, float32_fault, form_fault, read
 from conformance.case import Expectation, Figure, Severity
 from conformance.checks import check
 from conformance.expect import invalid, not_allowed, refused
 from conformance.fate import Fate
+from conformance.http_answer import HttpAnswer
+from conformance.http_connection import HttpExchange
 from conformance.parity import Difference, answer_detail, differences
-from conformance.refusal import is_servers_own
-from conformance.wire import Exchange
+from conformance.servers_own import is_servers_own
 
 
-def _answer(status: int, body: bytes, **headers: str) -> Answer:
+def _answer(status: int, body: bytes, **headers: str) -> HttpAnswer:
     pairs = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     pairs |= {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status=status, headers=tuple(pairs.items()), body=body, keep_alive=True)
+    return HttpAnswer(status=status, headers=tuple(pairs.items()), body=body, keep_alive=True)
 
 
-def _seen(answer: Answer | None, fate: Fate = Fate.KEPT, **fields: object) -> Exchange:
+def _seen(answer: HttpAnswer | None, fate: Fate = Fate.KEPT, **fields: object) -> HttpExchange:
     answers = () if answer is None else (answer,)
-    return replace(Exchange(answers=answers, fate=fate), **fields)  # type: ignore[arg-type]
+    return replace(HttpExchange(answers=answers, fate=fate), **fields)  # type: ignore[arg-type]
 
 
-def _faults(expects: Expectation, exchange: Exchange, method: str = "POST") -> list[tuple[str, Severity]]:
+def _faults(expects: Expectation, exchange: HttpExchange, method: str = "POST") -> list[tuple[str, Severity]]:
     return [(found.what, found.severity) for found in check(expects, exchange, method=method)]
 
 
@@ -207,7 +207,7 @@ def test_parity_leaves_out_the_connection() -> None:
     "other",
     [_answer(201, b"{}"), _answer(200, b"[]"), _answer(200, b"{}", X_More="1"), _answer(200, b"{}", Content_Type="x")],
 )
-def test_parity_finds_each_difference(other: Answer) -> None:
+def test_parity_finds_each_difference(other: HttpAnswer) -> None:
     """A status, a header, its value, or a byte of the body makes two answers differ."""
     assert answer_detail(_answer(200, b"{}"), other, ("a", "b")) is not None
 
@@ -236,6 +236,6 @@ def test_differences_are_against_the_first_target() -> None:
         (_seen(None, Fate.CLOSED, problem="malformed"), False),
     ],
 )
-def test_servers_own_refusal_is_told(exchange: Exchange, own: bool) -> None:  # noqa: FBT001 - a parameter of the table
+def test_servers_own_refusal_is_told(exchange: HttpExchange, own: bool) -> None:  # noqa: FBT001 - a parameter of the table
     """A refusal without the contract's body, or hanging up, is the server's own; a 5xx, a 200 and a hang are not."""
     assert is_servers_own(exchange) is own

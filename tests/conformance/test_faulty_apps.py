@@ -6,16 +6,16 @@ import pytest
 from broken_apps import FAULTS, SERVERS_OWN, CutToLimit, Dies, Fault, GateSkipped, Hangs
 from contract_app import REFERENCE, ContractApp, serving
 
-from conformance.case import Severity, Verdict
+from conformance.case import CaseVerdict, Severity
 from conformance.cases import CASES, select
-from conformance.request import Request
-from conformance.runner import Outcome, run_cases
+from conformance.examination import Examination, run_cases
+from conformance.http_request import HttpRequest
 from servers.hidden import HIDDEN
 
 _LONG_BODY = 1_000_000
 
 
-def _sends_much(request: Request | None) -> bool:
+def _sends_much(request: HttpRequest | None) -> bool:
     return request is not None and len(request.wire("localhost")) > _LONG_BODY
 
 
@@ -25,7 +25,7 @@ QUICK = tuple(
 )
 
 
-def _ids(outcome: Outcome, verdict: Verdict) -> set[str]:
+def _ids(outcome: Examination, verdict: CaseVerdict) -> set[str]:
     return {finding.case_id for finding in outcome.findings if finding.verdict is verdict}
 
 
@@ -33,9 +33,9 @@ def test_correct_app_is_all_right() -> None:
     """An app that obeys the contract is right in every case, but for what waitress decides by itself."""
     with serving(ContractApp()) as base_url:
         outcome = run_cases(CASES, base_url, "correct", REFERENCE, hidden=HIDDEN["waitress"])
-    assert outcome.passed, [f.to_json() for f in outcome.findings if f.verdict is Verdict.WRONG]
-    assert _ids(outcome, Verdict.SERVERS_OWN) == SERVERS_OWN
-    assert _ids(outcome, Verdict.RIGHT) == {case.id for case in CASES} - SERVERS_OWN
+    assert outcome.passed, [f.to_json() for f in outcome.findings if f.verdict is CaseVerdict.WRONG]
+    assert _ids(outcome, CaseVerdict.SERVERS_OWN) == SERVERS_OWN
+    assert _ids(outcome, CaseVerdict.RIGHT) == {case.id for case in CASES} - SERVERS_OWN
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.app.__name__)
@@ -44,7 +44,7 @@ def test_fault_turns_exactly_its_cases_red(fault: Fault) -> None:
     cases = CASES if fault.app in (CutToLimit, GateSkipped) else QUICK
     with serving(fault.app()) as base_url:
         outcome = run_cases(cases, base_url, "broken", REFERENCE, hidden=HIDDEN["waitress"])
-    red = _ids(outcome, Verdict.WRONG)
+    red = _ids(outcome, CaseVerdict.WRONG)
     assert red == {case.id for case in cases if fault.red(case)} - SERVERS_OWN
     assert red
     assert not outcome.passed
@@ -59,9 +59,9 @@ def test_hang_is_a_verdict_and_the_next_case_goes_on() -> None:
         outcome = run_cases(cases, base_url, "broken", timeout_s=0.3)
         app.over.set()
     found = {finding.case_id: finding for finding in outcome.findings}
-    assert found["predict-root-array"].verdict is Verdict.WRONG
+    assert found["predict-root-array"].verdict is CaseVerdict.WRONG
     assert "timed out" in found["predict-root-array"].actual
-    assert found["predict-number"].verdict is found["predict-root-null"].verdict is Verdict.RIGHT
+    assert found["predict-number"].verdict is found["predict-root-null"].verdict is CaseVerdict.RIGHT
 
 
 def test_death_is_charged_to_the_target() -> None:
@@ -71,8 +71,8 @@ def test_death_is_charged_to_the_target() -> None:
         outcome = run_cases(cases, base_url, "broken", timeout_s=1.0)
     verdicts = [finding.verdict for finding in outcome.findings]
     died_at = [case.id for case in cases].index("json-nan")
-    assert set(verdicts[:died_at]) == {Verdict.RIGHT}
-    assert verdicts[-1] is Verdict.WRONG
+    assert set(verdicts[:died_at]) == {CaseVerdict.RIGHT}
+    assert verdicts[-1] is CaseVerdict.WRONG
     assert "connection refused" in outcome.findings[-1].actual
     assert outcome.findings[-1].severity is Severity.SERVER_ERROR
     assert outcome.told

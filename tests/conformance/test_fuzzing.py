@@ -11,24 +11,25 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from conformance.answer import Answer
-from conformance.case import Case, Verdict
+from conformance.case import Case, CaseVerdict
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.expect import JSON, PREDICT, get, post
+from conformance.fate import Fate
 from conformance.fuzzing import draw
 from conformance.fuzzing.differential import Differential, repeat_command, run
 from conformance.fuzzing.faults import Found, as_case, smallest, write_cases
 from conformance.fuzzing.judge import judged
 from conformance.fuzzing.oracle import GOOD, lawful
+from conformance.http_answer import HttpAnswer
+from conformance.http_connection import HttpExchange
 from conformance.lint import faults
-from conformance.parts import Repeat
-from conformance.runner import Session
-from conformance.wire import Exchange, Fate
+from conformance.recipes import Repeat
+from conformance.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.request import Request
+    from conformance.http_request import HttpRequest
     from servers.core.service import Service
 
 SEED = 20_260_101
@@ -106,14 +107,16 @@ def test_drawn_requests_go_onto_the_wire() -> None:
         (post("/classify", b"GIF89a", "image/png"), {GOOD, "invalid_image"}),
     ],
 )
-def test_lawful_answers(request_: Request, codes: set[str]) -> None:
+def test_lawful_answers(request_: HttpRequest, codes: set[str]) -> None:
     """The second reading of the contract names the code, or each where it cannot tell."""
     assert lawful(request_) == codes
 
 
-def _answer(status: int, body: bytes, kind: str = JSON) -> Exchange:
+def _answer(status: int, body: bytes, kind: str = JSON) -> HttpExchange:
     headers = (("Content-Type", kind), ("Content-Length", str(len(body))))
-    return Exchange(answers=(Answer(status=status, headers=headers, body=body, keep_alive=True),), fate=Fate.KEPT)
+    return HttpExchange(
+        answers=(HttpAnswer(status=status, headers=headers, body=body, keep_alive=True),), fate=Fate.KEPT
+    )
 
 
 GOOD_ANSWER = _answer(200, b'{"prediction":1.0}')
@@ -125,14 +128,14 @@ GOOD_ANSWER = _answer(200, b'{"prediction":1.0}')
         (GOOD_ANSWER, _answer(200, b'{"prediction":1.5}'), "differs"),
         (GOOD_ANSWER, _answer(200, b'{"prediction":1.0}', "text/html"), "differs"),
         (GOOD_ANSWER, _answer(500, ERROR % b"internal"), "5xx"),
-        (GOOD_ANSWER, Exchange(answers=(), fate=Fate.TIMED_OUT), "hang"),
-        (GOOD_ANSWER, Exchange(answers=(), fate=Fate.RESET, problem="x"), "no answer"),
+        (GOOD_ANSWER, HttpExchange(answers=(), fate=Fate.TIMED_OUT), "hang"),
+        (GOOD_ANSWER, HttpExchange(answers=(), fate=Fate.RESET, problem="x"), "no answer"),
         (_answer(400, ERROR % b"invalid_input"), _answer(400, ERROR % b"invalid_input"), "unlawful"),
         (_answer(200, b'{"prediction": 1.0}'), _answer(200, b'{"prediction": 1.0}'), "form"),
         (_answer(200, b'{"prediction":NaN}'), _answer(200, b'{"prediction":NaN}'), "form"),
     ],
 )
-def test_judge_finds_each_kind_of_fault(one: Exchange, other: Exchange, kind: str) -> None:
+def test_judge_finds_each_kind_of_fault(one: HttpExchange, other: HttpExchange, kind: str) -> None:
     """A difference, a 5xx, a hang, silence, an unlawful code and an answer out of form are told apart."""
     assert judged(PREDICT, {"a": GOOD_ANSWER, "b": GOOD_ANSWER}) is None
     fault = judged(PREDICT, {"a": one, "b": other})
@@ -174,7 +177,7 @@ def test_a_planted_divergence_is_found_shrunk_and_kept(served: Service, tmp_path
         assert len(after.request.wire("h")) <= len(before.request.wire("h"))
     cases = [Case.from_json(json.loads(line)) for line in write_cases(shrunk, tmp_path).read_text().splitlines()]
     assert faults(cases) == []
-    for framework, wanted in (("wsgi", {Verdict.RIGHT}), ("bottle", {Verdict.WRONG})):
+    for framework, wanted in (("wsgi", {CaseVerdict.RIGHT}), ("bottle", {CaseVerdict.WRONG})):
         session = Session(
             base_url="", target=framework, connect=lambda name=framework: planted._asked[name], repeat=_no
         )

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.case import Case, Expectation, Verdict
+from conformance.case import Case, CaseVerdict, Expectation
 from conformance.cases import CASES
 from conformance.expect import PREDICT, get
-from conformance.in_process import InProcess, environment, expressible
+from conformance.http_request import Framing, HttpRequest
 from conformance.parity import differences
-from conformance.request import Framing, Request
-from conformance.runner import Session
+from conformance.session import Session
+from conformance.wsgi_connection import WsgiConnection, environment, expressible
 from experiment.gating import reference_figures
 from servers.registry import FRAMEWORKS
 
@@ -33,7 +33,7 @@ def _repeat(case_id: str) -> list[str]:
 
 def _session(name: str, app: Any) -> Session:
     return Session(
-        base_url="", target=name, reference=reference_figures(), connect=partial(InProcess, app), repeat=_repeat
+        base_url="", target=name, reference=reference_figures(), connect=partial(WsgiConnection, app), repeat=_repeat
     )
 
 
@@ -49,7 +49,7 @@ def _sessions(served: Service) -> list[Session]:
 def test_case(sessions: list[Session], case: Case) -> None:
     """Each framework is right in the case, the three are alike, and none breaks PEP 3333."""
     findings = [session.run(case) for session in sessions]
-    wrong = [finding.to_json() for finding in findings if finding.verdict is not Verdict.RIGHT]
+    wrong = [finding.to_json() for finding in findings if finding.verdict is not CaseVerdict.RIGHT]
     assert not wrong
     answers = {session.target: {case.id: session.answers[case.id]} for session in sessions if case.parity}
     assert not answers or differences(answers) == []
@@ -59,7 +59,7 @@ def test_nearly_every_case_is_expressible() -> None:
     """Only what is about bytes on a wire is left to the sockets."""
     assert len(EXPRESSIBLE) >= 0.9 * len(CASES)
     with pytest.raises(ValueError, match="no WSGI environment"):
-        environment(Request(raw=b"GET / HTTP/1.1\r\n\r\n"))
+        environment(HttpRequest(raw=b"GET / HTTP/1.1\r\n\r\n"))
 
 
 def _broken(fault: str) -> Any:
@@ -99,9 +99,9 @@ def test_broken_callable_is_wrong(fault: str, method: str, said: str) -> None:
         request=get("/healthz", method),
         expects=Expectation(status=200),
     )
-    assert _session("right", _broken("nothing")).run(case).verdict is Verdict.RIGHT
+    assert _session("right", _broken("nothing")).run(case).verdict is CaseVerdict.RIGHT
     finding = _session("broken", _broken(fault)).run(case)
-    assert finding.verdict is Verdict.WRONG
+    assert finding.verdict is CaseVerdict.WRONG
     assert said in finding.expected + finding.actual
     assert finding.repeat.endswith("::test_case[service-alive]'")
 
@@ -115,7 +115,7 @@ def test_short_and_chunked_bodies_reach_the_callable() -> None:
         start_response("204 No Content", [])
         return []
 
-    asked = InProcess(app, validated=False)
+    asked = WsgiConnection(app, validated=False)
     asked.ask(replace(PREDICT, declared_length=99), replace(PREDICT, framing=Framing.CHUNKED, target="/%2Fx?a=%20"))
     short, chunked = seen
     assert (short["CONTENT_LENGTH"], short["body"]) == ("99", PREDICT.body)

@@ -9,11 +9,11 @@ import pytest
 from contract_app import ContractApp, serving
 
 from bench import main
-from conformance.case import Verdict
+from conformance.case import CaseVerdict
 from conformance.fuzzing.differential import apps
-from conformance.in_process import InProcess
 from conformance.json_test_suite import SuiteError, suite_cases
-from conformance.runner import Session
+from conformance.session import Session
+from conformance.wsgi_connection import WsgiConnection
 from experiment.errors import FINDING, OK, USAGE
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def _folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _verdicts(folder: Path, served: Service) -> dict[str, Verdict]:
+def _verdicts(folder: Path, served: Service) -> dict[str, CaseVerdict]:
     sessions = [
-        Session(base_url="", target=name, connect=partial(InProcess, app), repeat=lambda case_id: [case_id])
+        Session(base_url="", target=name, connect=partial(WsgiConnection, app), repeat=lambda case_id: [case_id])
         for name, app in apps(served).items()
     ]
     found = {case.id: {session.run(case).verdict for session in sessions} for case in suite_cases(folder)}
@@ -58,7 +58,7 @@ def test_each_file_is_a_case_and_right(folder: Path, served: Service) -> None:
     """What must be refused is malformed, what must be accepted is not, and a repeated member is the one exception."""
     verdicts = _verdicts(folder, served)
     assert len(verdicts) == len(FILES) - 1
-    assert set(verdicts.values()) == {Verdict.RIGHT}
+    assert set(verdicts.values()) == {CaseVerdict.RIGHT}
     assert {"suite-n-number-1", "suite-n-number-1-2"} <= set(verdicts)
     assert suite_cases(folder / "test_parsing") == suite_cases(folder)
 
@@ -68,8 +68,8 @@ def test_a_wrong_verdict_is_wrong(folder: Path, served: Service) -> None:
     (folder / "test_parsing" / "n_object.json").write_bytes(b"{}")
     (folder / "test_parsing" / "y_open.json").write_bytes(b"[]")
     verdicts = _verdicts(folder, served)
-    assert verdicts["suite-n-object"] is Verdict.WRONG
-    assert verdicts["suite-y-open"] is Verdict.RIGHT
+    assert verdicts["suite-n-object"] is CaseVerdict.WRONG
+    assert verdicts["suite-y-open"] is CaseVerdict.RIGHT
 
 
 def test_check_takes_the_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,17 +11,16 @@ from typing import Any
 import pytest
 from contract_app import ContractApp, serving
 
-from conformance import divergence
 from conformance.aftermath import is_stuck
-from conformance.answer import Answer
 from conformance.case import Case
 from conformance.cases import CASES, select
-from conformance.divergences import DIVERGENCES
 from conformance.expect import PREDICT
 from conformance.fate import Fate
-from conformance.outcome import SEVERITIES, Observation, Outcome
-from conformance.runner import Session
-from conformance.wire import Exchange
+from conformance.http_answer import HttpAnswer
+from conformance.http_connection import HttpExchange
+from conformance.native_table import DIVERGENCES, divergence
+from conformance.observation import SEVERITIES, Behaviour, Observation
+from conformance.session import Session
 from reports.native_page import changed, page, rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "native.md"
@@ -63,50 +62,54 @@ def test_the_committed_page_holds_no_address_and_no_time() -> None:
     assert re.search(r"0x[0-9a-f]{6}|127\.0\.0\.1|localhost:|\d s\b", PAGE.read_text(encoding="utf-8")) is None
 
 
-def _answer(status: int, body: bytes, kind: str = "application/json") -> Exchange:
+def _answer(status: int, body: bytes, kind: str = "application/json") -> HttpExchange:
     headers = (("Content-Type", kind), ("Content-Length", str(len(body))))
-    return Exchange(answers=(Answer(status=status, headers=headers, body=body, keep_alive=True),), fate=Fate.KEPT)
+    return HttpExchange(
+        answers=(HttpAnswer(status=status, headers=headers, body=body, keep_alive=True),), fate=Fate.KEPT
+    )
 
 
 @pytest.mark.parametrize(
-    ("case_id", "exchange", "outcome", "text"),
+    ("case_id", "exchange", "behaviour", "text"),
     [
-        ("predict-number", _answer(200, b'{"prediction":1.5}'), Outcome.RIGHT, "200 {prediction}"),
-        ("predict-number", _answer(200, b'{"prediction":1.5}\n'), Outcome.FORM, "200 {prediction} (line feed)"),
+        ("predict-number", _answer(200, b'{"prediction":1.5}'), Behaviour.RIGHT, "200 {prediction}"),
+        ("predict-number", _answer(200, b'{"prediction":1.5}\n'), Behaviour.FORM, "200 {prediction} (line feed)"),
         (
             "predict-number",
             _answer(200, b'{"prediction":NaN}'),
-            Outcome.WRONG_ANSWER,
+            Behaviour.WRONG_ANSWER,
             "200 with NaN or Infinity, which is no JSON",
         ),
-        ("predict-number", _answer(400, b"<p>", "text/html; charset=x"), Outcome.REFUSED, "400 HTML"),
-        ("predict-number", _answer(500, b"{}"), Outcome.SERVER_ERROR, "500 JSON"),
-        ("json-nan", _answer(200, b'{"prediction":1.5}'), Outcome.ACCEPTED, "200 {prediction}"),
-        ("json-nan", _answer(415, b"", "text/plain"), Outcome.OTHER_ERROR, "415 empty"),
-        ("json-nan", _answer(400, b"<p>", "text/html"), Outcome.ERROR_BODY, "400 HTML"),
+        ("predict-number", _answer(400, b"<p>", "text/html; charset=x"), Behaviour.REFUSED, "400 HTML"),
+        ("predict-number", _answer(500, b"{}"), Behaviour.SERVER_ERROR, "500 JSON"),
+        ("json-nan", _answer(200, b'{"prediction":1.5}'), Behaviour.ACCEPTED, "200 {prediction}"),
+        ("json-nan", _answer(415, b"", "text/plain"), Behaviour.OTHER_ERROR, "415 empty"),
+        ("json-nan", _answer(400, b"<p>", "text/html"), Behaviour.ERROR_BODY, "400 HTML"),
         (
             "predict-echo-name",
             _answer(400, b'{"error":"zq7marker"}'),
-            Outcome.ERROR_BODY,
+            Behaviour.ERROR_BODY,
             "400 JSON, repeats the input",
         ),
-        ("json-nan", Exchange(answers=(), fate=Fate.TIMED_OUT), Outcome.HANGS, "hangs"),
-        ("json-nan", Exchange(answers=(), fate=Fate.CLOSED), Outcome.DROPPED, "closed without an answer"),
+        ("json-nan", HttpExchange(answers=(), fate=Fate.TIMED_OUT), Behaviour.HANGS, "hangs"),
+        ("json-nan", HttpExchange(answers=(), fate=Fate.CLOSED), Behaviour.DROPPED, "closed without an answer"),
     ],
 )
-def test_an_observation_is_told_in_stable_words(case_id: str, exchange: Exchange, outcome: Outcome, text: str) -> None:
+def test_an_observation_is_told_in_stable_words(
+    case_id: str, exchange: HttpExchange, behaviour: Behaviour, text: str
+) -> None:
     """What is seen is told by its kind, without figures, so that it reads alike on every machine."""
     from conformance.checks import check  # noqa: PLC0415
-    from conformance.outcome import observed  # noqa: PLC0415
+    from conformance.observation import observed  # noqa: PLC0415
 
     (case,) = select(ids=[case_id])
     seen = observed(case, exchange, check(case.expects, exchange, method="POST"))
-    assert (seen.outcome, seen.text) == (outcome, text)
+    assert (seen.behaviour, seen.text) == (behaviour, text)
 
 
 def test_outcomes_are_ordered_as_severities_are() -> None:
-    """An outcome that is worse in the table is never less severe."""
-    weights = [SEVERITIES[outcome] for outcome in Outcome if outcome in SEVERITIES]
+    """An behaviour that is worse in the table is never less severe."""
+    weights = [SEVERITIES[behaviour] for behaviour in Behaviour if behaviour in SEVERITIES]
     assert weights == sorted(weights)
 
 
@@ -139,15 +142,15 @@ def test_a_lock_left_held_is_seen_on_another_thread() -> None:
         app.over = True
 
 
-def _seen(outcome: Outcome, text: str) -> dict[str, Observation]:
-    return {NUMBER.id: Observation(case_id=NUMBER.id, outcome=outcome, text=text)}
+def _seen(behaviour: Behaviour, text: str) -> dict[str, Observation]:
+    return {NUMBER.id: Observation(case_id=NUMBER.id, behaviour=behaviour, text=text)}
 
 
 def _page(*, bottle: str, version: str) -> str:
     one = divergence.Divergence(id="X1", what="A thing", cases=(NUMBER.id,))
     by_id: dict[str, Case] = {NUMBER.id: NUMBER}
-    flask = {"gunicorn": _seen(Outcome.RIGHT, "200"), "dev": _seen(Outcome.RIGHT, "200")}
-    other = {"gunicorn": _seen(Outcome.RIGHT, "200"), "dev": _seen(Outcome.SERVER_ERROR, bottle)}
+    flask = {"gunicorn": _seen(Behaviour.RIGHT, "200"), "dev": _seen(Behaviour.RIGHT, "200")}
+    other = {"gunicorn": _seen(Behaviour.RIGHT, "200"), "dev": _seen(Behaviour.SERVER_ERROR, bottle)}
     return page(rows([one], by_id, flask, other), [one], ["gunicorn", "dev"], {"bottle": version})
 
 

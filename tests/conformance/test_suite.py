@@ -15,14 +15,14 @@ import pytest
 from broken_apps import TrailingNewline
 from contract_app import REFERENCE, ContractApp, serving
 
-from conformance.case import Case, Figure, Finding, Level, Severity, Verdict
+from conformance.case import Case, CaseVerdict, Figure, Finding, Level, Severity
 from conformance.cases import CASES, select
+from conformance.examination import run_cases
 from conformance.expect import answered
 from conformance.junit import to_junit, write_junit
-from conformance.lint import faults
 from conformance.parity import differences
-from conformance.parts import Picture, build, part_from_json, part_to_json
-from conformance.runner import Session, run_cases
+from conformance.recipes import DrawnPicture, build, part_from_json, part_to_json
+from conformance.session import Session
 
 ROOT = Path(__file__).parents[2]
 PLAIN = next(case for case in CASES if case.id == "predict-number")
@@ -33,7 +33,7 @@ def _finding(**fields: Any) -> Finding:
     made = Finding(
         case_id="a-b",
         target="t",
-        verdict=Verdict.WRONG,
+        verdict=CaseVerdict.WRONG,
         level=Level.MUST,
         severity=Severity.WRONG_2XX,
         proves="A claim.",
@@ -43,36 +43,6 @@ def _finding(**fields: Any) -> Finding:
         repeat="r",
     )
     return replace(made, **fields)
-
-
-def test_cases_read_as_one_text() -> None:
-    """Every case has an id of its own, a claim in the one voice, a clause, and a code of its status."""
-    assert faults(CASES) == []
-
-
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        ({"id": "Bad_Id"}, "kebab"),
-        ({"proves": "Tests that it works."}, "noun phrase"),
-        ({"proves": "A server should answer."}, "duty"),
-        ({"proves": "A server answers"}, "sentence"),
-        ({"proves": "A server answers. It is good."}, "sentence"),
-        ({"clause": " "}, "clause"),
-        ({"expects": replace(PLAIN.expects, shape="heap")}, "shape"),
-        ({"expects": replace(PLAIN.expects, code="not_found")}, "status"),
-        ({"expects": replace(PLAIN.expects, pointer="/x")}, "pointer"),
-    ],
-)
-def test_lint_finds_each_breach(change: dict[str, Any], fault: str) -> None:
-    """Each rule of the lint finds what breaks it."""
-    assert any(fault in line for line in faults([replace(PLAIN, **change)]))
-
-
-def test_lint_finds_what_is_there_twice() -> None:
-    """An id or a claim that is there twice is found."""
-    assert any("taken 2 times" in line for line in faults([PLAIN, PLAIN]))
-    assert any("same claim" in line for line in faults([PLAIN, replace(PLAIN, id="predict-again")]))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -86,7 +56,7 @@ def test_case_survives_json(case: Case) -> None:
 
 def test_cases_load_quickly_and_without_pillow() -> None:
     """The cases draw no picture when they are imported, and no server's library comes with them."""
-    code = "import sys, conformance.runner, conformance.cases; print(*sys.modules)"
+    code = "import sys, conformance.examination, conformance.cases; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
@@ -95,14 +65,14 @@ def test_cases_load_quickly_and_without_pillow() -> None:
 
 def test_part_survives_json() -> None:
     """A recipe comes back from JSON equal, and a picture is drawn the same twice."""
-    for part in (Picture(format="PNG", mode="L"), b"\xff\x00", b"text"):
+    for part in (DrawnPicture(format="PNG", mode="L"), b"\xff\x00", b"text"):
         assert part_from_json(json.loads(json.dumps(part_to_json(part)))) == part
-    assert build(Picture(format="JPEG")) == build(Picture(format="JPEG"))
+    assert build(DrawnPicture(format="JPEG")) == build(DrawnPicture(format="JPEG"))
 
 
 def test_finding_and_figure_survive_json() -> None:
     """A finding and a figure come back from JSON equal."""
-    for finding in (_finding(), _finding(severity=None, verdict=Verdict.RIGHT)):
+    for finding in (_finding(), _finding(severity=None, verdict=CaseVerdict.RIGHT)):
         assert Finding.from_json(json.loads(json.dumps(finding.to_json()))) == finding
     figure = Figure(content_type="image/png", body=b"\x89", expected=7, key="predicted_class")
     assert Figure.from_json(json.loads(json.dumps(figure.to_json()))) == figure
@@ -122,7 +92,11 @@ def test_nobody_listening_is_a_setup_fault() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     outcome = run_cases(CASES[:3], f"http://127.0.0.1:{port}", "t")
-    assert [each.verdict for each in outcome.findings] == [Verdict.SETUP_FAULT, Verdict.SKIPPED, Verdict.SKIPPED]
+    assert [each.verdict for each in outcome.findings] == [
+        CaseVerdict.SETUP_FAULT,
+        CaseVerdict.SKIPPED,
+        CaseVerdict.SKIPPED,
+    ]
     assert not outcome.told
     assert not outcome.passed
 
@@ -132,7 +106,7 @@ def test_own_exception_is_a_harness_fault() -> None:
     broken = replace(PLAIN, expects=replace(answered("/predict"), shape="no-such-shape"))
     with serving(ContractApp()) as base_url:
         outcome = run_cases([broken, PLAIN], base_url, "t")
-    assert [each.verdict for each in outcome.findings] == [Verdict.HARNESS_FAULT, Verdict.RIGHT]
+    assert [each.verdict for each in outcome.findings] == [CaseVerdict.HARNESS_FAULT, CaseVerdict.RIGHT]
     assert "KeyError" in outcome.findings[0].actual
     assert not outcome.told
 
@@ -141,7 +115,7 @@ def test_spent_budget_is_a_harness_fault() -> None:
     """A suite that runs out of time says that it could not tell."""
     with serving(ContractApp()) as base_url:
         outcome = run_cases([PLAIN], base_url, "t", budget_s=-1)
-    assert outcome.findings[0].verdict is Verdict.HARNESS_FAULT
+    assert outcome.findings[0].verdict is CaseVerdict.HARNESS_FAULT
     assert not outcome.passed
 
 
@@ -202,9 +176,9 @@ def test_parity_of_two_apps() -> None:
 
 def test_junit_counts_and_survives_hostile_text(tmp_path: Path) -> None:
     """JUnit tells failures from errors and skips, and what XML cannot hold does not break it."""
-    findings = [_finding(verdict=verdict, actual=HOSTILE_TEXT) for verdict in Verdict]
+    findings = [_finding(verdict=verdict, actual=HOSTILE_TEXT) for verdict in CaseVerdict]
     path = tmp_path / "conformance.xml"
-    write_junit([*findings, _finding(target="u", verdict=Verdict.RIGHT)], path)
+    write_junit([*findings, _finding(target="u", verdict=CaseVerdict.RIGHT)], path)
     first, second = ET.parse(path).getroot()  # noqa: S314 - it has just been written here
     assert {name: first.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
         "tests": "8",

@@ -10,15 +10,15 @@ import pytest
 from broken_apps import AnswersSwapped, TrailingNewline
 from contract_app import REFERENCE, ContractApp, serving
 
-from conformance.answer import Answer
-from conformance.case import Case, Verdict
+from conformance.case import Case, CaseVerdict
 from conformance.cases import CASES, select
-from conformance.connections import connection_is_right
-from conformance.diverging import held_against
+from conformance.connection_verdict import connection_is_right
+from conformance.examination import Examination, run_cases
 from conformance.fate import Fate
+from conformance.http_answer import HttpAnswer
+from conformance.http_connection import HttpExchange
 from conformance.junit import to_junit
-from conformance.runner import Outcome, run_cases
-from conformance.wire import Exchange
+from conformance.parity_findings import held_against
 
 NUMBER, LARGEST = select(ids=["predict-number", "predict-largest-float32"])
 
@@ -30,7 +30,7 @@ class _Clipped(ContractApp):
         return np.minimum(super().predict(row), np.finfo(np.float32).max)
 
 
-def _outcomes(**apps: ContractApp) -> dict[str, Outcome]:
+def _outcomes(**apps: ContractApp) -> dict[str, Examination]:
     found = {}
     for name, app in apps.items():
         with serving(app) as base_url:
@@ -43,8 +43,8 @@ def test_two_lawful_answers_diverge() -> None:
     held, differences = held_against(_outcomes(a=ContractApp(), b=_Clipped()))
     assert [one.case_id for one in differences] == [LARGEST.id]
     found = {finding.case_id: finding for finding in held["b"].findings}
-    assert found[NUMBER.id].verdict is Verdict.RIGHT
-    assert found[LARGEST.id].verdict is Verdict.DIVERGES
+    assert found[NUMBER.id].verdict is CaseVerdict.RIGHT
+    assert found[LARGEST.id].verdict is CaseVerdict.DIVERGES
     assert "both are lawful" in found[LARGEST.id].actual
     assert found[LARGEST.id].repeat.endswith(f"--case {LARGEST.id}")
     assert held["a"].passed
@@ -55,10 +55,10 @@ def test_a_wrong_answer_stays_wrong_and_names_who_is_right() -> None:
     """Where one of two unlike targets is wrong, the finding says which one is right."""
     held, _ = held_against(_outcomes(a=ContractApp(), b=TrailingNewline()))
     wrong = held["b"].findings[0]
-    assert (wrong.case_id, wrong.verdict) == (NUMBER.id, Verdict.WRONG)
+    assert (wrong.case_id, wrong.verdict) == (NUMBER.id, CaseVerdict.WRONG)
     assert wrong.actual.endswith("a is right")
     turned, _ = held_against(_outcomes(b=TrailingNewline(), a=ContractApp()))
-    assert turned["a"].findings[0].verdict is Verdict.DIVERGES
+    assert turned["a"].findings[0].verdict is CaseVerdict.DIVERGES
     assert turned["a"].findings[0].actual.endswith("a is right")
 
 
@@ -75,14 +75,14 @@ def test_what_a_server_hides_is_its_own_and_says_so() -> None:
         hidden = {NUMBER.id: "the server adds a line feed"}
         (finding,) = run_cases([NUMBER], base_url, "t", hidden=hidden).findings
         (other,) = run_cases([NUMBER], base_url, "t", hidden={"json-nan": "x"}).findings
-    assert finding.verdict is Verdict.SERVERS_OWN
+    assert finding.verdict is CaseVerdict.SERVERS_OWN
     assert "the server adds a line feed; so the application answers 200" in finding.actual
-    assert other.verdict is Verdict.WRONG
+    assert other.verdict is CaseVerdict.WRONG
 
 
-def _exchange(fate: Fate, *, keep_alive: bool = True, **fields: Any) -> Exchange:
-    answer = Answer(status=200, headers=(), body=b"", keep_alive=keep_alive)
-    return replace(Exchange(answers=(answer,), fate=fate), **fields)
+def _exchange(fate: Fate, *, keep_alive: bool = True, **fields: Any) -> HttpExchange:
+    answer = HttpAnswer(status=200, headers=(), body=b"", keep_alive=keep_alive)
+    return replace(HttpExchange(answers=(answer,), fate=fate), **fields)
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def _exchange(fate: Fate, *, keep_alive: bool = True, **fields: Any) -> Exchange
         (None, _exchange(Fate.RESET, sent_all=False), True),
         (Fate.KEPT, _exchange(Fate.KEPT), True),
         (Fate.KEPT, _exchange(Fate.CLOSED, keep_alive=False), False),
-        (Fate.KEPT, Exchange(answers=(), fate=Fate.KEPT), False),
+        (Fate.KEPT, HttpExchange(answers=(), fate=Fate.KEPT), False),
         (Fate.CLOSED, _exchange(Fate.CLOSED), True),
         (Fate.CLOSED, _exchange(Fate.KEPT, keep_alive=False), True),
         (Fate.CLOSED, _exchange(Fate.KEPT), False),
     ],
 )
-def test_the_connection_has_a_verdict_of_its_own(wanted: Fate | None, seen: Exchange, *, right: bool) -> None:
+def test_the_connection_has_a_verdict_of_its_own(wanted: Fate | None, seen: HttpExchange, *, right: bool) -> None:
     """Kept where it must be kept, closed where it must be closed, and else as announced."""
     assert connection_is_right(replace(NUMBER, connection=wanted), seen) is right
 
@@ -112,7 +112,7 @@ def test_a_wrong_connection_fails_a_right_answer() -> None:
     with serving(ContractApp()) as base_url:
         outcome = run_cases([asked], base_url, "t")
     (finding,) = outcome.findings
-    assert (finding.verdict, finding.connection, finding.fate) == (Verdict.RIGHT, Verdict.WRONG, "kept")
+    assert (finding.verdict, finding.connection, finding.fate) == (CaseVerdict.RIGHT, CaseVerdict.WRONG, "kept")
     assert not outcome.passed
     assert 'failures="1"' in to_junit(outcome.findings)
     assert outcome.to_json()["findings"][0]["connection"] == "wrong"

@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.answer import MalformedAnswerError, read_answer
 from conformance.expect import PREDICT, get, post
 from conformance.fate import Fate
-from conformance.parts import Repeat
-from conformance.wire import Address, Wire
+from conformance.http_answer import MalformedAnswerError, read_answer
+from conformance.recipes import Repeat
+from conformance.socket_connection import Address, SocketConnection
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -68,7 +68,7 @@ def _reset(peer: socket.socket) -> None:
 
 def test_whole_answer_keeps_the_connection() -> None:
     """A whole answer is read as it stands, and the connection may be used again."""
-    with scripted(_says(OK)) as address, Wire(address, timeout_s=2) as wire:
+    with scripted(_says(OK)) as address, SocketConnection(address, timeout_s=2) as wire:
         seen = wire.ask(PREDICT)
     assert seen.answer is not None
     assert (seen.answer.status, seen.answer.body, seen.fate, seen.reusable) == (200, b"ok", Fate.KEPT, True)
@@ -76,14 +76,14 @@ def test_whole_answer_keeps_the_connection() -> None:
 
 def test_silence_ends_at_the_deadline() -> None:
     """A peer that says nothing is a verdict after the timeout, and no exception."""
-    with scripted(_says(b"", stay_s=0.5)) as address, Wire(address, timeout_s=0.1) as wire:
+    with scripted(_says(b"", stay_s=0.5)) as address, SocketConnection(address, timeout_s=0.1) as wire:
         seen = wire.ask(PREDICT)
     assert (seen.answers, seen.fate) == ((), Fate.TIMED_OUT)
 
 
 def test_half_an_answer_ends_at_the_deadline() -> None:
     """A peer that stops within its body is timed out, not waited for."""
-    with scripted(_says(OK[:-1], stay_s=0.5)) as address, Wire(address, timeout_s=0.1) as wire:
+    with scripted(_says(OK[:-1], stay_s=0.5)) as address, SocketConnection(address, timeout_s=0.1) as wire:
         seen = wire.ask(PREDICT)
     assert (seen.answers, seen.fate) == ((), Fate.TIMED_OUT)
 
@@ -91,7 +91,7 @@ def test_half_an_answer_ends_at_the_deadline() -> None:
 @pytest.mark.parametrize(("data", "within"), [(OK[:-1], "body"), (OK[:30], "headers")])
 def test_answer_cut_short_is_a_problem(data: bytes, within: str) -> None:
     """A connection that closes within an answer is told from one that closes before it."""
-    with scripted(_says(data, stay_s=0.01)) as address, Wire(address, timeout_s=2) as wire:
+    with scripted(_says(data, stay_s=0.01)) as address, SocketConnection(address, timeout_s=2) as wire:
         seen = wire.ask(PREDICT)
     assert seen.fate is Fate.CLOSED
     assert within in (seen.problem or "")
@@ -103,14 +103,14 @@ def _hang_up(peer: socket.socket) -> None:
 
 def test_hanging_up_without_a_word_is_closed() -> None:
     """A connection that closes before any byte is closed, without a problem of its bytes."""
-    with scripted(_hang_up) as address, Wire(address, timeout_s=2) as wire:
+    with scripted(_hang_up) as address, SocketConnection(address, timeout_s=2) as wire:
         seen = wire.ask(PREDICT)
     assert (seen.answers, seen.fate, seen.problem) == ((), Fate.CLOSED, None)
 
 
 def test_reset_is_told_from_close() -> None:
     """A connection that is reset is told from one that is closed."""
-    with scripted(_reset) as address, Wire(address, timeout_s=2) as wire:
+    with scripted(_reset) as address, SocketConnection(address, timeout_s=2) as wire:
         seen = wire.ask(PREDICT)
     assert (seen.answers, seen.fate) == ((), Fate.RESET)
 
@@ -119,21 +119,21 @@ def test_refused_connection_is_a_fate() -> None:
     """A port where nobody listens is a fate of the exchange, and no exception."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with Wire(Address(host="127.0.0.1", port=port), timeout_s=1) as wire:
+    with SocketConnection(Address(host="127.0.0.1", port=port), timeout_s=1) as wire:
         assert not wire.connects()
         assert wire.ask(PREDICT).fate is Fate.REFUSED
 
 
 def test_surplus_is_kept() -> None:
     """Bytes after an answer are kept apart, and the connection is not used again."""
-    with scripted(_says(OK + b"junk")) as address, Wire(address, timeout_s=2) as wire:
+    with scripted(_says(OK + b"junk")) as address, SocketConnection(address, timeout_s=2) as wire:
         seen = wire.ask(PREDICT)
     assert (seen.surplus, seen.reusable) == (b"junk", False)
 
 
 def test_body_after_head_is_surplus() -> None:
     """A body that answers HEAD is surplus, whatever Content-Length says."""
-    with scripted(_says(OK)) as address, Wire(address, timeout_s=2) as wire:
+    with scripted(_says(OK)) as address, SocketConnection(address, timeout_s=2) as wire:
         seen = wire.ask(get("/healthz", "HEAD"))
     assert seen.answer is not None
     assert (seen.answer.body, seen.surplus) == (b"", b"ok")
@@ -142,7 +142,7 @@ def test_body_after_head_is_surplus() -> None:
 def test_pipelined_answers_are_read_apart() -> None:
     """Two requests sent in one go get two answers, in order."""
     second = b"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"
-    with scripted(_says(OK + second)) as address, Wire(address, timeout_s=2) as wire:
+    with scripted(_says(OK + second)) as address, SocketConnection(address, timeout_s=2) as wire:
         seen = wire.ask(PREDICT, PREDICT)
     assert [(each.status, each.body, each.chunked) for each in seen.answers] == [
         (200, b"ok", False),
@@ -160,7 +160,7 @@ def test_early_refusal_of_a_long_body_is_seen() -> None:
         peer.sendall(refusal)
 
     body = post("/predict", Repeat(unit=b" ", times=20_000_000))
-    with scripted(script) as address, Wire(address, timeout_s=5) as wire:
+    with scripted(script) as address, SocketConnection(address, timeout_s=5) as wire:
         seen = wire.ask(body)
     assert seen.answer is not None
     assert (seen.answer.status, seen.sent_all, seen.reusable) == (413, False, False)
@@ -227,7 +227,7 @@ def test_half_closed_connection_is_not_used_again() -> None:
         peer.sendall(OK)
         time.sleep(0.05)
 
-    with scripted(stays) as address, Wire(address, timeout_s=2.0) as wire:
+    with scripted(stays) as address, SocketConnection(address, timeout_s=2.0) as wire:
         first, second = wire.ask(replace(PREDICT, half_close=True)), wire.ask(PREDICT)
     assert first.fate is Fate.KEPT
     assert [exchange.answer is not None for exchange in (first, second)] == [True, True]

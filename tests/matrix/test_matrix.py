@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conformance.case import Finding, Level, Verdict
+from conformance.case import CaseVerdict, Finding, Level
 from conformance.junit import write_junit
 from experiment.errors import FINDING, HARNESS, OK, ExpectedError
 from matrix import absent
@@ -166,7 +166,7 @@ def test_failures_of_a_junit_file_are_counted(tmp_path: Path) -> None:
     said: dict[str, Any] = {"clause": "c", "proves": "p", "expected": "e", "actual": "a", "repeat": "r"}
     findings = [
         Finding(case_id=str(at), target="t", verdict=one, level=Level.MUST, severity=None, **said)
-        for at, one in enumerate((Verdict.RIGHT, Verdict.WRONG, Verdict.HARNESS_FAULT, Verdict.SKIPPED))
+        for at, one in enumerate((CaseVerdict.RIGHT, CaseVerdict.WRONG, CaseVerdict.HARNESS_FAULT, CaseVerdict.SKIPPED))
     ]
     write_junit(findings, tmp_path / "x.xml")
     assert Counts.of_junit(tmp_path / "x.xml") == Counts(total=4, failed=2, skipped=1)

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from tensor_message import TensorProto, message
 from wsgi_client import Answer, call
 
-from conformance import tensors
+from conformance import tensor_messages
 from experiment.line_up import contenders, takes
 from loadtests.scenarios import PLANS
 from servers.core.openapi_document import document
@@ -112,7 +112,7 @@ def test_every_way_to_write_a_tensor_is_the_same_tensor(apps: dict[str, Any], ro
     assert all(other == first for other in others)
     alone = json.dumps({"feature1": rows[0][0], "feature2": rows[0][1]}).encode()
     single = json.loads(_everywhere(apps, "/advanced_predict", alone, _JSON).body)["prediction"]
-    found = tensors.read(first.body)["tensor_content"][0]
+    found = tensor_messages.read(first.body)["tensor_content"][0]
     np.testing.assert_allclose(single, [found], rtol=1e-5, atol=1e-4)
 
 
@@ -204,7 +204,7 @@ def test_no_bytes_are_a_fault_inside(apps: dict[str, Any], junk: bytes, cut: int
     good = message((2, 1), float_val=[24.5, 31.0]).SerializeToString()
     answer = _everywhere(apps, "/predict", (good[:cut] if keep else b"") + junk, PROTOBUF)
     if answer.status == 200:
-        tensors.read(answer.body)
+        tensor_messages.read(answer.body)
     else:
         assert _error(answer)[0] in ("malformed_protobuf", "invalid_input")
 
@@ -235,17 +235,17 @@ def test_three_hands_write_one_tensor(rows: list[list[float]]) -> None:
     """The payloads' writer, the suite's and google.protobuf's make the same bytes, which the suite's reader reads."""
     flat = [number for row in rows for number in row]
     ours = tensor_bytes(rows)
-    assert ours == tensors.tensor(shape=(len(rows), 2), content=tensors.floats(*flat))
-    assert ours == message((len(rows), 2), tensor_content=tensors.floats(*flat)).SerializeToString()
-    assert tensors.read(ours)["tensor_content"] == rows
+    assert ours == tensor_messages.tensor(shape=(len(rows), 2), content=tensor_messages.floats(*flat))
+    assert ours == message((len(rows), 2), tensor_content=tensor_messages.floats(*flat)).SerializeToString()
+    assert tensor_messages.read(ours)["tensor_content"] == rows
 
 
 @given(st.binary(max_size=40))
 def test_the_suites_reader_survives_any_bytes(body: bytes) -> None:
     """Bytes that are no answer's tensor are told as such, and what google.protobuf reads as one is read alike."""
     try:
-        found = tensors.read(body)
-    except tensors.NotTensorError:
+        found = tensor_messages.read(body)
+    except tensor_messages.NotTensorError:
         return
     sent = TensorProto.FromString(body)
     assert [dim.size for dim in sent.tensor_shape.dim] == found["tensor_shape"]

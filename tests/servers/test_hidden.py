@@ -15,8 +15,9 @@ import pytest
 
 from conformance.cases import select
 from conformance.fate import Fate
-from conformance.request import Request
-from conformance.wire import Address, Exchange, Wire
+from conformance.http_connection import HttpExchange
+from conformance.http_request import HttpRequest
+from conformance.socket_connection import Address, SocketConnection
 from servers.hidden import HIDDEN
 from servers.launch import free_port
 from servers.settings import Settings
@@ -41,11 +42,11 @@ def _recorder(server: str) -> Iterator[Address]:
 
 
 def _listens(address: Address) -> bool:
-    with Wire(address, timeout_s=5) as wire:
+    with SocketConnection(address, timeout_s=5) as wire:
         return wire.connects()
 
 
-def _request(case_id: str) -> Request:
+def _request(case_id: str) -> HttpRequest:
     (case,) = select(ids=[case_id])
     assert case.request is not None
     return case.request
@@ -64,7 +65,7 @@ def _gunicorn() -> Iterator[Address]:
 
 
 def _seen(address: Address, case_id: str) -> dict[str, Any]:
-    with Wire(address, timeout_s=10) as wire:
+    with SocketConnection(address, timeout_s=10) as wire:
         exchange = wire.ask(_request(case_id))
     assert exchange.answer is not None, exchange.describe()
     found: dict[str, Any] = json.loads(exchange.answer.body)
@@ -104,9 +105,9 @@ def test_granian_hands_on_one_of_two_content_types(granian: Address) -> None:
 def test_waitress_closes_after_204_unannounced(gunicorn: Address) -> None:
     """After an answer of 204, waitress closes though it said nothing of it; gunicorn keeps the connection."""
 
-    def asked(address: Address) -> Exchange:
-        with Wire(address, timeout_s=10) as wire:
-            return wire.ask(Request(method="OPTIONS", target="/predict"))
+    def asked(address: Address) -> HttpExchange:
+        with SocketConnection(address, timeout_s=10) as wire:
+            return wire.ask(HttpRequest(method="OPTIONS", target="/predict"))
 
     with _recorder("waitress") as address:
         seen = asked(address)

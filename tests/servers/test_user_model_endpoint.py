@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from wsgi_client import Answer, call
 
-from conformance import tensors
+from conformance import tensor_messages
 from servers.core.any_tensor import MAX_TENSOR_BYTES
 from servers.core.openapi_document import document
 from servers.core.user_model_endpoint import endpoint
@@ -185,7 +185,7 @@ def test_what_json_cannot_hold_is_refused(ask: Callable[..., Answer], services: 
     for service in services.values():
         assert service.loaded is not None
         service.loaded.runs["one"] = lambda x: (x * np.float32(np.inf),)
-    good = tensors.tensor(shape=(1, 2), content=tensors.floats(1, 2))
+    good = tensor_messages.tensor(shape=(1, 2), content=tensor_messages.floats(1, 2))
     for answer in (ask("one", {"instances": [[1, 2]]}), ask("one", good, _PROTOBUF)):
         assert answer.status == 400
         assert "not finite" in json.loads(answer.body)["error"]
@@ -193,10 +193,10 @@ def test_what_json_cannot_hold_is_refused(ask: Callable[..., Answer], services: 
 
 def test_a_tensor_is_answered_with_a_tensor(ask: Callable[..., Answer]) -> None:
     """A TensorProto gets the very numbers that JSON gets; where two inputs are asked for there is no such form."""
-    sent = tensors.tensor(shape=(2, 2), content=tensors.floats(1, 2, 0.25, 4))
+    sent = tensor_messages.tensor(shape=(2, 2), content=tensor_messages.floats(1, 2, 0.25, 4))
     answer = ask("one", sent, _PROTOBUF)
     assert answer.headers["content-type"] == _PROTOBUF
-    found = tensors.read(answer.body)["tensor_content"]
+    found = tensor_messages.read(answer.body)["tensor_content"]
     named = json.loads(ask("one", {"instances": [[1, 2], [0.25, 4]]}).body)["predictions"]
     assert [[np.float32(each) for each in row] for row in named] == [
         [np.float32(each) for each in row] for row in found
@@ -208,15 +208,27 @@ def test_a_tensor_is_answered_with_a_tensor(ask: Callable[..., Answer]) -> None:
     ("body", "code", "pointer"),
     [
         (b"\xff", "malformed_protobuf", ""),
-        (tensors.tensor(dtype=2, shape=(1, 2), content=tensors.doubles(1, 2)), "invalid_input", "/dtype"),
-        (tensors.tensor(shape=(2,), content=tensors.floats(1, 2)), "invalid_input", "/tensor_shape"),
-        (tensors.tensor(shape=(1, 3), content=tensors.floats(1, 2, 3)), "invalid_input", "/tensor_shape"),
-        (tensors.tensor(shape=(0, 2), content=b""), "invalid_input", "/tensor_shape"),
-        (tensors.tensor(shape=(-1, 2), content=tensors.floats(1, 2)), "invalid_input", "/tensor_shape"),
-        (tensors.tensor(shape=(MAX_ROWS + 1, 2), float_val=[1]), "invalid_input", "/tensor_shape"),
-        (tensors.tensor(shape=(1, 2), content=tensors.floats(1)), "invalid_input", "/tensor_content"),
-        (tensors.tensor(shape=(1, 2)), "invalid_input", "/tensor_content"),
-        (tensors.tensor(shape=(1, 2), content=tensors.floats(1, float("nan"))), "invalid_input", "/tensor_content"),
+        (
+            tensor_messages.tensor(dtype=2, shape=(1, 2), content=tensor_messages.doubles(1, 2)),
+            "invalid_input",
+            "/dtype",
+        ),
+        (tensor_messages.tensor(shape=(2,), content=tensor_messages.floats(1, 2)), "invalid_input", "/tensor_shape"),
+        (
+            tensor_messages.tensor(shape=(1, 3), content=tensor_messages.floats(1, 2, 3)),
+            "invalid_input",
+            "/tensor_shape",
+        ),
+        (tensor_messages.tensor(shape=(0, 2), content=b""), "invalid_input", "/tensor_shape"),
+        (tensor_messages.tensor(shape=(-1, 2), content=tensor_messages.floats(1, 2)), "invalid_input", "/tensor_shape"),
+        (tensor_messages.tensor(shape=(MAX_ROWS + 1, 2), float_val=[1]), "invalid_input", "/tensor_shape"),
+        (tensor_messages.tensor(shape=(1, 2), content=tensor_messages.floats(1)), "invalid_input", "/tensor_content"),
+        (tensor_messages.tensor(shape=(1, 2)), "invalid_input", "/tensor_content"),
+        (
+            tensor_messages.tensor(shape=(1, 2), content=tensor_messages.floats(1, float("nan"))),
+            "invalid_input",
+            "/tensor_content",
+        ),
     ],
 )
 def test_a_tensor_that_does_not_fit_is_refused(
@@ -231,13 +243,13 @@ def test_a_tensor_that_does_not_fit_is_refused(
 def test_a_short_message_allocates_nothing_large(ask: Callable[..., Answer]) -> None:
     """A message of a few bytes that claims more than a body may hold is refused before anything is made for it."""
     rows = MAX_TENSOR_BYTES // (4 * 6 * 3 * 4)
-    fits = tensors.tensor(shape=(min(rows, MAX_ROWS), 4, 6, 3), float_val=[0.5])
+    fits = tensor_messages.tensor(shape=(min(rows, MAX_ROWS), 4, 6, 3), float_val=[0.5])
     assert ask("picture", fits, _PROTOBUF).status == 200
     wide = _signature({"x": ("float32", (None, 4096))}, {"y": ("float32", (None, 4096))})
     from servers.core import any_tensor  # noqa: PLC0415 - the function under test
     from servers.core.reply import ApiError  # noqa: PLC0415
 
-    claims = tensors.tensor(shape=(1024, 4096), float_val=[0.5])
+    claims = tensor_messages.tensor(shape=(1024, 4096), float_val=[0.5])
     assert len(claims) < 64
     with pytest.raises(ApiError, match="/tensor_shape"):
         any_tensor.array_of(claims, wide.inputs[0].sizes, wide.inputs[0])

@@ -1,4 +1,6 @@
-"""A small WSGI app that obeys the contract, on waitress; `broken_apps` breaks it one fault at a time.
+"""A small WSGI app that obeys docs/contract.md, on waitress; `broken_apps` breaks it one fault at a time.
+
+Each method names the heading of that page that it implements.
 
 It is written apart from the project's own servers, so that the suite is tried on something that it was not made with.
 Its models are plain: a line, a plane, and a sum of pixels.
@@ -28,8 +30,8 @@ from tensor_message import TensorProto, message
 from waitress.server import create_server
 
 from conformance.case import Figure, Reference
-from conformance.parts import Picture, build
-from conformance.tensors import floats, tensor
+from conformance.recipes import DrawnPicture, build
+from conformance.tensor_messages import floats, tensor
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -61,7 +63,7 @@ STATUSES: Final = {
 }
 _ESCAPED: Final = re.compile(rb"(?:[!-$&-~ ]|%[0-9A-Fa-f]{2})*")
 _PARAMETER: Final = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*")+')
-_PICTURES: Final = tuple(build(Picture(format="PNG", width_px=side, height_px=side + 1)) for side in (9, 14, 21))
+_PICTURES: Final = tuple(build(DrawnPicture(format="PNG", width_px=side, height_px=side + 1)) for side in (9, 14, 21))
 
 
 def pixel_class(image: bytes) -> int:
@@ -155,7 +157,7 @@ class ContractApp:
         self.kill: Callable[[], None] = lambda: None
         """Ends the server; `serving` sets it."""
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:  # contract.md#answers
         headers: list[tuple[str, str]] = []
         try:
             status, value = 200, self.answer(environ)
@@ -176,24 +178,24 @@ class ContractApp:
     def sent(self, body: bytes) -> Any:
         return [body]
 
-    def refusal(self, error: RefusedError) -> tuple[int, Any]:
+    def refusal(self, error: RefusedError) -> tuple[int, Any]:  # contract.md#errors
         return STATUSES[error.code], {"error": error.text, "code": error.code}
 
-    def dumps(self, value: Any) -> bytes:
+    def dumps(self, value: Any) -> bytes:  # contract.md#answers
         return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
-    def path(self, environ: WSGIEnvironment) -> str:
+    def path(self, environ: WSGIEnvironment) -> str:  # contract.md#paths
         # waitress merges slashes in PATH_INFO; the request line is as it came.
         sent = re.sub(r"\Ahttp://[^/]*", "", environ["REQUEST_URI"].partition("?")[0])
         return unquote_to_bytes(sent).decode("latin-1")
 
-    def allow(self, path: str) -> str:
+    def allow(self, path: str) -> str:  # contract.md#methods
         return "GET, HEAD, OPTIONS" if path in GETS else "OPTIONS, POST"
 
     def not_allowed(self, path: str) -> RefusedError:
         return RefusedError("method_not_allowed", headers=(("Allow", self.allow(path)),))
 
-    def answer(self, environ: WSGIEnvironment) -> Any:
+    def answer(self, environ: WSGIEnvironment) -> Any:  # contract.md#precedence
         path, method = self.path(environ), environ["REQUEST_METHOD"]
         if path not in GETS and path not in POSTS:
             raise RefusedError("not_found")
@@ -219,7 +221,7 @@ class ContractApp:
             return {"predicted_class": self.classify(self.image(body, kind, options))}
         return self.regressed(path, kind, body)
 
-    def regressed(self, path: str, kind: str, body: bytes) -> Any:
+    def regressed(self, path: str, kind: str, body: bytes) -> Any:  # contract.md#post-predict
         names = ("feature",) if path == "/predict" else ("feature1", "feature2")
         if kind == PROTOBUF:
             return self.tensor(self.predictions(self.tensor_rows(body, len(names)), "", body))
@@ -235,13 +237,13 @@ class ContractApp:
             raise self.invalid("", body)
         return {"prediction": self.figure(prediction) if path == "/predict" else [[self.figure(prediction)]]}
 
-    def read(self, environ: WSGIEnvironment) -> bytes:
+    def read(self, environ: WSGIEnvironment) -> bytes:  # contract.md#limits
         body: bytes = environ["wsgi.input"].read(LIMIT + 1)
         if len(body) > LIMIT:
             raise RefusedError("body_too_large")
         return body
 
-    def service(self, path: str) -> Any:
+    def service(self, path: str) -> Any:  # contract.md#service-routes
         if path == "/metadata":
             return {"target": "test", "versions": {}, "models": {}, "device": None, "threads": {}}
         if path == "/openapi.json":
@@ -250,10 +252,10 @@ class ContractApp:
             return {"openapi": "3.1.0", "paths": gets | posts}
         return {"status": "alive" if path == "/healthz" else "ready"}
 
-    def invalid(self, pointer: str, _body: bytes) -> RefusedError:
+    def invalid(self, pointer: str, _body: bytes) -> RefusedError:  # contract.md#input-errors
         return RefusedError("invalid_input", f"Input validation error: {pointer}: breaks the rule")
 
-    def loads(self, body: bytes) -> Any:
+    def loads(self, body: bytes) -> Any:  # contract.md#json-in
         depth = deepest = 0
         for bracket in re.findall(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', body):
             depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(bracket, 0)
@@ -280,13 +282,15 @@ class ContractApp:
             raise ValueError("repeated member")
         return dict(pairs)
 
-    def number(self, document: dict[str, Any], name: str, body: bytes) -> float:
+    def number(self, document: dict[str, Any], name: str, body: bytes) -> float:  # contract.md#numbers-in
         value = document.get(name)
         if type(value) is not float or not abs(value) < 3.4028235677973366e38:
             raise self.invalid(f"/{name}", body)
         return value
 
-    def instances(self, document: dict[str, Any], names: tuple[str, ...], body: bytes) -> list[list[float]]:
+    def instances(
+        self, document: dict[str, Any], names: tuple[str, ...], body: bytes
+    ) -> list[list[float]]:  # contract.md#batches
         listed = document["instances"]
         if not isinstance(listed, list) or not 1 <= len(listed) <= self.most_rows or set(names) & set(document):
             raise self.invalid("/instances", body)
@@ -301,7 +305,7 @@ class ContractApp:
             rows.append([self.number(places, place, body) for place in places])
         return rows
 
-    def tensor_rows(self, body: bytes, width: int) -> list[list[float]]:
+    def tensor_rows(self, body: bytes, width: int) -> list[list[float]]:  # contract.md#tensors
         try:
             sent = TensorProto.FromString(body)
         except DecodeError:
@@ -334,17 +338,18 @@ class ContractApp:
                 raise self.invalid(pointer % at if "%" in pointer else pointer, body)
         return values
 
-    def repeated(self, values: list[float], count: int, _name: str) -> list[float]:
+    def repeated(self, values: list[float], count: int, _name: str) -> list[float]:  # contract.md#tensors
         return values + values[-1:] * (count - len(values))
 
     def predictions(self, rows: list[list[float]], pointer: str, body: bytes) -> list[np.float32]:
+        # contract.md#number-format
         found = [self.predict(row) for row in rows]
         for at, prediction in enumerate(found):
             if not np.isfinite(prediction):
                 raise self.invalid(pointer % at if pointer else "", body)
         return found
 
-    def tensor(self, predictions: list[np.float32]) -> Any:
+    def tensor(self, predictions: list[np.float32]) -> Any:  # contract.md#tensors
         content = struct.pack(f"<{len(predictions)}f", *predictions)
         return message((len(predictions), 1), tensor_content=content).SerializeToString()
 
@@ -352,10 +357,10 @@ class ContractApp:
         with np.errstate(over="ignore"):
             return np.float32(1.7 * row[0] + 1 if len(row) == 1 else 1.7 * row[0] - 0.3 * row[1])
 
-    def figure(self, prediction: np.float32) -> float:
+    def figure(self, prediction: np.float32) -> float:  # contract.md#number-format
         return float(str(prediction))
 
-    def image(self, body: bytes, kind: str, options: dict[str, str]) -> bytes:
+    def image(self, body: bytes, kind: str, options: dict[str, str]) -> bytes:  # contract.md#post-classify
         if kind in RAW:
             return body
         if kind == JSON:
@@ -381,7 +386,7 @@ class ContractApp:
         except (binascii.Error, ValueError):
             raise self.invalid("/image", body) from None
 
-    def parts(self, body: bytes, boundary: str) -> list[Any]:
+    def parts(self, body: bytes, boundary: str) -> list[Any]:  # contract.md#multipart-forms
         try:
             everything = list(MultipartParser(io.BytesIO(body), boundary))
         except (MultipartError, ValueError):
@@ -390,10 +395,10 @@ class ContractApp:
             raise RefusedError("malformed_form")
         return [part for part in everything if part.name == "image"]
 
-    def unwrapped(self, text: str) -> bytes:
+    def unwrapped(self, text: str) -> bytes:  # contract.md#base64
         return binascii.a2b_base64(text.encode(), strict_mode=True)
 
-    def classify(self, image: bytes) -> int:
+    def classify(self, image: bytes) -> int:  # contract.md#pictures
         try:
             return pixel_class(image)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):

@@ -14,7 +14,8 @@ from typing import Final
 
 from hostile_requests import Attack, Ending, attacks, good_request, goods
 
-from conformance.wire import Address, Fate, Wire
+from conformance.fate import Fate
+from conformance.socket_connection import Address, SocketConnection
 from experiment.priming import agrees, predicted
 from servers.models.payloads import Payload
 
@@ -76,7 +77,7 @@ class Siege:
 
     def _client(self) -> None:
         address = Address.of(self.base_url)
-        with Wire(address, timeout_s=self.patience_s) as wire:
+        with SocketConnection(address, timeout_s=self.patience_s) as wire:
             while len(self.failures) < self.most_failures:
                 with self._lock:
                     number, attack = next(self._attacks, (None, None))
@@ -87,7 +88,7 @@ class Siege:
                 except Exception as fault:  # noqa: BLE001 - a thread's fault is the test's
                     self._fail(f"{attack.name}: the client failed: {fault!r}")
 
-    def _one(self, address: Address, wire: Wire, number: int, attack: Attack) -> None:
+    def _one(self, address: Address, wire: SocketConnection, number: int, attack: Attack) -> None:
         status = attacked(address, attack)
         # By turns on a connection that was open all along, and on a new one.
         if number % 2:
@@ -117,7 +118,7 @@ class Siege:
 def attacked(address: Address, attack: Attack) -> int | str:
     """Send one hostile request on a connection of its own; the status of its answer, or what became of it."""
     if attack.ending is Ending.ANSWERED:
-        with Wire(address, timeout_s=_HOSTILE_TIMEOUT_S) as wire:
+        with SocketConnection(address, timeout_s=_HOSTILE_TIMEOUT_S) as wire:
             exchange = wire.ask(attack.request)
         return exchange.answer.status if exchange.answer else str(exchange.fate)
     data = attack.request.wire(address.authority, address.prefix)

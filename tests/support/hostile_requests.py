@@ -20,9 +20,9 @@ from typing import Final
 from PIL import Image
 
 from conformance.cases import CASES
-from conformance.parts import ClaimedPng, Picture, build
-from conformance.request import Framing, Request
-from conformance.tensors import tensor
+from conformance.http_request import Framing, HttpRequest
+from conformance.recipes import ClaimedPng, DrawnPicture, build
+from conformance.tensor_messages import tensor
 from servers.models.payloads import ENCODINGS, PROTOBUF, Payload, payloads
 
 _LARGE_BYTES: Final = 1_000_000
@@ -49,7 +49,7 @@ class Attack:
     """One hostile request. `request.raw` holds all that is sent."""
 
     name: str
-    request: Request
+    request: HttpRequest
     ending: Ending = Ending.ANSWERED
 
 
@@ -73,9 +73,9 @@ def goods() -> tuple[tuple[str, Payload], ...]:
     return tuple((endpoint, made[at]) for at in range(4) for endpoint, made in kinds)
 
 
-def good_request(endpoint: str, payload: Payload) -> Request:
+def good_request(endpoint: str, payload: Payload) -> HttpRequest:
     """The payload as a well-behaved client sends it."""
-    return Request(target=f"/{endpoint}", content_type=payload.content_type, body=payload.body)
+    return HttpRequest(target=f"/{endpoint}", content_type=payload.content_type, body=payload.body)
 
 
 @cache
@@ -89,7 +89,7 @@ def _recipes(*, large: bool) -> list[Attack]:
     return [one for one in found.values() if (len(one.request.wire("localhost")) > _LARGE_BYTES) is large]
 
 
-def _ended(rng: random.Random, name: str, request: Request) -> Attack:
+def _ended(rng: random.Random, name: str, request: HttpRequest) -> Attack:
     """The request as it is, or broken off, or in pieces."""
     ending = rng.choices(tuple(Ending), weights=(80, 8, 8, 4))[0]
     if ending is Ending.ANSWERED:
@@ -99,17 +99,17 @@ def _ended(rng: random.Random, name: str, request: Request) -> Attack:
     head = wire.find(b"\r\n\r\n") + 4
     cut = rng.randrange(head, len(wire)) if head < len(wire) and rng.random() < 0.8 else rng.randrange(1, len(wire))
     sent = wire if ending is Ending.SLOW else wire[:cut]
-    return Attack(name=f"{name}, {ending}", request=Request(method=request.method, raw=sent), ending=ending)
+    return Attack(name=f"{name}, {ending}", request=HttpRequest(method=request.method, raw=sent), ending=ending)
 
 
 # -- mutations of what is good
 
 
-def _good(rng: random.Random) -> Request:
+def _good(rng: random.Random) -> HttpRequest:
     return good_request(*rng.choice(goods()))
 
 
-def _damaged(rng: random.Random) -> Request:
+def _damaged(rng: random.Random) -> HttpRequest:
     """A good body with some bytes changed, left out, doubled or put in."""
     request = _good(rng)
     body = bytearray(build(request.body))
@@ -117,16 +117,16 @@ def _damaged(rng: random.Random) -> Request:
         at, length = rng.randrange(len(body) + 1), rng.randint(1, 16)
         piece = rng.choice((b"", bytes(body[at : at + 2 * length]), rng.randbytes(length)))
         body[at : at + rng.choice((0, length))] = piece
-    return Request(target=request.target, content_type=request.content_type, body=bytes(body))
+    return HttpRequest(target=request.target, content_type=request.content_type, body=bytes(body))
 
 
-def _truncated(rng: random.Random) -> Request:
+def _truncated(rng: random.Random) -> HttpRequest:
     """A good body cut short under a length that agrees, or that claims the whole."""
     request = _good(rng)
     body = build(request.body)
     cut = body[: rng.randrange(len(body))]
     lies = rng.random() < 0.5
-    return Request(
+    return HttpRequest(
         target=request.target,
         content_type=request.content_type,
         body=cut,
@@ -135,10 +135,10 @@ def _truncated(rng: random.Random) -> Request:
     )
 
 
-def _misdirected(rng: random.Random) -> Request:
+def _misdirected(rng: random.Random) -> HttpRequest:
     """A good body at another endpoint, under another media type, in other framing."""
     request = _good(rng)
-    return Request(
+    return HttpRequest(
         target=rng.choice(_PATHS),
         content_type=rng.choice((request.content_type, *_MEDIA)),
         body=request.body,
@@ -146,9 +146,9 @@ def _misdirected(rng: random.Random) -> Request:
     )
 
 
-def _wrong_method(rng: random.Random) -> Request:
+def _wrong_method(rng: random.Random) -> HttpRequest:
     request = _good(rng)
-    return Request(
+    return HttpRequest(
         method=rng.choice(_METHODS), target=request.target, content_type=request.content_type, body=request.body
     )
 
@@ -156,7 +156,7 @@ def _wrong_method(rng: random.Random) -> Request:
 # -- wrong values, shapes and types
 
 
-def _wrong_tensor(rng: random.Random) -> Request:
+def _wrong_tensor(rng: random.Random) -> HttpRequest:
     """A TensorProto of any type, arity and shape, its values agreeing with the shape or not."""
     shape = rng.choice(
         (
@@ -186,10 +186,10 @@ def _wrong_tensor(rng: random.Random) -> Request:
         double_val=[1e300 * value for value in values] if rng.random() < 0.2 else (),
         unknown_rank=rng.random() < 0.1,
     )
-    return Request(target=rng.choice(_PATHS[:2]), content_type=PROTOBUF, body=body)
+    return HttpRequest(target=rng.choice(_PATHS[:2]), content_type=PROTOBUF, body=body)
 
 
-def _wrong_json(rng: random.Random) -> Request:
+def _wrong_json(rng: random.Random) -> HttpRequest:
     """JSON of the right members with values that no model takes."""
     value = rng.choice(_VALUES)
     members = rng.choice(
@@ -204,7 +204,7 @@ def _wrong_json(rng: random.Random) -> Request:
             b"%b",
         )
     )
-    return Request(target=rng.choice(_PATHS), content_type=_JSON, body=members % value)
+    return HttpRequest(target=rng.choice(_PATHS), content_type=_JSON, body=members % value)
 
 
 _VALUES: Final = tuple(
@@ -231,18 +231,18 @@ _VALUES: Final = tuple(
 )
 
 
-def _deep(rng: random.Random) -> Request:
+def _deep(rng: random.Random) -> HttpRequest:
     """Brackets within brackets, closed or not."""
     depth = rng.choice((63, 64, 65, 66, 1000, 100_000))
     opening, closing = rng.choice(((b"[", b"]"), (b'{"feature":', b"}"), (b'[{"instances":', b"}]")))
     body = opening * depth + rng.choice((b"1.0" + closing * depth, b"1.0", b""))
-    return Request(target=rng.choice(_PATHS), content_type=_JSON, body=body)
+    return HttpRequest(target=rng.choice(_PATHS), content_type=_JSON, body=body)
 
 
 # -- pictures
 
 
-def _bomb(rng: random.Random) -> Request:
+def _bomb(rng: random.Random) -> HttpRequest:
     """A picture that claims more pixels than it has, or that has as many as are just allowed or forbidden."""
     side = rng.choice((1, 4000, 5656, 5657, 8192, 8193, 65535, 2**31 - 1))
     other = rng.choice((1, 224, 3900, 5656, 8192, 2**31 - 1))
@@ -256,7 +256,7 @@ def _claimed(side: int, other: int) -> bytes:
 
 def _text_bomb(_side: int, _other: int) -> bytes:
     """A small picture with a text that unpacks to fifty megabytes."""
-    small = build(Picture(format="PNG"))
+    small = build(DrawnPicture(format="PNG"))
     text = b"Comment\0\0" + _packed_zeros()
     chunk = struct.pack(">I", len(text)) + b"zTXt" + text + struct.pack(">I", zlib.crc32(b"zTXt" + text))
     return small[:33] + chunk + small[33:]
@@ -275,9 +275,9 @@ def _flat(side: int, other: int) -> bytes:
     return sink.getvalue()
 
 
-def _damaged_picture(rng: random.Random) -> Request:
+def _damaged_picture(rng: random.Random) -> HttpRequest:
     """A real file of some format with bytes changed or its end missing."""
-    picture = Picture(
+    picture = DrawnPicture(
         format=rng.choice(("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")),
         mode=rng.choice(("RGB", "L")),
         width_px=rng.choice((1, 28, 300)),
@@ -289,7 +289,7 @@ def _damaged_picture(rng: random.Random) -> Request:
     return _carried(rng, bytes(data[: rng.choice((len(data), rng.randrange(len(data))))]))
 
 
-def _carried(rng: random.Random, picture: bytes) -> Request:
+def _carried(rng: random.Random, picture: bytes) -> HttpRequest:
     """A picture in one of its wrappings, the base64 now and then damaged."""
     text = base64.b64encode(picture)
     if rng.random() < 0.2:
@@ -309,10 +309,10 @@ def _carried(rng: random.Random, picture: bytes) -> Request:
             ),
         )
     )
-    return Request(target="/classify", content_type=kind, body=body)
+    return HttpRequest(target="/classify", content_type=kind, body=body)
 
 
-_KINDS: Final[tuple[tuple[str, Callable[[random.Random], Request]], ...]] = (
+_KINDS: Final[tuple[tuple[str, Callable[[random.Random], HttpRequest]], ...]] = (
     ("damaged", _damaged),
     ("truncated", _truncated),
     ("misdirected", _misdirected),

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from in_thread_servers import SERVERS
 
-from conformance.case import Case, Expectation, Verdict
+from conformance.case import Case, CaseVerdict, Expectation
 from conformance.cases import CASES
 from conformance.expect import PREDICT, get, post, refused
-from conformance.in_process import InProcess, expressible
-from conformance.runner import Session
+from conformance.session import Session
+from conformance.wsgi_connection import WsgiConnection, expressible
 from servers.hidden import HIDDEN
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ _LONG: Final = 1_000_000
 
 
 def _impaired(name: str, proves: str, case: Any, expects: Expectation) -> Case:
-    return Case(id=name, proves=proves, clause="design 3", endpoint="predict", request=case, expects=expects)
+    return Case(
+        id=name, proves=proves, clause="docs/contract.md#answers", endpoint="predict", request=case, expects=expects
+    )
 
 
 _RETRY: Final = (("Retry-After", "1"),)
@@ -146,10 +148,10 @@ def _red_in_process(mutant: Mutant | None, figures: Any, make: Any, cases: Seque
     """The same without a server, which is quicker, and shows what a server would mend: a body after HEAD, say."""
     for framework in dict.fromkeys(framework for framework, _ in _arrangements(mutant)):
         app = import_module(f"servers.apps.{framework}_app").create_app(make(MEMORY))
-        session = Session(base_url="", target="mutant", reference=figures, connect=partial(InProcess, app))
+        session = Session(base_url="", target="mutant", reference=figures, connect=partial(WsgiConnection, app))
         for case in filter(expressible, cases):
             # What becomes of a connection is nothing that can be told without one.
-            if session.run(case).verdict is not Verdict.RIGHT:
+            if session.run(case).verdict is not CaseVerdict.RIGHT:
                 return case.id
     return None
 
@@ -158,7 +160,7 @@ def _red(session: Session, cases: Sequence[Case]) -> str | None:
     """The first of `cases` that is wrong, whatever its level."""
     for case in cases:
         finding = session.run(case)
-        if finding.breaks_a_must or finding.verdict in (Verdict.WRONG, Verdict.HARNESS_FAULT):
+        if finding.breaks_a_must or finding.verdict in (CaseVerdict.WRONG, CaseVerdict.HARNESS_FAULT):
             return case.id
     return None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import setup_testing_defaults
 
-from conformance import in_process
+from conformance import wsgi_connection
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -46,7 +46,7 @@ def call(
         variables["CONTENT_TYPE"] = content_type
     variables |= environ or {}
     setup_testing_defaults(variables)
-    answer = in_process.call(app, variables, validated=validated)
+    answer = wsgi_connection.call(app, variables, validated=validated)
     names = [name.lower() for name, _ in answer.headers]
     assert len(set(names)) == len(names), f"a header is repeated: {names}"
     return Answer(

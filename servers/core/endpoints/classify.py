@@ -94,6 +94,7 @@ ENDPOINT: Final = Endpoint(
     handle=_handle,
     accepts=ACCEPTS,
     models=(MODEL,),
+    clause="post-classify",
     operation={
         "summary": "Classify an image",
         "requestBody": {

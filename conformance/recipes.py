@@ -31,14 +31,14 @@ class Repeat:
 class Join:
     """One part after the other."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Recipe, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class Truncated:
     """The first `keep_bytes` bytes of a part; a negative number leaves that many out at the end."""
 
-    of: Part
+    of: Recipe
     keep_bytes: int
 
 
@@ -46,7 +46,7 @@ class Cut:
 class Base64:
     """A part in base64, standard alphabet, padded (RFC 4648 section 4)."""
 
-    of: Part
+    of: Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +56,12 @@ class Escaped:
     `small` writes the hexadecimal digits as small letters, which mean the same.
     """
 
-    of: Part
+    of: Recipe
     small: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class DrawnPicture:
     """A deterministic picture that Pillow encodes: a slope both ways, so that no two corners are alike.
 
     `format` is a Pillow format name, `mode` a Pillow mode; sides are in pixels.
@@ -81,13 +81,13 @@ class ClaimedPng:
     height_px: int
 
 
-Part: TypeAlias = bytes | Repeat | Join | Cut | Base64 | Escaped | Picture | ClaimedPng
+Recipe: TypeAlias = bytes | Repeat | Join | Truncated | Base64 | Escaped | DrawnPicture | ClaimedPng
 
 
 _ESCAPE: Final = re.compile(rb"%..")
 
 
-def build(part: Part) -> bytes:
+def build(part: Recipe) -> bytes:
     """The bytes that a recipe stands for."""
     match part:
         case bytes():
@@ -96,21 +96,21 @@ def build(part: Part) -> bytes:
             return part.unit * part.times
         case Join():
             return b"".join(build(each) for each in part.parts)
-        case Cut():
+        case Truncated():
             return build(part.of)[: part.keep_bytes]
         case Base64():
             return base64.b64encode(build(part.of))
         case Escaped():
             text = quote_from_bytes(build(part.of), safe="").encode()
             return _ESCAPE.sub(lambda escape: escape[0].lower(), text) if part.small else text
-        case Picture():
+        case DrawnPicture():
             return _drawn(part)
         case ClaimedPng():
             return _claimed(part)
 
 
 @lru_cache(maxsize=32)
-def _drawn(picture: Picture) -> bytes:
+def _drawn(picture: DrawnPicture) -> bytes:
     from PIL import Image  # noqa: PLC0415 - Pillow takes longer to import than all of the cases together
 
     image = Image.new("L", (picture.width_px, picture.height_px))
@@ -130,10 +130,10 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-_KINDS: Final = {kind.__name__: kind for kind in (Repeat, Join, Cut, Base64, Escaped, Picture, ClaimedPng)}
+_KINDS: Final = {kind.__name__: kind for kind in (Repeat, Join, Truncated, Base64, Escaped, DrawnPicture, ClaimedPng)}
 
 
-def part_to_json(part: Part) -> dict[str, Any]:
+def part_to_json(part: Recipe) -> dict[str, Any]:
     """The recipe as a JSON object; ASCII bytes stay readable, others are in base64."""
     if isinstance(part, bytes):
         if part.isascii():
@@ -149,7 +149,7 @@ def part_to_json(part: Part) -> dict[str, Any]:
     return document
 
 
-def part_from_json(document: dict[str, Any]) -> Part:
+def part_from_json(document: dict[str, Any]) -> Recipe:
     """The inverse of `part_to_json`; raises KeyError on a part that does not exist."""
     if "text" in document:
         return str(document["text"]).encode("ascii")
@@ -164,5 +164,5 @@ def part_from_json(document: dict[str, Any]) -> Part:
         elif name != "part":
             arguments[name] = value
     kind: Any = _KINDS[document["part"]]
-    made: Part = kind(**arguments)
+    made: Recipe = kind(**arguments)
     return made

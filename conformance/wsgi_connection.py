@@ -15,17 +15,17 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
-from conformance.answer import Answer
 from conformance.fate import Fate
-from conformance.parts import build
-from conformance.request import Framing
-from conformance.wire import Exchange
+from conformance.http_answer import HttpAnswer
+from conformance.http_connection import HttpExchange
+from conformance.http_request import Framing
+from conformance.recipes import build
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
     from conformance.case import Case
-    from conformance.request import Request
+    from conformance.http_request import HttpRequest
 
 _OWN_VARIABLES: Final = frozenset({"content-type", "content-length"})
 
@@ -36,7 +36,7 @@ def expressible(case: Case) -> bool:
     return not any(request.raw is not None or _repeats(request) for request in requests)
 
 
-def environment(request: Request) -> WSGIEnvironment:
+def environment(request: HttpRequest) -> WSGIEnvironment:
     """What a server makes of a request (PEP 3333, RFC 3875 section 4.1), the body in memory.
 
     A body that is shorter than its declared length ends early, as it does when a client hangs up. Raises ValueError on
@@ -74,7 +74,7 @@ def environment(request: Request) -> WSGIEnvironment:
     return variables
 
 
-def call(app: WSGIApplication, environ: WSGIEnvironment, *, validated: bool = True) -> Answer:
+def call(app: WSGIApplication, environ: WSGIEnvironment, *, validated: bool = True) -> HttpAnswer:
     """What a callable answers; raises whatever it raises, and AssertionError where it breaks PEP 3333."""
     seen: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -90,10 +90,10 @@ def call(app: WSGIApplication, environ: WSGIEnvironment, *, validated: bool = Tr
     else:
         body = _whole(app(environ, start_response))
     ((status, headers),) = seen
-    return Answer(status=int(status[:3]), headers=tuple(headers), body=body, keep_alive=True)
+    return HttpAnswer(status=int(status[:3]), headers=tuple(headers), body=body, keep_alive=True)
 
 
-class InProcess:
+class WsgiConnection:
     """A WSGI callable behind the face of `Wire`, so that whoever asks a server can ask it.
 
     Not for several threads. An exception of the callable, a breach of PEP 3333 and a Content-Length that is not the
@@ -118,22 +118,22 @@ class InProcess:
         """A callable is always there."""
         return True
 
-    def ask(self, *requests: Request) -> Exchange:
+    def ask(self, *requests: HttpRequest) -> HttpExchange:
         """An answer to each request, one after the other. Raises ValueError on bytes as they are."""
-        answers: list[Answer] = []
+        answers: list[HttpAnswer] = []
         surplus = b""
         for request in requests:
             environ = environment(request)
             try:
                 answer = call(self._app, environ, validated=self._validated)
             except Exception:  # noqa: BLE001 - a server would answer for it; here it is what the callable did
-                return Exchange(answers=tuple(answers), fate=Fate.RESET, problem=traceback.format_exc())
+                return HttpExchange(answers=tuple(answers), fate=Fate.RESET, problem=traceback.format_exc())
             if problem := _length_fault(request.method, answer):
-                return Exchange(answers=(*answers, answer), fate=Fate.KEPT, problem=problem)
+                return HttpExchange(answers=(*answers, answer), fate=Fate.KEPT, problem=problem)
             if _bodiless(request.method, answer):
                 surplus += answer.body
             answers.append(answer)
-        return Exchange(answers=tuple(answers), fate=Fate.KEPT, surplus=surplus)
+        return HttpExchange(answers=tuple(answers), fate=Fate.KEPT, surplus=surplus)
 
 
 def _whole(result: Any) -> bytes:
@@ -148,17 +148,17 @@ def _no_write(_data: bytes) -> None:
     raise AssertionError("the contract's apps return their body and never write it")
 
 
-def _bodiless(method: str, answer: Answer) -> bool:
+def _bodiless(method: str, answer: HttpAnswer) -> bool:
     return method == "HEAD" or answer.status in (204, 304)
 
 
-def _length_fault(method: str, answer: Answer) -> str | None:
+def _length_fault(method: str, answer: HttpAnswer) -> str | None:
     declared = answer.values("content-length")
     if _bodiless(method, answer) or declared in ((), (str(len(answer.body)),)):
         return None
     return f"Content-Length {', '.join(declared)} before a body of {len(answer.body)} bytes"
 
 
-def _repeats(request: Request) -> bool:
+def _repeats(request: HttpRequest) -> bool:
     names = [name.lower().replace("-", "_") for name, _ in request.headers]
     return len(set(names)) < len(names) or (request.content_type is not None and "content_type" in names)

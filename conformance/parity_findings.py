@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from conformance.case import Finding, Severity, Verdict
+from conformance.case import CaseVerdict, Finding, Severity
+from conformance.examination import Examination
 from conformance.parity import Difference, differences
-from conformance.runner import Outcome
 
 
-def held_against(outcomes: Mapping[str, Outcome]) -> tuple[dict[str, Outcome], list[Difference]]:
+def held_against(outcomes: Mapping[str, Examination]) -> tuple[dict[str, Examination], list[Difference]]:
     """The outcomes with a divergence for every difference from the first target, and the differences.
 
     A finding that was wrong stays wrong, and says in addition that the other target is right, or how it is wrong.
@@ -37,22 +37,22 @@ def held_against(outcomes: Mapping[str, Outcome]) -> tuple[dict[str, Outcome], l
     return changed, found
 
 
-def _diverging(finding: Finding, unlike: Difference, verdicts: Mapping[tuple[str, str], Verdict]) -> Finding:
+def _diverging(finding: Finding, unlike: Difference, verdicts: Mapping[tuple[str, str], CaseVerdict]) -> Finding:
     baseline = verdicts[unlike.baseline, unlike.case_id]
     detail = f"{unlike.detail}; {_who_is_right(finding, unlike.baseline, baseline)}"
-    if finding.verdict is Verdict.WRONG:
+    if finding.verdict is CaseVerdict.WRONG:
         return replace(finding, actual=f"{finding.actual}; {detail}")
     return replace(
         finding,
-        verdict=Verdict.DIVERGES,
+        verdict=CaseVerdict.DIVERGES,
         severity=finding.severity or Severity.BYTES_ONLY,
         expected=f"the answer of {unlike.baseline}",
         actual=detail,
     )
 
 
-def _who_is_right(finding: Finding, baseline: str, verdict: Verdict) -> str:
-    right = (Verdict.RIGHT, Verdict.SERVERS_OWN)
+def _who_is_right(finding: Finding, baseline: str, verdict: CaseVerdict) -> str:
+    right = (CaseVerdict.RIGHT, CaseVerdict.SERVERS_OWN)
     own, other = finding.verdict in right, verdict in right
     if own and other:
         return "both are lawful, and only one of them can stay"

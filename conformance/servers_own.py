@@ -6,14 +6,14 @@ from typing import Final
 
 from conformance import canonical
 from conformance.fate import Fate
+from conformance.http_connection import HttpExchange
 from conformance.shapes import SHAPES
-from conformance.wire import Exchange
 
 STATUSES: Final = frozenset({400, 404, 405, 408, 411, 413, 414, 417, 431, 501})
 """What servers answer by themselves to a request that they will not pass on."""
 
 
-def is_servers_own(exchange: Exchange) -> bool:
+def is_servers_own(exchange: HttpExchange) -> bool:
     """Whether the server refused by itself: it hung up, or its refusal is not the contract's error body.
 
     A hang is no refusal, and neither is a server that has stopped listening.

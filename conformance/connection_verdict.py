@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from conformance.case import Case
 from conformance.fate import Fate
-from conformance.wire import Exchange
+from conformance.http_connection import HttpExchange
 
 
-def connection_is_right(case: Case, exchange: Exchange) -> bool:
+def connection_is_right(case: Case, exchange: HttpExchange) -> bool:
     """Whether the connection went the way that the case asks for and that the answer announced.
 
     An answer that says `Connection: close` counts as closed: when the server gets to it is its own matter. One that

@@ -8,8 +8,8 @@ from typing import Final
 from conformance.case import Case, Expectation, Level
 from conformance.expect import PREDICT, answered, get, post, refused
 from conformance.fate import Fate
-from conformance.parts import build
-from conformance.request import Request
+from conformance.http_request import HttpRequest
+from conformance.recipes import build
 
 _BODY: Final = build(PREDICT.body)
 _ALIKE: Final = answered("/predict", same_as=PREDICT)
@@ -20,11 +20,11 @@ _ALIVE: Final = Expectation(status=200, body=b'{"status":"alive"}')
 def _case(
     name: str,
     proves: str,
-    request: Request,
+    request: HttpRequest,
     expects: Expectation,
     connection: Fate,
     *,
-    before: tuple[Request, ...] = (),
+    before: tuple[HttpRequest, ...] = (),
     pipelined: bool = False,
     level: Level = Level.MUST,
 ) -> Case:
@@ -42,10 +42,10 @@ def _case(
     )
 
 
-def _line(version: bytes, *headers: bytes) -> Request:
+def _line(version: bytes, *headers: bytes) -> HttpRequest:
     length = b"Content-Length: %d\r\n" % len(_BODY)
     head = b"POST /predict " + version + b"\r\nHost: localhost\r\nContent-Type: application/json\r\n" + length
-    return Request(raw=head + b"".join(headers) + b"\r\n" + _BODY)
+    return HttpRequest(raw=head + b"".join(headers) + b"\r\n" + _BODY)
 
 
 CASES: Final = (

@@ -20,7 +20,7 @@ class MalformedAnswerError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpAnswer:
     """A whole answer. `headers` keep their order and spelling; `keep_alive` is what the answer announces."""
 
     status: int
@@ -41,7 +41,7 @@ class Answer:
         return f"{self.status} {ascii(kind)[1:-1]} {shown}{more}"
 
 
-def read_answer(buffer: bytes, method: str, *, ended: bool) -> tuple[Answer, int] | None:
+def read_answer(buffer: bytes, method: str, *, ended: bool) -> tuple[HttpAnswer, int] | None:
     """The first final answer in `buffer` and how many bytes it takes; None while bytes are missing.
 
     `method` is that of the request, `ended` whether the peer has closed its side. Interim answers (1xx) are
@@ -66,7 +66,7 @@ def read_answer(buffer: bytes, method: str, *, ended: bool) -> tuple[Answer, int
             raise MalformedAnswerError("the connection closed within the body")
         return None
     content, used = body
-    answer = Answer(
+    answer = HttpAnswer(
         status=head.status,
         headers=tuple(head.headers),
         body=content,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from conformance.parts import Part, build, part_from_json, part_to_json
+from conformance.recipes import Recipe, build, part_from_json, part_to_json
 
 _CHUNK_BYTES: Final = 64 * 1024
 
@@ -20,7 +20,7 @@ class Framing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpRequest:
     """What is sent, exactly.
 
     `target` is the request-target as it stands on the wire, in Latin-1. `content_type` None leaves the
@@ -33,7 +33,7 @@ class Request:
     target: str = "/"
     content_type: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    body: Part = b""
+    body: Recipe = b""
     framing: Framing = Framing.LENGTH
     declared_length: int | None = None
     half_close: bool = False
@@ -71,7 +71,7 @@ class Request:
         }
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Request:
+    def from_json(cls, document: dict[str, Any]) -> HttpRequest:
         """The inverse of `to_json`."""
         raw = document["raw"]
         return cls(

@@ -11,14 +11,14 @@ from enum import StrEnum
 from typing import Final
 
 from conformance import canonical
-from conformance.answer import Answer
 from conformance.case import Case, Severity
 from conformance.checks import Mismatch
 from conformance.fate import Fate
-from conformance.wire import Exchange
+from conformance.http_answer import HttpAnswer
+from conformance.http_connection import HttpExchange
 
 
-class Outcome(StrEnum):
+class Behaviour(StrEnum):
     """How an answer stands to the contract's, from the best to the worst."""
 
     RIGHT = "right"
@@ -44,16 +44,16 @@ class Outcome(StrEnum):
 
 
 SEVERITIES: Final = {
-    Outcome.FORM: Severity.BYTES_ONLY,
-    Outcome.ERROR_BODY: Severity.WRONG_4XX,
-    Outcome.OTHER_ERROR: Severity.WRONG_4XX,
-    Outcome.REFUSED: Severity.WRONG_4XX,
-    Outcome.DROPPED: Severity.SERVER_ERROR,
-    Outcome.SERVER_ERROR: Severity.SERVER_ERROR,
-    Outcome.HANGS: Severity.SERVER_ERROR,
-    Outcome.STUCK: Severity.SERVER_ERROR,
-    Outcome.ACCEPTED: Severity.WRONG_2XX,
-    Outcome.WRONG_ANSWER: Severity.SILENT_WRONG_ANSWER,
+    Behaviour.FORM: Severity.BYTES_ONLY,
+    Behaviour.ERROR_BODY: Severity.WRONG_4XX,
+    Behaviour.OTHER_ERROR: Severity.WRONG_4XX,
+    Behaviour.REFUSED: Severity.WRONG_4XX,
+    Behaviour.DROPPED: Severity.SERVER_ERROR,
+    Behaviour.SERVER_ERROR: Severity.SERVER_ERROR,
+    Behaviour.HANGS: Severity.SERVER_ERROR,
+    Behaviour.STUCK: Severity.SERVER_ERROR,
+    Behaviour.ACCEPTED: Severity.WRONG_2XX,
+    Behaviour.WRONG_ANSWER: Severity.SILENT_WRONG_ANSWER,
 }
 
 
@@ -62,47 +62,47 @@ class Observation:
     """What one target did with one case; `text` says it in a few words."""
 
     case_id: str
-    outcome: Outcome
+    behaviour: Behaviour
     text: str
 
     @property
     def rank(self) -> int:
-        """The place in the order of `Outcome`; the larger the worse."""
-        return list(Outcome).index(self.outcome)
+        """The place in the order of `Behaviour`; the larger the worse."""
+        return list(Behaviour).index(self.behaviour)
 
 
-def observed(case: Case, exchange: Exchange, mismatches: Sequence[Mismatch]) -> Observation:
+def observed(case: Case, exchange: HttpExchange, mismatches: Sequence[Mismatch]) -> Observation:
     """The observation of one exchange and what was wrong with it."""
     # That the plain request fails too is a row of its own.
     own = [mismatch for mismatch in mismatches if mismatch.what != "plain"]
-    outcome = _outcome(case, exchange, own)
-    return Observation(case_id=case.id, outcome=outcome, text=_text(outcome, exchange, own))
+    behaviour = _behaviour(case, exchange, own)
+    return Observation(case_id=case.id, behaviour=behaviour, text=_text(behaviour, exchange, own))
 
 
-def _outcome(case: Case, exchange: Exchange, mismatches: Sequence[Mismatch]) -> Outcome:
+def _behaviour(case: Case, exchange: HttpExchange, mismatches: Sequence[Mismatch]) -> Behaviour:
     answer = exchange.answer
     if answer is None or exchange.problem is not None:
-        return Outcome.HANGS if exchange.fate is Fate.TIMED_OUT else Outcome.DROPPED
+        return Behaviour.HANGS if exchange.fate is Fate.TIMED_OUT else Behaviour.DROPPED
     if not mismatches:
-        return Outcome.RIGHT
+        return Behaviour.RIGHT
     if answer.status >= 500:
-        return Outcome.SERVER_ERROR
+        return Behaviour.SERVER_ERROR
     wants_error = case.expects.status >= 400
     worst = max(mismatch.severity for mismatch in mismatches)
     if answer.status < 300:
         if wants_error:
-            return Outcome.ACCEPTED
+            return Behaviour.ACCEPTED
         # An empty 200 where a 204 is wanted says the same.
         same = answer.status != case.expects.status or worst is Severity.BYTES_ONLY
-        return Outcome.FORM if same else Outcome.WRONG_ANSWER
+        return Behaviour.FORM if same else Behaviour.WRONG_ANSWER
     if not wants_error:
-        return Outcome.REFUSED
+        return Behaviour.REFUSED
     if answer.status != case.expects.status:
-        return Outcome.OTHER_ERROR
-    return Outcome.FORM if worst is Severity.BYTES_ONLY else Outcome.ERROR_BODY
+        return Behaviour.OTHER_ERROR
+    return Behaviour.FORM if worst is Severity.BYTES_ONLY else Behaviour.ERROR_BODY
 
 
-def _text(outcome: Outcome, exchange: Exchange, mismatches: Sequence[Mismatch]) -> str:
+def _text(behaviour: Behaviour, exchange: HttpExchange, mismatches: Sequence[Mismatch]) -> str:
     answer = exchange.answer
     if answer is None or exchange.problem is not None:
         return {Fate.TIMED_OUT: "hangs", Fate.RESET: "reset without an answer"}.get(
@@ -116,11 +116,11 @@ def _text(outcome: Outcome, exchange: Exchange, mismatches: Sequence[Mismatch]) 
     if "Allow" in named:
         allow = ", ".join(answer.values("allow"))
         parts.append(f"Allow: {allow}" if allow else "no Allow")
-    form = _form(answer, named) if outcome is Outcome.FORM else ""
+    form = _form(answer, named) if behaviour is Behaviour.FORM else ""
     return ", ".join(parts) + (f" ({form})" if form else "")
 
 
-def _good(answer: Answer, mismatches: Sequence[Mismatch]) -> str:
+def _good(answer: HttpAnswer, mismatches: Sequence[Mismatch]) -> str:
     if not answer.body:
         return "empty"
     try:
@@ -139,14 +139,14 @@ def _unlike(mismatches: Sequence[Mismatch]) -> bool:
     return any(mismatch.actual.startswith("body: ") or mismatch.what == "figure" for mismatch in mismatches)
 
 
-def _kind(answer: Answer) -> str:
+def _kind(answer: HttpAnswer) -> str:
     essence = ", ".join(answer.values("content-type")).partition(";")[0]
     if not answer.body:
         return "empty"
     return {"text/html": "HTML", "application/json": "JSON"}.get(essence, "text")
 
 
-def _form(answer: Answer, named: set[str]) -> str:
+def _form(answer: HttpAnswer, named: set[str]) -> str:
     said = {
         "form": "line feed" if answer.body.endswith(b"\n") else "spaces",
         "float32": "digits of float64",

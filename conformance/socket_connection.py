@@ -12,51 +12,17 @@ import select
 import socket
 import time
 from dataclasses import dataclass
-from typing import Final, Protocol, Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
-from conformance.answer import Answer, MalformedAnswerError, read_answer
 from conformance.fate import Fate
-from conformance.request import Request
+from conformance.http_answer import HttpAnswer, MalformedAnswerError, read_answer
+from conformance.http_connection import HttpExchange
+from conformance.http_request import HttpRequest
 
 _READ_BYTES: Final = 256 * 1024
 _SETTLE_S: Final = 0.002
 """How long a connection is watched after an answer, for surplus bytes or an early end."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """Requests sent in one go, and all that came back.
-
-    `answers` are the final answers, in order; `problem` says what was wrong with the bytes, `surplus` are
-    those after the last answer. `sent_all` is False where the server answered or left before it had the
-    whole request.
-    """
-
-    answers: tuple[Answer, ...]
-    fate: Fate
-    problem: str | None = None
-    surplus: bytes = b""
-    sent_all: bool = True
-
-    @property
-    def answer(self) -> Answer | None:
-        """The last answer, if there is one."""
-        return self.answers[-1] if self.answers else None
-
-    @property
-    def reusable(self) -> bool:
-        """Whether the same connection may carry another request."""
-        kept = self.fate is Fate.KEPT and self.sent_all and not self.surplus and self.problem is None
-        return kept and self.answer is not None and self.answer.keep_alive
-
-    def describe(self) -> str:
-        """One printable line."""
-        seen = "no answer" if self.answer is None else self.answer.describe()
-        parts = [seen, f"connection {self.fate}" if self.answer is None else "", self.problem or ""]
-        if self.surplus:
-            parts.append(f"{len(self.surplus)} bytes after the answer: {ascii(self.surplus[:60])[1:]}")
-        return "; ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,31 +48,7 @@ class Address:
         return host if self.port == 80 else f"{host}:{self.port}"
 
 
-class Connection(Protocol):
-    """Whoever takes requests and says what became of them: a socket, or a callable in this process."""
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        ...
-
-    def __exit__(self, *_exception: object) -> None:
-        """Ends the connection."""
-        ...
-
-    def close(self) -> None:
-        """Ends the connection; the next `ask` opens another."""
-        ...
-
-    def connects(self) -> bool:
-        """Whether somebody is there."""
-        ...
-
-    def ask(self, *requests: Request) -> Exchange:
-        """Sends requests in one go and reads an answer to each."""
-        ...
-
-
-class Wire:
+class SocketConnection:
     """One connection, opened on first use. A context manager; not for several threads."""
 
     def __init__(self, address: Address, *, timeout_s: float) -> None:
@@ -134,7 +76,7 @@ class Wire:
             return False
         return True
 
-    def ask(self, *requests: Request) -> Exchange:
+    def ask(self, *requests: HttpRequest) -> HttpExchange:
         """Sends requests in one go (pipelined where there are several) and reads an answer to each."""
         address = self._address
         data = b"".join(request.wire(address.authority, address.prefix) for request in requests)
@@ -142,9 +84,9 @@ class Wire:
         try:
             self._socket = self._socket or self._connected()
         except TimeoutError:
-            return Exchange(answers=(), fate=Fate.TIMED_OUT, problem="no connection in time", sent_all=False)
+            return HttpExchange(answers=(), fate=Fate.TIMED_OUT, problem="no connection in time", sent_all=False)
         except OSError as error:
-            return Exchange(answers=(), fate=Fate.REFUSED, problem=str(error), sent_all=False)
+            return HttpExchange(answers=(), fate=Fate.REFUSED, problem=str(error), sent_all=False)
         exchange = _Talk(self._socket, data, methods, half_close=requests[-1].half_close).run(self._timeout_s)
         # Who has ended its own side cannot send on it again, whatever the server still thinks of the connection.
         if not exchange.reusable or requests[-1].half_close:
@@ -167,11 +109,11 @@ class _Talk:
         self._methods = methods
         self._half_close = half_close
         self._buffer = bytearray()
-        self._answers: list[Answer] = []
+        self._answers: list[HttpAnswer] = []
         self._fate = Fate.KEPT
         self._send_broken = False
 
-    def run(self, timeout_s: float) -> Exchange:
+    def run(self, timeout_s: float) -> HttpExchange:
         deadline = time.monotonic() + timeout_s
         problem: str | None = None
         try:
@@ -182,7 +124,7 @@ class _Talk:
                 self._step(_SETTLE_S, settling=True)
         except MalformedAnswerError as error:
             problem = str(error)
-        return Exchange(
+        return HttpExchange(
             answers=tuple(self._answers),
             fate=self._fate,
             problem=problem,

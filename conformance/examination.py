@@ -1,0 +1,112 @@
+"""Every case against a base URL, and all that was found of the target.
+
+The target's fault is told from the harness's: where nobody listens at the start, nothing is said of the
+target; a server that stops listening between two cases is the target's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from conformance.case import Case, CaseVerdict, Finding, Reference
+from conformance.parity import Answers
+from conformance.session import Session
+
+_FAULTS: Final = (CaseVerdict.SETUP_FAULT, CaseVerdict.HARNESS_FAULT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """All findings on one target, in the order of the cases; `answers` are for `parity.differences`."""
+
+    findings: tuple[Finding, ...]
+    answers: Answers
+    seconds: float
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many findings of each verdict there are; verdicts that did not occur are left out."""
+        return dict(Counter(finding.verdict.value for finding in self.findings))
+
+    @property
+    def topics(self) -> dict[str, dict[str, int]]:
+        """The same by topic, which is how the id of a case begins."""
+        found: dict[str, Counter[str]] = {}
+        for finding in self.findings:
+            found.setdefault(finding.case_id.partition("-")[0], Counter())[finding.verdict.value] += 1
+        return {topic: dict(counts) for topic, counts in found.items()}
+
+    @property
+    def told(self) -> bool:
+        """Whether the suite could tell: False where it failed itself or found nobody to ask."""
+        return bool(self.findings) and not any(finding.verdict in _FAULTS for finding in self.findings)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the target may be measured: all could be told, and no MUST is broken."""
+        return self.told and not any(finding.breaks_a_must for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """The body of a journal's gate record; right findings are only counted."""
+        return {
+            "passed": self.passed,
+            "seconds": round(self.seconds, 3),
+            "counts": self.counts,
+            "topics": self.topics,
+            "findings": [each.to_json() for each in self.findings if not each.is_quiet],
+        }
+
+
+def run_cases(
+    cases: Iterable[Case],
+    base_url: str,
+    target: str,
+    reference: Reference | None = None,
+    *,
+    judged: bool = True,
+    foreign: bool = False,
+    options: Sequence[str] = (),
+    timeout_s: float = 5.0,
+    budget_s: float = 120.0,
+    hidden: Mapping[str, str] | None = None,
+) -> Examination:
+    """Every case against the server at `base_url`, one after the other, a fresh connection each.
+
+    `judged` False makes every finding an observation; `foreign` says that `target` names a URL of the
+    user's, and `options` are what else of the command line belongs into the repeat command. `timeout_s`
+    bounds one exchange, `budget_s` all of them: what is left then is a harness fault, since a verdict on half
+    of a suite is none. `hidden` says of cases what the WSGI server is known to keep from every application, so that
+    none can be right. Raises ValueError on a URL that is no plain HTTP base URL.
+    """
+    started = time.monotonic()
+    session = Session(
+        base_url=base_url,
+        target=target,
+        reference=reference,
+        judged=judged,
+        foreign=foreign,
+        options=options,
+        timeout_s=timeout_s,
+        hidden=hidden,
+    )
+    findings: list[Finding] = []
+    listening: bool | None = None
+    for case in cases:
+        listening = session.listens() if listening is None else listening
+        if not listening:
+            findings.append(_unheard(session, case, first=not findings))
+        elif time.monotonic() - started > budget_s:
+            findings.append(session.fault(case, f"not run: the budget of {budget_s:g} s was spent"))
+        else:
+            findings.append(session.run(case))
+    return Examination(findings=tuple(findings), answers=session.answers, seconds=time.monotonic() - started)
+
+
+def _unheard(session: Session, case: Case, *, first: bool) -> Finding:
+    why = f"nobody listens at {session.base_url}"
+    verdict = CaseVerdict.SETUP_FAULT if first else CaseVerdict.SKIPPED
+    return session.finding(case, verdict, expected="a server that listens", actual=why)
