@@ -12,9 +12,9 @@ from experiment.errors import FINDING, HARNESS, OK, usage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.case import Case, Finding, Reference
+    from conformance.case import Case, Reference
     from conformance.examination import Examination
-    from conformance.parity import Difference
+    from conformance.finding import Difference, Finding
     from experiment.line_up import Contender
     from experiment.user_model_setup import GuestModel
 
@@ -186,7 +186,7 @@ def _judge(
 
 
 def _print(judged: dict[str, Examination], differing: Sequence[Difference]) -> None:
-    from conformance.case import CaseVerdict  # noqa: PLC0415 - kept out of --help
+    from conformance.finding import CaseVerdict  # noqa: PLC0415 - kept out of --help
 
     shown = [
         verdict for verdict in CaseVerdict if any(outcome.counts.get(verdict.value) for outcome in judged.values())
@@ -208,7 +208,7 @@ def _print(judged: dict[str, Examination], differing: Sequence[Difference]) -> N
 
 
 def _print_finding(finding: Finding) -> None:
-    severity = f" ({finding.severity.name.lower().replace('_', ' ')})" if finding.severity else ""
+    severity = f" ({finding.severity.value.replace('_', ' ')})" if finding.severity else ""
     said = finding.verdict.value
     if said == "right" and finding.connection is not None:
         said = f"connection {finding.connection.value}"

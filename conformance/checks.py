@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from conformance import canonical, tensor_messages
-from conformance.case import Expectation, Figure, Severity
+from conformance.case import Expectation, Figure
+from conformance.finding import Severity
 from conformance.http_answer import HttpAnswer
 from conformance.http_connection import HttpExchange
 from conformance.parity import answer_detail
@@ -44,7 +45,7 @@ def check(
 
     `method` is the request's, `figure` the reference answer, `model` the answer to `expects.same_as`.
     """
-    found = sorted(_mismatches(expects, exchange, method, figure, model), key=lambda m: -m.severity)
+    found = sorted(_mismatches(expects, exchange, method, figure, model), key=lambda m: m.severity, reverse=True)
     if found and expects.or_else is not None and not check(expects.or_else, exchange, method=method):
         return []
     return found

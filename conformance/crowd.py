@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Final
 
-from conformance.case import Severity
 from conformance.checks import Mismatch
+from conformance.finding import Severity
 from conformance.http_connection import HttpConnection, HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.parity import answer_detail

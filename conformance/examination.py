@@ -10,10 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from conformance.case import Case, CaseVerdict, Finding, Reference
+from conformance.case import Case, Reference
+from conformance.finding import CaseVerdict, Finding
 from conformance.parity import Answers
+from conformance.record import GateRecord
 from conformance.session import Session
 
 _FAULTS: Final = (CaseVerdict.SETUP_FAULT, CaseVerdict.HARNESS_FAULT)
@@ -50,15 +52,17 @@ class Examination:
         """Whether the target may be measured: all could be told, and no MUST is broken."""
         return self.told and not any(finding.breaks_a_must for finding in self.findings)
 
-    def to_json(self) -> dict[str, Any]:
-        """The body of a journal's gate record; right findings are only counted."""
-        return {
-            "passed": self.passed,
-            "seconds": round(self.seconds, 3),
-            "counts": self.counts,
-            "topics": self.topics,
-            "findings": [each.to_json() for each in self.findings if not each.is_quiet],
-        }
+    def record(self, *, block: int, target: str) -> GateRecord:
+        """What the journal keeps; right findings are only counted."""
+        return GateRecord(
+            block=block,
+            target=target,
+            passed=self.passed,
+            seconds=round(self.seconds, 3),
+            counts=self.counts,
+            topics=self.topics,
+            findings=tuple(each for each in self.findings if not each.is_quiet),
+        )
 
 
 def run_cases(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from conformance.case import Figure, Reference
+from conformance.documents import body_of
 
 
 class FiguresError(ValueError):
@@ -13,9 +16,10 @@ class FiguresError(ValueError):
 
 
 def read_figures(path: Path) -> Reference:
-    """The figures of a JSON object, endpoint to a list of `Figure.to_json`. Raises FiguresError."""
+    """The figures of a JSON object, endpoint to a list of `Figure`, whose body is a document. Raises FiguresError."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return {endpoint: [Figure.from_json(each) for each in rows] for endpoint, rows in document.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        rows = msgspec.json.decode(path.read_bytes(), type=dict[str, list[dict[str, Any]]])
+        told = {name: [{**row, "body": body_of(row.get("body"))} for row in each] for name, each in rows.items()}
+        return msgspec.convert(told, dict[str, list[Figure]])
+    except (OSError, ValueError) as error:
         raise FiguresError(f"{path} holds no figures: {error}") from error

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-from conformance.recipes import Recipe, build, part_from_json, part_to_json
+from conformance.recipes import Recipe, build
 
 _CHUNK_BYTES: Final = 64 * 1024
 
@@ -55,36 +55,6 @@ class HttpRequest:
             body = _chunked(body)
         lines += [f"{name}: {value}" for name, value in self.headers]
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object that `from_json` reads back to an equal request."""
-        return {
-            "method": self.method,
-            "target": self.target,
-            "content_type": self.content_type,
-            "headers": [list(pair) for pair in self.headers],
-            "body": part_to_json(self.body),
-            "framing": self.framing.value,
-            "declared_length": self.declared_length,
-            "half_close": self.half_close,
-            "raw": None if self.raw is None else part_to_json(self.raw),
-        }
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> HttpRequest:
-        """The inverse of `to_json`."""
-        raw = document["raw"]
-        return cls(
-            method=document["method"],
-            target=document["target"],
-            content_type=document["content_type"],
-            headers=tuple((name, value) for name, value in document["headers"]),
-            body=part_from_json(document["body"]),
-            framing=Framing(document["framing"]),
-            declared_length=document["declared_length"],
-            half_close=document["half_close"],
-            raw=None if raw is None else build(part_from_json(raw)),
-        )
 
 
 def _chunked(body: bytes) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from conformance.case import CaseVerdict, Finding
+from conformance.finding import CaseVerdict, Finding
 
 _ELEMENTS: Final = {
     CaseVerdict.WRONG: "failure",
@@ -54,7 +54,7 @@ def _add(suite: ET.Element, finding: Finding) -> None:
         f"connection: {finding.fate or 'not judged'}\n{finding.repeat}"
     )
     if kind is not None:
-        severity = "" if finding.severity is None else f" {finding.severity.name.lower()}"
+        severity = "" if finding.severity is None else f" {finding.severity.value}"
         message = _clean(f"{finding.verdict.value}{severity}: {finding.actual}")
         ET.SubElement(case, kind, message=message).text = text
     elif finding.verdict is not CaseVerdict.RIGHT:

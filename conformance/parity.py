@@ -8,9 +8,9 @@ it).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
+from conformance.finding import Difference
 from conformance.http_answer import HttpAnswer
 from conformance.http_connection import HttpExchange
 
@@ -18,30 +18,6 @@ LEFT_OUT: Final = frozenset({"date", "server", "connection", "keep-alive", "tran
 
 Answers: TypeAlias = Mapping[str, Sequence[HttpExchange]]
 """What one target answered: case id to its exchanges."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One case that a target answers otherwise than the baseline does, and the first thing that differs."""
-
-    case_id: str
-    baseline: str
-    target: str
-    detail: str
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object that `from_json` reads back to an equal difference."""
-        return {"case": self.case_id, "baseline": self.baseline, "target": self.target, "detail": self.detail}
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Difference:
-        """The inverse of `to_json`."""
-        return cls(
-            case_id=document["case"],
-            baseline=document["baseline"],
-            target=document["target"],
-            detail=document["detail"],
-        )
 
 
 def differences(answers: Mapping[str, Answers]) -> list[Difference]:

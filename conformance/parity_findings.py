@@ -5,34 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from conformance.case import CaseVerdict, Finding, Severity
+from msgspec import structs
+
 from conformance.examination import Examination
-from conformance.parity import Difference, differences
+from conformance.finding import CaseVerdict, Difference, Finding, Severity
+from conformance.parity import differences
 
 
-def held_against(outcomes: Mapping[str, Examination]) -> tuple[dict[str, Examination], list[Difference]]:
-    """The outcomes with a divergence for every difference from the first target, and the differences.
+def held_against(examinations: Mapping[str, Examination]) -> tuple[dict[str, Examination], list[Difference]]:
+    """The examinations with a divergence for every difference from the first target, and the differences.
 
     A finding that was wrong stays wrong, and says in addition that the other target is right, or how it is wrong.
     """
-    if len(outcomes) < 2:
-        return dict(outcomes), []
-    found = differences({name: outcome.answers for name, outcome in outcomes.items()})
+    if len(examinations) < 2:
+        return dict(examinations), []
+    found = differences({name: examination.answers for name, examination in examinations.items()})
     told = {(one.target, one.case_id): one for one in found}
     verdicts = {
-        (name, finding.case_id): finding.verdict for name, outcome in outcomes.items() for finding in outcome.findings
+        (name, finding.case_id): finding.verdict
+        for name, examination in examinations.items()
+        for finding in examination.findings
     }
     changed = {
         name: replace(
-            outcome,
+            examination,
             findings=tuple(
                 _diverging(finding, told[name, finding.case_id], verdicts)
                 if (name, finding.case_id) in told
                 else finding
-                for finding in outcome.findings
+                for finding in examination.findings
             ),
         )
-        for name, outcome in outcomes.items()
+        for name, examination in examinations.items()
     }
     return changed, found
 
@@ -41,8 +45,8 @@ def _diverging(finding: Finding, unlike: Difference, verdicts: Mapping[tuple[str
     baseline = verdicts[unlike.baseline, unlike.case_id]
     detail = f"{unlike.detail}; {_who_is_right(finding, unlike.baseline, baseline)}"
     if finding.verdict is CaseVerdict.WRONG:
-        return replace(finding, actual=f"{finding.actual}; {detail}")
-    return replace(
+        return structs.replace(finding, actual=f"{finding.actual}; {detail}")
+    return structs.replace(
         finding,
         verdict=CaseVerdict.DIVERGES,
         severity=finding.severity or Severity.BYTES_ONLY,

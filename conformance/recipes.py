@@ -11,46 +11,42 @@ import io
 import re
 import struct
 import zlib
-from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import quote_from_bytes
+
+from msgspec import Struct
 
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeat:
+class Repeat(Struct, frozen=True, kw_only=True, tag_field="recipe"):
     """`unit`, `times` times over."""
 
     unit: bytes
     times: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Join:
+class Join(Struct, frozen=True, kw_only=True, tag_field="recipe"):
     """One part after the other."""
 
     parts: tuple[Recipe, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Truncated:
+class Truncated(Struct, frozen=True, kw_only=True, tag_field="recipe"):
     """The first `keep_bytes` bytes of a part; a negative number leaves that many out at the end."""
 
     of: Recipe
     keep_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base64:
+class Base64(Struct, frozen=True, kw_only=True, tag_field="recipe"):
     """A part in base64, standard alphabet, padded (RFC 4648 section 4)."""
 
     of: Recipe
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Escaped:
+class Escaped(Struct, frozen=True, kw_only=True, tag_field="recipe"):
     """A part percent-encoded, every byte but letters, digits and `_.-~` (RFC 3986 section 2.1).
 
     `small` writes the hexadecimal digits as small letters, which mean the same.
@@ -60,8 +56,7 @@ class Escaped:
     small: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrawnPicture:
+class DrawnPicture(Struct, frozen=True, kw_only=True, tag_field="recipe"):
     """A deterministic picture that Pillow encodes: a slope both ways, so that no two corners are alike.
 
     `format` is a Pillow format name, `mode` a Pillow mode; sides are in pixels.
@@ -73,8 +68,7 @@ class DrawnPicture:
     height_px: int = 24
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedPng:
+class ClaimedPng(Struct, frozen=True, kw_only=True, tag_field="recipe"):
     """A PNG whose header claims any size, checksum and all, while its data hold one row: a bomb's fuse."""
 
     width_px: int
@@ -128,41 +122,3 @@ def _claimed(png: ClaimedPng) -> bytes:
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-_KINDS: Final = {kind.__name__: kind for kind in (Repeat, Join, Truncated, Base64, Escaped, DrawnPicture, ClaimedPng)}
-
-
-def part_to_json(part: Recipe) -> dict[str, Any]:
-    """The recipe as a JSON object; ASCII bytes stay readable, others are in base64."""
-    if isinstance(part, bytes):
-        if part.isascii():
-            return {"text": part.decode("ascii")}
-        return {"base64": base64.b64encode(part).decode("ascii")}
-    document: dict[str, Any] = {"part": type(part).__name__}
-    for field in fields(part):
-        value = getattr(part, field.name)
-        if isinstance(value, tuple):
-            document[field.name] = [part_to_json(each) for each in value]
-        else:
-            document[field.name] = value if isinstance(value, str | int) else part_to_json(value)
-    return document
-
-
-def part_from_json(document: dict[str, Any]) -> Recipe:
-    """The inverse of `part_to_json`; raises KeyError on a part that does not exist."""
-    if "text" in document:
-        return str(document["text"]).encode("ascii")
-    if "base64" in document:
-        return base64.b64decode(document["base64"])
-    arguments: dict[str, Any] = {}
-    for name, value in document.items():
-        if isinstance(value, dict):
-            arguments[name] = part_from_json(value)
-        elif isinstance(value, list):
-            arguments[name] = tuple(part_from_json(each) for each in value)
-        elif name != "part":
-            arguments[name] = value
-    kind: Any = _KINDS[document["part"]]
-    made: Recipe = kind(**arguments)
-    return made

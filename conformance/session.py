@@ -10,11 +10,12 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from conformance.case import Case, CaseVerdict, Figure, Finding, Reference, Severity
+from conformance.case import Case, Figure, Reference
 from conformance.checks import Mismatch, check
 from conformance.connection_verdict import connection_is_right
 from conformance.crowd import crowded
 from conformance.fate import Fate
+from conformance.finding import CaseVerdict, Finding, Severity
 from conformance.http_answer import HttpAnswer
 from conformance.http_connection import HttpConnection, HttpExchange
 from conformance.http_request import HttpRequest

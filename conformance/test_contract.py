@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.case import Case, CaseVerdict, Level
+from conformance.case import Case
 from conformance.cases import CASES
+from conformance.finding import CaseVerdict, Level
 from conformance.session import Session
 
 

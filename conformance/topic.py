@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conformance.case import Case, Expectation, Level
+from conformance.case import Case, Expectation
+from conformance.finding import Level
 from conformance.http_request import HttpRequest
 
 

@@ -9,13 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from conformance.case import Case, CaseVerdict, Figure, Finding, Reference
+import msgspec
+
+from conformance.case import Case, Figure, Reference
 from conformance.cases import CASES
 from conformance.examination import Examination, run_cases
 from conformance.figures import FiguresError, read_figures
+from conformance.finding import CaseVerdict, Difference, Finding
 from conformance.junit import write_junit
-from conformance.parity import Difference
 from conformance.parity_findings import held_against
+from conformance.record import ParityRecord
 from experiment.errors import ExpectedError, usage
 from experiment.fleet import Fleet
 from experiment.journal import Journal
@@ -114,7 +117,7 @@ class Gatekeeper:
             else:
                 continue
             self.findings += outcome.findings
-            self.journal.append({"kind": "gate", "block": block, "target": one.id, **outcome.to_json()})
+            self.journal.append(msgspec.to_builtins(outcome.record(block=block, target=one.id)))
             if not one.judged:
                 continue
             if not outcome.told:
@@ -175,15 +178,9 @@ class Gatekeeper:
             *(finding for finding in self.findings if finding.target not in held),
             *(finding for outcome in held.values() for finding in outcome.findings),
         ]
-        self.journal.append(
-            {
-                "kind": "parity",
-                "block": block,
-                "targets": list(ordered),
-                "cases": len(CASES) + (len(self.guest.cases) if self.guest else 0),
-                "differences": [difference.to_json() for difference in found],
-            }
-        )
+        cases = len(CASES) + (len(self.guest.cases) if self.guest else 0)
+        parity = ParityRecord(block=block, targets=tuple(ordered), cases=cases, differences=tuple(found))
+        self.journal.append(msgspec.to_builtins(parity))
         return {self._diverges(block, target, found) for target in {difference.target for difference in found}}
 
     def _diverges(self, block: int, target: str, found: Sequence[Difference]) -> str:

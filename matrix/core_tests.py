@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 CORE_TESTS: Final = (
-    "tests/conformance/test_in_process.py",
+    "tests/conformance/test_wsgi_connection.py",
     *(
         f"tests/servers/test_{name}.py"
         for name in (

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from conformance.case import Case, Severity
+from conformance.case import Case
+from conformance.finding import Severity
 from conformance.native_table.divergence import Divergence, consequence
 from conformance.observation import SEVERITIES, Behaviour, Observation
 
@@ -47,7 +48,7 @@ class Row:
 
     def line(self) -> str:
         """The row in Markdown."""
-        severity = "" if self.severity is None else self.severity.name.lower().replace("_", " ")
+        severity = "" if self.severity is None else self.severity.value.replace("_", " ")
         cells = (
             f"`{self.case.id}`",
             self.case.proves,
@@ -105,8 +106,7 @@ def _lines(text: str) -> list[str]:
 def _counts(found: Sequence[Row]) -> str:
     counts = Counter(row.severity for row in found)
     lines = [
-        f"| {severity.name.lower().replace('_', ' ')} | {counts[severity]} |"
-        for severity in sorted(Severity, reverse=True)
+        f"| {severity.value.replace('_', ' ')} | {counts[severity]} |" for severity in sorted(Severity, reverse=True)
     ]
     return "\n".join(("| the worst that one of them does | cases |\n|---|---|", *lines, f"| right | {counts[None]} |"))
 

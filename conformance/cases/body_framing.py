@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Level
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.expect import PREDICT, answered, post, refused
+from conformance.finding import Level
 from conformance.http_request import Framing, HttpRequest
 from conformance.recipes import Join, Recipe, Repeat, build
 from conformance.topic import Topic

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from conformance.case import Case, Expectation, Level
+from conformance.case import Case, Expectation
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.expect import PREDICT, answered, post, refused
+from conformance.finding import Level
 from conformance.http_request import HttpRequest
 from conformance.recipes import Join, Repeat, build
 from conformance.topic import Topic

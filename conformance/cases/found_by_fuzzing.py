@@ -1,4 +1,4 @@
-"""Cases that generated requests have found, as data: one JSON object a line in `found.jsonl`.
+"""Cases that generated requests have found, as data: one JSON object a line in `found_by_fuzzing.jsonl`.
 
 `python bench.py fuzz` writes such lines; a person gives the case its name, its claim and what exactly it expects.
 """
@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Final
 
-from conformance.case import Case
+from conformance.documents import case_of
 
 _FILE: Final = Path(__file__).with_suffix(".jsonl")
 
-CASES: Final = tuple(Case.from_json(json.loads(line)) for line in _FILE.read_text("utf-8").splitlines())
+CASES: Final = tuple(case_of(json.loads(line)) for line in _FILE.read_text("utf-8").splitlines())

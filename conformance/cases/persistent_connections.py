@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Case, Expectation, Level
+from conformance.case import Case, Expectation
 from conformance.expect import PREDICT, answered, get, post, refused
 from conformance.fate import Fate
+from conformance.finding import Level
 from conformance.http_request import HttpRequest
 from conformance.recipes import build
 

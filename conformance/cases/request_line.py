@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Level
 from conformance.expect import PREDICT, answered, get, refused, unsupported
+from conformance.finding import Level
 from conformance.http_request import HttpRequest
 from conformance.recipes import build
 from conformance.topic import Topic

@@ -13,6 +13,7 @@ from typing import Final
 
 from conformance.case import Case, Expectation
 from conformance.contract import CODES
+from conformance.documents import document_of
 from conformance.fuzzing.judge import Fault
 from conformance.fuzzing.oracle import GOOD, lawful
 from conformance.http_request import Framing, HttpRequest
@@ -93,7 +94,7 @@ def _smaller(request: HttpRequest) -> Iterator[HttpRequest]:
 def as_case(found: Found) -> Case:
     """The fault as a named case. What it expects is what the contract lets it be answered, for a person to narrow."""
     words = re.findall(r"[a-z0-9]+", found.fault.signature.lower())
-    digest = sha256(json.dumps(found.request.to_json(), sort_keys=True).encode()).hexdigest()[:6]
+    digest = sha256(json.dumps(document_of(found.request), sort_keys=True).encode()).hexdigest()[:6]
     path = found.request.target.partition("?")[0].removeprefix("/")
     return Case(
         id="-".join(["found", *words[:6], digest]),
@@ -122,5 +123,5 @@ def write_cases(found: list[Found], folder: Path) -> Path:
     """One case a line, ready to be appended to the suite's own file; returns the file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "found.jsonl"
-    path.write_text("".join(json.dumps(as_case(each).to_json()) + "\n" for each in found))
+    path.write_text("".join(json.dumps(document_of(as_case(each))) + "\n" for each in found))
     return path

@@ -1,25 +1,18 @@
-"""The pure judgement: checks, canonical JSON, parity, and telling a server's own refusal."""
+"""The pure judgement: each thing that an answer may have wrong is found and weighed."""
 
 from __future__ import annotations
 
-import json
-import struct
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from conformance.canonical import NotJsonError, Number, float32_fault, form_fault, read
-from conformance.case import Expectation, Figure, Severity
+from conformance.case import Expectation, Figure
 from conformance.checks import check
 from conformance.expect import invalid, not_allowed, refused
 from conformance.fate import Fate
+from conformance.finding import Severity
 from conformance.http_answer import HttpAnswer
 from conformance.http_connection import HttpExchange
-from conformance.parity import Difference, answer_detail, differences
-from conformance.servers_own import is_servers_own
 
 
 def _answer(status: int, body: bytes, **headers: str) -> HttpAnswer:
@@ -38,7 +31,11 @@ def _faults(expects: Expectation, exchange: HttpExchange, method: str = "POST") 
 
 
 NUMBER = Expectation(status=200, shape="number")
+
+
 GOOD = _answer(200, b'{"prediction":1.5}')
+
+
 MALFORMED = b'{"code":"malformed_json","error":"no"}'
 
 
@@ -151,91 +148,3 @@ def test_alternative_is_as_good_as_the_expectation() -> None:
     assert _faults(expects, _seen(GOOD)) == []
     assert _faults(expects, _seen(_answer(400, MALFORMED))) == []
     assert _faults(expects, _seen(_answer(200, b'{"prediction":Infinity}'))) != []
-
-
-@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
-def test_shortest_float32_is_accepted(value: float) -> None:
-    """The spelling that NumPy gives a float32 is never too long, and reads back to the same float32."""
-    text = str(np.float32(value))
-    assert float32_fault(Number(text)) is None
-    assert struct.pack("<f", float(text)) == struct.pack("<f", value)
-
-
-@pytest.mark.parametrize("text", ["0.10000000149011612", "16777217.5", "1.40129846e-45", "-133.75640", "133.756401"])
-def test_longer_float32_is_found(text: str) -> None:
-    """A spelling with more digits than float32 needs is found; zeros at the end are none."""
-    assert (float32_fault(Number(text)) is None) == (text == "-133.75640")
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(), lambda of: st.lists(of) | st.dictionaries(st.text(), of)
-    )
-)
-def test_canonical_writing_is_recognised(value: object) -> None:
-    """What a compact sorting encoder writes is canonical, whether it escapes or not."""
-    for ascii_only in (True, False):
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only)
-        try:
-            body = text.encode()
-        except UnicodeEncodeError:
-            continue
-        assert form_fault(body, read(body)) is None
-
-
-@pytest.mark.parametrize("body", [b'{"b":1,"a":1}', b"[1, 2]", b" 1", b"1\n", b'"\\/"', b'{"a":{"d":1,"c":2}}'])
-def test_form_faults_are_found(body: bytes) -> None:
-    """White space, unsorted keys and needless escapes are not canonical."""
-    assert form_fault(body, read(body)) is not None
-
-
-@pytest.mark.parametrize("body", [b"", b"NaN", b"{}x", b"\xff", b'{"a":1,"a":1}', b"[" * 100_000])
-def test_what_is_not_json_is_refused(body: bytes) -> None:
-    """The suite's own reader is as strict as the contract, and survives what would overflow a stack."""
-    with pytest.raises(NotJsonError):
-        read(body)
-
-
-def test_parity_leaves_out_the_connection() -> None:
-    """Answers that differ in date, server, connection headers or the case of header names are alike."""
-    one = _answer(200, b"{}", Date="a", Server="x", Connection="keep-alive", Keep_Alive="5")
-    other = replace(GOOD, body=b"{}", headers=(("content-length", "2"), ("content-type", "application/json")))
-    assert answer_detail(one, other, ("a", "b")) is None
-
-
-@pytest.mark.parametrize(
-    "other",
-    [_answer(201, b"{}"), _answer(200, b"[]"), _answer(200, b"{}", X_More="1"), _answer(200, b"{}", Content_Type="x")],
-)
-def test_parity_finds_each_difference(other: HttpAnswer) -> None:
-    """A status, a header, its value, or a byte of the body makes two answers differ."""
-    assert answer_detail(_answer(200, b"{}"), other, ("a", "b")) is not None
-
-
-def test_differences_are_against_the_first_target() -> None:
-    """Every target is held against the first, case by case; a case that one did not run makes no difference."""
-    alike, odd, silent = (_seen(GOOD),), (_seen(_answer(500, b"{}")),), (_seen(None, Fate.CLOSED),)
-    found = differences({"a": {"x": alike, "y": alike, "z": alike}, "b": {"x": alike, "y": odd}, "c": {"z": silent}})
-    assert [(each.case_id, each.baseline, each.target) for each in found] == [("y", "a", "b"), ("z", "a", "c")]
-    assert "500" in found[0].detail
-    assert [Difference.from_json(each.to_json()) for each in found] == found
-
-
-@pytest.mark.parametrize(
-    ("exchange", "own"),
-    [
-        (_seen(_answer(400, b"<html>")), True),
-        (_seen(_answer(413, b"")), True),
-        (_seen(_answer(400, MALFORMED)), False),
-        (_seen(_answer(500, b"<html>")), False),
-        (_seen(_answer(200, b"<html>")), False),
-        (_seen(None, Fate.CLOSED), True),
-        (_seen(None, Fate.RESET), True),
-        (_seen(None, Fate.TIMED_OUT), False),
-        (_seen(None, Fate.REFUSED), False),
-        (_seen(None, Fate.CLOSED, problem="malformed"), False),
-    ],
-)
-def test_servers_own_refusal_is_told(exchange: HttpExchange, own: bool) -> None:  # noqa: FBT001 - a parameter of the table
-    """A refusal without the contract's body, or hanging up, is the server's own; a 5xx, a 200 and a hang are not."""
-    assert is_servers_own(exchange) is own

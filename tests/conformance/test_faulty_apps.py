@@ -6,9 +6,9 @@ import pytest
 from broken_apps import FAULTS, SERVERS_OWN, CutToLimit, Dies, Fault, GateSkipped, Hangs
 from contract_app import REFERENCE, ContractApp, serving
 
-from conformance.case import CaseVerdict, Severity
 from conformance.cases import CASES, select
 from conformance.examination import Examination, run_cases
+from conformance.finding import CaseVerdict, Severity
 from conformance.http_request import HttpRequest
 from servers.hidden import HIDDEN
 
@@ -33,7 +33,7 @@ def test_correct_app_is_all_right() -> None:
     """An app that obeys the contract is right in every case, but for what waitress decides by itself."""
     with serving(ContractApp()) as base_url:
         outcome = run_cases(CASES, base_url, "correct", REFERENCE, hidden=HIDDEN["waitress"])
-    assert outcome.passed, [f.to_json() for f in outcome.findings if f.verdict is CaseVerdict.WRONG]
+    assert outcome.passed, [f for f in outcome.findings if f.verdict is CaseVerdict.WRONG]
     assert _ids(outcome, CaseVerdict.SERVERS_OWN) == SERVERS_OWN
     assert _ids(outcome, CaseVerdict.RIGHT) == {case.id for case in CASES} - SERVERS_OWN
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from conformance.case import Case, CaseVerdict
 from conformance.contract import BODY_LIMIT_BYTES
+from conformance.documents import case_of
 from conformance.expect import JSON, PREDICT, get, post
 from conformance.fate import Fate
+from conformance.finding import CaseVerdict
 from conformance.fuzzing import draw
 from conformance.fuzzing.differential import Differential, repeat_command, run
 from conformance.fuzzing.faults import Found, as_case, smallest, write_cases
@@ -175,7 +176,7 @@ def test_a_planted_divergence_is_found_shrunk_and_kept(served: Service, tmp_path
     for before, after in zip(found, shrunk, strict=True):
         assert after.fault.signature == before.fault.signature
         assert len(after.request.wire("h")) <= len(before.request.wire("h"))
-    cases = [Case.from_json(json.loads(line)) for line in write_cases(shrunk, tmp_path).read_text().splitlines()]
+    cases = [case_of(json.loads(line)) for line in write_cases(shrunk, tmp_path).read_text().splitlines()]
     assert faults(cases) == []
     for framework, wanted in (("wsgi", {CaseVerdict.RIGHT}), ("bottle", {CaseVerdict.WRONG})):
         session = Session(

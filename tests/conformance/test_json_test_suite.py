@@ -9,7 +9,7 @@ import pytest
 from contract_app import ContractApp, serving
 
 from bench import main
-from conformance.case import CaseVerdict
+from conformance.finding import CaseVerdict
 from conformance.fuzzing.differential import apps
 from conformance.json_test_suite import SuiteError, suite_cases
 from conformance.session import Session

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import re
-import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from contract_app import ContractApp, serving
 
-from conformance.aftermath import is_stuck
 from conformance.case import Case
 from conformance.cases import CASES, select
-from conformance.expect import PREDICT
-from conformance.fate import Fate
-from conformance.http_answer import HttpAnswer
-from conformance.http_connection import HttpExchange
 from conformance.native_table import DIVERGENCES, divergence
-from conformance.observation import SEVERITIES, Behaviour, Observation
-from conformance.session import Session
+from conformance.observation import Behaviour, Observation
 from reports.native_page import changed, page, rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "native.md"
+
+
 NUMBER = select(ids=["predict-number"])[0]
 
 
@@ -60,86 +54,6 @@ def test_the_committed_page_has_every_row() -> None:
 def test_the_committed_page_holds_no_address_and_no_time() -> None:
     """Nothing on the page differs from run to run: no address of an object, no port, no duration."""
     assert re.search(r"0x[0-9a-f]{6}|127\.0\.0\.1|localhost:|\d s\b", PAGE.read_text(encoding="utf-8")) is None
-
-
-def _answer(status: int, body: bytes, kind: str = "application/json") -> HttpExchange:
-    headers = (("Content-Type", kind), ("Content-Length", str(len(body))))
-    return HttpExchange(
-        answers=(HttpAnswer(status=status, headers=headers, body=body, keep_alive=True),), fate=Fate.KEPT
-    )
-
-
-@pytest.mark.parametrize(
-    ("case_id", "exchange", "behaviour", "text"),
-    [
-        ("predict-number", _answer(200, b'{"prediction":1.5}'), Behaviour.RIGHT, "200 {prediction}"),
-        ("predict-number", _answer(200, b'{"prediction":1.5}\n'), Behaviour.FORM, "200 {prediction} (line feed)"),
-        (
-            "predict-number",
-            _answer(200, b'{"prediction":NaN}'),
-            Behaviour.WRONG_ANSWER,
-            "200 with NaN or Infinity, which is no JSON",
-        ),
-        ("predict-number", _answer(400, b"<p>", "text/html; charset=x"), Behaviour.REFUSED, "400 HTML"),
-        ("predict-number", _answer(500, b"{}"), Behaviour.SERVER_ERROR, "500 JSON"),
-        ("json-nan", _answer(200, b'{"prediction":1.5}'), Behaviour.ACCEPTED, "200 {prediction}"),
-        ("json-nan", _answer(415, b"", "text/plain"), Behaviour.OTHER_ERROR, "415 empty"),
-        ("json-nan", _answer(400, b"<p>", "text/html"), Behaviour.ERROR_BODY, "400 HTML"),
-        (
-            "predict-echo-name",
-            _answer(400, b'{"error":"zq7marker"}'),
-            Behaviour.ERROR_BODY,
-            "400 JSON, repeats the input",
-        ),
-        ("json-nan", HttpExchange(answers=(), fate=Fate.TIMED_OUT), Behaviour.HANGS, "hangs"),
-        ("json-nan", HttpExchange(answers=(), fate=Fate.CLOSED), Behaviour.DROPPED, "closed without an answer"),
-    ],
-)
-def test_an_observation_is_told_in_stable_words(
-    case_id: str, exchange: HttpExchange, behaviour: Behaviour, text: str
-) -> None:
-    """What is seen is told by its kind, without figures, so that it reads alike on every machine."""
-    from conformance.checks import check  # noqa: PLC0415
-    from conformance.observation import observed  # noqa: PLC0415
-
-    (case,) = select(ids=[case_id])
-    seen = observed(case, exchange, check(case.expects, exchange, method="POST"))
-    assert (seen.behaviour, seen.text) == (behaviour, text)
-
-
-def test_outcomes_are_ordered_as_severities_are() -> None:
-    """An behaviour that is worse in the table is never less severe."""
-    weights = [SEVERITIES[behaviour] for behaviour in Behaviour if behaviour in SEVERITIES]
-    assert weights == sorted(weights)
-
-
-class _LeavesALockHeld(ContractApp):
-    """What TensorFlow's own lock does: the thread that failed holds it, and only that thread goes on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lock = threading.RLock()
-        self.over = False
-
-    def predict(self, row: list[float]) -> Any:
-        while not self.lock.acquire(timeout=0.05):
-            if self.over:
-                raise RuntimeError("over")
-        if row == [24.0]:
-            raise RuntimeError("the lock stays held")
-        self.lock.release()
-        return super().predict(row)
-
-
-def test_a_lock_left_held_is_seen_on_another_thread() -> None:
-    """After a request that leaves a lock held, the target is stuck; before it, it is not."""
-    app = _LeavesALockHeld()
-    with serving(app) as base_url:
-        assert not is_stuck(base_url, PREDICT, timeout_s=1.0)
-        bad = replace(NUMBER, request=replace(PREDICT, body=b'{"feature":24.0}'))
-        Session(base_url=base_url, target="t").run(bad)
-        assert is_stuck(base_url, PREDICT, timeout_s=0.5)
-        app.over = True
 
 
 def _seen(behaviour: Behaviour, text: str) -> dict[str, Observation]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conformance.case import CaseVerdict, Finding, Level
+from conformance.finding import CaseVerdict, Finding, Level
 from conformance.junit import write_junit
 from experiment.errors import FINDING, HARNESS, OK, ExpectedError
 from matrix import absent

@@ -19,7 +19,7 @@ import pytest
 from user_models import user_saved_models
 
 from commands.terminal import Terminal
-from conformance.case import Level
+from conformance.finding import Level
 from conformance.lint import faults
 from experiment.built_models import built_models
 from experiment.priming import agrees, predicted

@@ -21,8 +21,9 @@ import numpy as np
 from contract_app import GETS, LIMIT, PROTOBUF, ContractApp, RefusedError
 from tensor_message import message
 
-from conformance.case import Case, Severity
+from conformance.case import Case
 from conformance.contract import CODES
+from conformance.finding import Severity
 from conformance.shapes import FLOAT32_SHAPES
 
 if TYPE_CHECKING:

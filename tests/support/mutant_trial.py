@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from in_thread_servers import SERVERS
 
-from conformance.case import Case, CaseVerdict, Expectation
+from conformance.case import Case, Expectation
 from conformance.cases import CASES
 from conformance.expect import PREDICT, get, post, refused
+from conformance.finding import CaseVerdict
 from conformance.session import Session
 from conformance.wsgi_connection import WsgiConnection, expressible
 from servers.hidden import HIDDEN

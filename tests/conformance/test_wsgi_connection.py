@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.case import Case, CaseVerdict, Expectation
+from conformance.case import Case, Expectation
 from conformance.cases import CASES
 from conformance.expect import PREDICT, get
+from conformance.finding import CaseVerdict
 from conformance.http_request import Framing, HttpRequest
 from conformance.parity import differences
 from conformance.session import Session
@@ -28,7 +29,7 @@ EXPRESSIBLE = [case for case in CASES if expressible(case)]
 
 
 def _repeat(case_id: str) -> list[str]:
-    return ["python", "-m", "pytest", f"tests/conformance/test_in_process.py::test_case[{case_id}]"]
+    return ["python", "-m", "pytest", f"tests/conformance/test_wsgi_connection.py::test_case[{case_id}]"]
 
 
 def _session(name: str, app: Any) -> Session:
@@ -49,7 +50,7 @@ def _sessions(served: Service) -> list[Session]:
 def test_case(sessions: list[Session], case: Case) -> None:
     """Each framework is right in the case, the three are alike, and none breaks PEP 3333."""
     findings = [session.run(case) for session in sessions]
-    wrong = [finding.to_json() for finding in findings if finding.verdict is not CaseVerdict.RIGHT]
+    wrong = [finding for finding in findings if finding.verdict is not CaseVerdict.RIGHT]
     assert not wrong
     answers = {session.target: {case.id: session.answers[case.id]} for session in sessions if case.parity}
     assert not answers or differences(answers) == []
