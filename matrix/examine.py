@@ -26,9 +26,9 @@ from matrix.core_tests import CORE_TESTS, HARNESS_TESTS
 from matrix.floors import floors
 from matrix.found import NATIVE_PAGE, Counts, Found, lock_digest
 from matrix.unfit import why_unfit
+from servers.repository import REPOSITORY
 from servers.settings import HASH_SEED
 
-_REPOSITORY: Final = Path(__file__).resolve().parents[1]
 _VERSIONS_OF: Final = (
     *("flask", "werkzeug", "bottle", "tensorflow", "numpy", "pillow", "gunicorn", "waitress", "granian"),
     *("protobuf", "numba", "multipart", "jsonschema", "ujson"),
@@ -122,7 +122,7 @@ def _run(chosen: argparse.Namespace) -> int:
         # Flushed, or what this program prints would come after all that its children print.
         print(f"{name}: {part.what}{'' if seed is None else f' under hash seed {seed}'}", flush=True)
         done = subprocess.run(
-            [sys.executable, *part.command(where)], cwd=_REPOSITORY, env=os.environ | seeded(seed), check=False
+            [sys.executable, *part.command(where)], cwd=REPOSITORY, env=os.environ | seeded(seed), check=False
         )
         own = Counts.of_junit(where / part.junit) if part.junit and (where / part.junit).exists() else None
         if own:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-LOCK: Final = Path(__file__).resolve().parents[1] / "uv.lock"
+from servers.repository import REPOSITORY
+
+LOCK: Final = REPOSITORY / "uv.lock"
 FILE_NAME: Final = "found.json"
 NATIVE_PAGE: Final = "native.md"
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from commands.exits import run_program
 from experiment.errors import FINDING, HARNESS, OK, USAGE, ExpectedError, usage
-from matrix.names import REPOSITORY
+from servers.repository import REPOSITORY
 
 _SIDE: Final = re.compile(r"py(?P<major>\d)(?P<minor>\d+)|(?P<group>(?P<package>flask|bottle|tf)\d+)")
 _LOCKED_PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -15,9 +15,10 @@ from commands.exits import run_program
 from experiment.errors import FINDING, OK
 from matrix.absent import why_absent
 from matrix.found import NATIVE_PAGE, Found, lock_digest
-from matrix.names import REPOSITORY, listed
+from matrix.names import listed
 from matrix.page import Row, page
 from matrix.pages import Change, changes, rows
+from servers.repository import REPOSITORY
 
 _DOCS: Final = REPOSITORY / "docs"
 

@@ -19,11 +19,10 @@ from typing import Any, Final, Self
 import psutil
 
 from servers.guard import GRACE_S
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 from servers.target import Target
 from servers.web_servers import command_line
-
-REPOSITORY: Final = Path(__file__).resolve().parents[1]
 
 _POLL_S: Final = 0.05
 _PROBE_TIMEOUT_S: Final = 2.0

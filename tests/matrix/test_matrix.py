@@ -25,7 +25,7 @@ from matrix.pages import Change, changes, rows
 from matrix.speed import sides_of, target_of, verdict
 from matrix.table import gather
 from matrix.unfit import UNFIT, pair_in, why_unfit
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 NATIVE = (REPOSITORY / "docs" / "native.md").read_text(encoding="utf-8")
 FACTORS = (
