@@ -147,11 +147,15 @@ class Server:
 
     def _listens(self) -> bool:
         """Whether it is this server that has the port: another one there would be measured in its place."""
-        return any(
-            connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.settings.port
-            for process in self.processes()
-            for connection in process.net_connections("inet")
-        )
+        try:
+            return any(
+                connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.settings.port
+                for process in self.processes()
+                for connection in process.net_connections("inet")
+            )
+        except psutil.NoSuchProcess:
+            # One that ends while it is looked at: the guard tells the next time.
+            return False
 
     def _last_words(self) -> str:
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
