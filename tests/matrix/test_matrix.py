@@ -231,7 +231,8 @@ def test_a_speed_environment_exits_as_compare_does(verdicts: tuple[str, ...], co
 def test_the_sides_are_in_the_environments_name() -> None:
     """`speed-flask23-flask31` is Flask 2.3 against 3.1; Bottle's versions are measured on Bottle, others on Flask."""
     assert sides_of("speed-flask23-flask31") == ("flask23", "flask31")
-    assert target_of(("flask23", "flask31")) == target_of(("py311", "py313")) == "flask"
+    assert sides_of("python311-python313") == ("python311", "python313")
+    assert target_of(("flask23", "flask31")) == target_of(("python311", "python313")) == "flask"
     assert target_of(("bottle012", "bottle013")) == "bottle"
     for wrong in ("speed-flask23", "speed-flask23-cheese", "a-b-c"):
         with pytest.raises(ExpectedError):
