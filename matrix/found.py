@@ -54,7 +54,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Examined:
     """One environment: the versions in it, what its tests and its cases came to, and why it failed, if it did.
 
     `reasons` is empty where all is well, and where nothing was run because these versions cannot run together: `unfit`
@@ -77,7 +77,7 @@ class Found:
         (folder / FILE_NAME).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> Found | None:
+    def read(cls, folder: Path) -> Examined | None:
         """What `write` left in `folder`; None where it left nothing. Raises ValueError for anything else."""
         path = folder / FILE_NAME
         if not path.exists():
