@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from experiment.errors import FINDING, OK
+from servers.repository import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ examples:
 exit codes: 0 written, or nothing would change; 1 a row would change; 3 a target could not be started
 """
 
-PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "native.md"
+PAGE: Final = REPOSITORY / "docs" / "native.md"
 
 _FRAMEWORKS: Final = ("flask-native", "bottle-native")
 _SERVERS: Final = ("gunicorn", "waitress", "granian", "dev")

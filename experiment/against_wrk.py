@@ -23,7 +23,8 @@ from loadtests.orders import TargetOrder, TrialOrder
 from loadtests.remote import Generator
 from loadtests.scenarios import PREDICT, closed
 from reports.statistics import Ratio, paired_ratio
-from servers.launch import REPOSITORY, LaunchError, launch
+from servers.launch import LaunchError, launch
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 
 _SECONDS: Final = 1

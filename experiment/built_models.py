@@ -10,9 +10,9 @@ from pathlib import Path
 
 from experiment.errors import ExpectedError
 from experiment.progress import Terminal
-from servers.launch import REPOSITORY
 from servers.models.catalog import saved_models_dir
 from servers.models.stamp import is_current
+from servers.repository import REPOSITORY
 
 
 def built_models(terminal: Terminal) -> Path:

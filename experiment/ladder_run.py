@@ -24,8 +24,8 @@ from experiment.progress import Terminal
 from loadtests.ladder import callgrind
 from reports.ladder import COUNTS_NAME
 from reports.ladder import FILE_NAME as LADDER_NAME
-from servers.launch import REPOSITORY
 from servers.models.payloads import ENCODINGS
+from servers.repository import REPOSITORY
 
 PLAN: Final = "micro"
 _COUNTED: Final = ("wsgi", "bottle", "flask")

@@ -28,7 +28,7 @@ from experiment.user_model_setup import GuestModel, guest_model, refuse_in_vain
 from loadtests.orders import Workforce
 from loadtests.scenarios import PLANS, Scenario, likewise
 from loadtests.search import Slo
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 
 RUNS: Final = REPOSITORY / "reports" / "runs"

@@ -27,7 +27,7 @@ from experiment.user_model_setup import recorded_guest
 from loadtests.orders import Workforce
 from loadtests.scenarios import PLANS, scenario_from_id
 from loadtests.search import Slo
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 Place = tuple[int, str]
 """A block and a scenario's id: where one trial of all targets together belongs."""

@@ -18,7 +18,6 @@ from conformance.model_cases import ModelEndpoint, model_cases
 from experiment.errors import ExpectedError, usage
 from experiment.progress import Bar, Terminal
 from servers.core.reply import JSON
-from servers.launch import REPOSITORY
 from servers.models.user_model import (
     UserModel,
     UserModelError,
@@ -27,6 +26,7 @@ from servers.models.user_model import (
     digest_of,
     split_option,
 )
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 from servers.target import Target
 

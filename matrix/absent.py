@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from matrix.names import REPOSITORY, groups_of, python_of
+from matrix.names import groups_of, python_of
+from servers.repository import REPOSITORY
 
 _TIMEOUT_S: Final = 300
 

@@ -24,11 +24,11 @@ from commands.exits import run_program
 from experiment.errors import FINDING, OK, usage
 from matrix.core_tests import CORE_TESTS, HARNESS_TESTS
 from matrix.floors import floors
-from matrix.found import NATIVE_PAGE, Counts, Found, lock_digest
+from matrix.found import NATIVE_PAGE, Counts, Examined, lock_digest
 from matrix.unfit import why_unfit
+from servers.repository import REPOSITORY
 from servers.settings import HASH_SEED
 
-_REPOSITORY: Final = Path(__file__).resolve().parents[1]
 _VERSIONS_OF: Final = (
     *("flask", "werkzeug", "bottle", "tensorflow", "numpy", "pillow", "gunicorn", "waitress", "granian"),
     *("protobuf", "numba", "multipart", "jsonschema", "ujson"),
@@ -43,7 +43,7 @@ exit codes: 0 all right, or versions that are known not to run together, and do 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ExaminationPart:
     """One part of the examination: its command, given the folder for its output, and the JUnit file it leaves there."""
 
     what: str
@@ -51,10 +51,10 @@ class Part:
     junit: str | None = None
 
 
-def _pytest(what: str, files: Sequence[str], junit: str) -> Part:
+def _pytest(what: str, files: Sequence[str], junit: str) -> ExaminationPart:
     """Some of the harness's tests. Environments that run at once share the folder, so none keeps a cache there."""
     options = ("-q", "-p", "no:cacheprovider")
-    return Part(
+    return ExaminationPart(
         what=what,
         command=lambda out: ("-m", "pytest", *files, *options, f"--junit-xml={out / junit}"),
         junit=junit,
@@ -63,13 +63,13 @@ def _pytest(what: str, files: Sequence[str], junit: str) -> Part:
 
 PARTS: Final = {
     "tests": _pytest("the core's tests", CORE_TESTS, "tests.xml"),
-    "cases": Part(
+    "cases": ExaminationPart(
         what="the conformance suite",
         command=lambda out: ("bench.py", "check", "--junit", str(out / "conformance.xml")),
         junit="conformance.xml",
     ),
     "harness": _pytest("the load generator's and the report's tests", HARNESS_TESTS, "harness.xml"),
-    "natives": Part(
+    "natives": ExaminationPart(
         what="the native table",
         command=lambda out: ("bench.py", "natives", "--out", str(out / NATIVE_PAGE)),
     ),
@@ -122,14 +122,14 @@ def _run(chosen: argparse.Namespace) -> int:
         # Flushed, or what this program prints would come after all that its children print.
         print(f"{name}: {part.what}{'' if seed is None else f' under hash seed {seed}'}", flush=True)
         done = subprocess.run(
-            [sys.executable, *part.command(where)], cwd=_REPOSITORY, env=os.environ | seeded(seed), check=False
+            [sys.executable, *part.command(where)], cwd=REPOSITORY, env=os.environ | seeded(seed), check=False
         )
         own = Counts.of_junit(where / part.junit) if part.junit and (where / part.junit).exists() else None
         if own:
             counts[key] = own + counts[key] if key in counts else own
         if done.returncode:
             reasons.append(reason(part, done.returncode, own) + ("" if seed is None else f" under hash seed {seed}"))
-    found = Found(
+    found = Examined(
         name=name,
         versions={"python": platform.python_version()} | _installed(),
         tests=counts.get("tests"),
@@ -151,7 +151,7 @@ def seeded(seed: str | None) -> dict[str, str]:
     return {} if seed is None else {"PYTHONHASHSEED": seed, HASH_SEED: seed}
 
 
-def reason(part: Part, code: int, counts: Counts | None) -> str:
+def reason(part: ExaminationPart, code: int, counts: Counts | None) -> str:
     """Why a part that ended with `code` failed: by its own count where it has one that tells, else by the code."""
     if counts is not None and counts.failed:
         return f"{part.what}: {counts.failed} of {counts.total} fail"

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-LOCK: Final = Path(__file__).resolve().parents[1] / "uv.lock"
+from servers.repository import REPOSITORY
+
+LOCK: Final = REPOSITORY / "uv.lock"
 FILE_NAME: Final = "found.json"
 NATIVE_PAGE: Final = "native.md"
 
@@ -52,7 +54,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Examined:
     """One environment: the versions in it, what its tests and its cases came to, and why it failed, if it did.
 
     `reasons` is empty where all is well, and where nothing was run because these versions cannot run together: `unfit`
@@ -75,7 +77,7 @@ class Found:
         (folder / FILE_NAME).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> Found | None:
+    def read(cls, folder: Path) -> Examined | None:
         """What `write` left in `folder`; None where it left nothing. Raises ValueError for anything else."""
         path = folder / FILE_NAME
         if not path.exists():

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-REPOSITORY: Final = Path(__file__).resolve().parents[1]
+from servers.repository import REPOSITORY
 
 _NAME: Final = re.compile(r"py(\d)(\d+)-(flask\d+)-(bottle\d+)(?:-(tf\d+))?")
 TABLE: Final = "versions"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from matrix.found import Counts, Found
+from matrix.found import Counts, Examined
 from matrix.pages import Change
 
 _INTRO: Final = """\
@@ -33,11 +33,11 @@ LOWEST: Final = "lowest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class VersionsRow:
     """One environment. `reason` says why there is nothing found; `changes` is None where no native was observed."""
 
     name: str
-    found: Found | None
+    found: Examined | None
     reason: str
     changes: tuple[Change, ...] | None
 
@@ -49,7 +49,7 @@ class Row:
         return (f"skipped: {self.found.unfit}",) if self.found.unfit else self.found.reasons
 
 
-def page(gathered: Sequence[Row]) -> str:
+def page(gathered: Sequence[VersionsRow]) -> str:
     """The whole document."""
     parts = [_INTRO, "\n".join((_HEAD, *map(_line, gathered)))]
     differing = [row for row in gathered if row.changes]
@@ -63,7 +63,7 @@ def page(gathered: Sequence[Row]) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _line(row: Row) -> str:
+def _line(row: VersionsRow) -> str:
     found = row.found
     verdict = "; ".join(row.remarks) or "conforms"
     if found is None:
@@ -90,7 +90,7 @@ def _counts(counts: Counts | None) -> str:
     return f"{ran - counts.failed} of {ran}{skipped}"
 
 
-def _changes(differing: Sequence[Row]) -> list[str]:
+def _changes(differing: Sequence[VersionsRow]) -> list[str]:
     """One line a different answer, with every environment that gives it."""
     where: dict[Change, list[str]] = {}
     for row in differing:

@@ -22,9 +22,9 @@ from typing import Any, Final
 
 from commands.exits import run_program
 from experiment.errors import FINDING, HARNESS, OK, USAGE, ExpectedError, usage
-from matrix.names import REPOSITORY
+from servers.repository import REPOSITORY
 
-_SIDE: Final = re.compile(r"py(?P<major>\d)(?P<minor>\d+)|(?P<group>(?P<package>flask|bottle|tf)\d+)")
+_SIDE: Final = re.compile(r"python(?P<major>\d)(?P<minor>\d+)|(?P<group>(?P<package>flask|bottle|tf)\d+)")
 _LOCKED_PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 _SETTLED: Final = ("faster", "slower", "equivalent")
 
@@ -32,7 +32,7 @@ _LOAD: Final = ("--plan", "standard", "--scenarios", "predict@1,predict@16")
 """Small requests, where a framework's or an interpreter's own time is the larger part."""
 
 _EPILOG: Final = """\
-sides: flask23, flask30, flask31, bottle012, bottle013, tf220, tf221, py311, py312, py313;
+sides: flask23, flask30, flask31, bottle012, bottle013, tf220, tf221, python311, python312, python313;
 the same one twice measures it against itself
 
 exit codes, as `bench.py compare` has them: 0 nothing is slower; 1 something is; 2 usage; 3 could not tell
@@ -78,7 +78,7 @@ def sides_of(text: str) -> tuple[str, str]:
         raise usage(f"{text!r} is not BASE-NEW", hint="for example flask23-flask31")
     for side in sides:
         if not _SIDE.fullmatch(side):
-            raise usage(f"{side!r} is no side", hint="for example flask23, bottle012, tf220, py313")
+            raise usage(f"{side!r} is no side", hint="for example flask23, bottle012, tf220, python313")
     return sides[0], sides[1]
 
 

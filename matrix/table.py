@@ -14,10 +14,11 @@ from typing import Final
 from commands.exits import run_program
 from experiment.errors import FINDING, OK
 from matrix.absent import why_absent
-from matrix.found import NATIVE_PAGE, Found, lock_digest
-from matrix.names import REPOSITORY, listed
-from matrix.page import Row, page
+from matrix.found import NATIVE_PAGE, Examined, lock_digest
+from matrix.names import listed
+from matrix.page import VersionsRow, page
 from matrix.pages import Change, changes, rows
+from servers.repository import REPOSITORY
 
 _DOCS: Final = REPOSITORY / "docs"
 
@@ -56,20 +57,22 @@ def _why(name: str, *, stale: bool) -> str:
     return f"examined with another uv.lock; again: `tox -e {name}`" if stale else why_absent(name)
 
 
-def gather(envs: Path) -> list[Row]:
+def gather(envs: Path) -> list[VersionsRow]:
     """A row for every environment that tox.ini lists."""
     newest = rows((_DOCS / NATIVE_PAGE).read_text(encoding="utf-8"))
     gathered = []
     for name in listed():
         folder = envs / name / "found"
-        found = Found.read(folder)
+        found = Examined.read(folder)
         stale = found is not None and found.lock != lock_digest()
         found = None if stale else found
         native = folder / NATIVE_PAGE
         differ: tuple[Change, ...] | None = None
         if found and native.exists():
             differ = tuple(changes(newest, rows(native.read_text(encoding="utf-8"))))
-        gathered.append(Row(name=name, found=found, reason="" if found else _why(name, stale=stale), changes=differ))
+        gathered.append(
+            VersionsRow(name=name, found=found, reason="" if found else _why(name, stale=stale), changes=differ)
+        )
     return gathered
 
 

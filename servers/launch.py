@@ -19,11 +19,10 @@ from typing import Any, Final, Self
 import psutil
 
 from servers.guard import GRACE_S
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 from servers.target import Target
 from servers.web_servers import command_line
-
-REPOSITORY: Final = Path(__file__).resolve().parents[1]
 
 _POLL_S: Final = 0.05
 _PROBE_TIMEOUT_S: Final = 2.0
@@ -148,11 +147,15 @@ class Server:
 
     def _listens(self) -> bool:
         """Whether it is this server that has the port: another one there would be measured in its place."""
-        return any(
-            connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.settings.port
-            for process in self.processes()
-            for connection in process.net_connections("inet")
-        )
+        try:
+            return any(
+                connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.settings.port
+                for process in self.processes()
+                for connection in process.net_connections("inet")
+            )
+        except psutil.NoSuchProcess:
+            # One that ends while it is looked at: the guard tells the next time.
+            return False
 
     def _last_words(self) -> str:
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]

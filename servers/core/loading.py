@@ -89,7 +89,7 @@ def load(
     for name, source in sources.items():
         sizes = {*built[name].warm_sizes, *(batch_sizes if name in BATCHED else (1,))}
         # Images come one a request; the rows of a regression's batch are padded.
-        sizes |= set() if source.is_image else set(PADDED_ROWS)
+        sizes |= set() if source.model.takes_pictures else set(PADDED_ROWS)
         errors[name] = compare(source, built[name], sizes)
         _warm(source, built[name])
         built[name].reserve(1 if name in BATCHED and len(batch_sizes) > 1 else callers)

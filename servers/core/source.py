@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from servers.core.mode import ModelCall, Predictor
     from servers.settings import Executor
 
-_IMAGE_RANK: Final = 4
 _PIXEL_MAX: Final = 255.0
 
 
@@ -55,14 +54,9 @@ class Source:
         return self.saved_model
 
     @property
-    def is_image(self) -> bool:
-        """Whether the endpoint hands over uint8 pixels."""
-        return len(self.model.input_shape) == _IMAGE_RANK
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         """What the endpoint's batch holds."""
-        return np.dtype(np.uint8 if self.is_image else np.float32)
+        return np.dtype(np.uint8 if self.model.takes_pictures else np.float32)
 
     def tensor_specs(self) -> tuple[Any, ...]:
         """What a graph takes: the endpoint's batch, any number of rows."""
@@ -70,7 +64,7 @@ class Source:
 
     def prepare(self, batch: Any) -> Any:
         """The endpoint's tensor as the model's input."""
-        return tf.cast(batch, tf.float32) / _PIXEL_MAX if self.is_image else batch
+        return tf.cast(batch, tf.float32) / _PIXEL_MAX if self.model.takes_pictures else batch
 
     def eager(self) -> Callable[[Any], Any]:
         """The model's Python code, uncompiled."""
@@ -104,4 +98,4 @@ class Source:
     def reference_input(self, batch: NDArray[Any]) -> NDArray[np.float64]:
         """The batch as the float64 reference takes it."""
         wide = batch.astype(np.float64)
-        return wide / _PIXEL_MAX if self.is_image else wide
+        return wide / _PIXEL_MAX if self.model.takes_pictures else wide

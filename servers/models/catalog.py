@@ -10,11 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from servers.repository import REPOSITORY
+
 HERE: Final = Path(__file__).parent
 WEIGHTS_DIR: Final = HERE / "weights"
 METRICS_FILE: Final = WEIGHTS_DIR / "metrics.json"
-REPOSITORY: Final = HERE.parents[1]
 CACHE_VARIABLE: Final = "TITRATE_CACHE"
+
+_IMAGE_RANK: Final = 4
 
 # What a SavedModel is made from: the weights and these two files. The digest covers all of it, so that editing any
 # of them makes earlier builds stale.
@@ -37,6 +40,11 @@ class Model:
     input_shape: tuple[int | None, ...]
     input_dtype: str
     output_shape: tuple[int | None, ...]
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether its input is [rows, height, width, channels]; else it is [rows, features]."""
+        return len(self.input_shape) == _IMAGE_RANK
 
     @property
     def weights_file(self) -> Path:

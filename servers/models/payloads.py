@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from servers.core.images import decode_image
+from servers.models.catalog import MODELS, Model, model_for
 from servers.models.datasets import dataset
 from servers.models.reference import reference
 from servers.models.renderings import Rendering, draw, encode
@@ -26,9 +27,8 @@ from servers.models.tensor_bytes import tensor_bytes
 PROTOBUF: Final = "application/x-protobuf"
 
 ENCODINGS: Final = {
-    "predict": ("json", "instances", "protobuf"),
-    "advanced_predict": ("json", "instances", "protobuf"),
-    "classify": ("form", "json", "multipart", "raw"),
+    model.endpoint: ("form", "json", "multipart", "raw") if model.takes_pictures else ("json", "instances", "protobuf")
+    for model in MODELS.values()
 }
 """The encodings that each endpoint has payloads in; the first is the article's."""
 
@@ -96,34 +96,34 @@ def payloads(endpoint: str, encoding: str, count: int = 32) -> tuple[Payload, ..
     """
     if encoding not in ENCODINGS.get(endpoint, ()):
         raise ValueError(f"no payloads for {endpoint} as {encoding}")
-    made = _pictures(encoding, count) if endpoint == "classify" else _rows(endpoint, encoding, count)
+    model = model_for(endpoint)
+    made = _pictures(encoding, count) if model.takes_pictures else _rows(model, encoding, count)
     if len(made) < count:
         raise ValueError(f"{endpoint} has {len(made)} distinct payloads, not {count}")
     return made
 
 
-def _rows(endpoint: str, encoding: str, count: int) -> tuple[Payload, ...]:
-    """Held-out patients: body mass index for `predict`, and blood pressure beside it for `advanced_predict`.
+def _rows(model: Model, encoding: str, count: int) -> tuple[Payload, ...]:
+    """Held-out patients: body mass index, and blood pressure beside it for a model that takes two features.
 
     A batch begins at each patient in turn and goes on to the next ones.
     """
     inputs, _ = dataset("diabetes").part(held_out=True)
-    single = endpoint == "predict"
-    keys = ("feature",) if single else ("feature1", "feature2")
-    name = "linear_regression" if single else "advanced_regression"
-    rows = list(dict.fromkeys(tuple(map(float, row[: len(keys)])) for row in inputs))
+    width = model.input_shape[-1] or 1
+    single = width == 1
+    keys = ["feature"] if single else [f"feature{number}" for number in range(1, width + 1)]
+    rows = list(dict.fromkeys(tuple(map(float, row[:width])) for row in inputs))
     if encoding != "json":
         starts = range(min(count, len(rows)))
         batches = [[rows[(start + step) % len(rows)] for step in range(BATCH_ROWS)] for start in starts]
-        return tuple(
-            _batch(f"{endpoint}-{encoding}-{at:03}", name, encoding, batch) for at, batch in enumerate(batches)
-        )
+        names = [f"{model.endpoint}-{encoding}-{at:03}" for at in starts]
+        return tuple(_batch(name, model.name, encoding, batch) for name, batch in zip(names, batches, strict=True))
     made = []
     for index, features in enumerate(rows[:count]):
-        answer: list[list[float]] = reference(name, [features]).tolist()
+        answer: list[list[float]] = reference(model.name, [features]).tolist()
         made.append(
             Payload(
-                name=f"{endpoint}-{index:03}",
+                name=f"{model.endpoint}-{index:03}",
                 content_type="application/json",
                 # json writes a Python float with its point or exponent: 24.0, never 24
                 body=json.dumps(dict(zip(keys, features, strict=True))).encode(),

@@ -15,9 +15,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from servers.models.catalog import HERE, REPOSITORY, cache_dir
+from servers.models.catalog import HERE, cache_dir
 from servers.models.signature import Signature
 from servers.registry import ENDPOINTS
+from servers.repository import REPOSITORY
 
 _SOURCES: Final = (
     *sorted((REPOSITORY / "servers" / "core").rglob("*.py")),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from servers.core.endpoints import ENDPOINTS, advanced_predict, classify, predict
+from servers.core.endpoints import ENDPOINTS, REGRESSIONS, classify
 from servers.core.images import decode_image
 from servers.core.json_text import parse
 from servers.core.regression import ACCEPTS
@@ -27,8 +27,6 @@ from servers.rungs.timed_piece import TimedPiece
 if TYPE_CHECKING:
     from servers.core.reply import Reply
     from servers.core.service import Service
-
-REGRESSIONS: Final = {"predict": predict.REGRESSION, "advanced_predict": advanced_predict.REGRESSION}
 
 PARTS: Final = ("validation", "decode", "inference", "encode")
 """The codec's pieces, timed as laps of one call: on its own and repeated, a piece would find warm caches that it does

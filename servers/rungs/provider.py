@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from servers.launch import REPOSITORY, Server, launch
+from servers.launch import Server, launch
 from servers.models.catalog import saved_models_dir
 from servers.models.payloads import ENCODINGS, Payload, payloads
 from servers.models.stamp import is_current
 from servers.registry import FRAMEWORKS, MODES
+from servers.repository import REPOSITORY
 from servers.rungs.kept_connection import KeptConnection
 from servers.rungs.payload_choice import chosen_payloads
 from servers.rungs.timed_piece import TimedPiece
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 RungVariant = Mapping[str, str]
 
-RUNGS: Final = ("core", "codec", "wsgi", "http")
 NULL: Final = "null"
 """The framework whose path is all server: a constant answer."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from experiment.errors import ExpectedError
 from experiment.line_up import PLAN_TARGETS, TWIN, comparisons, contenders
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 _BENCH = (sys.executable, str(REPOSITORY / "bench.py"))
 _HEAVY = ("tensorflow", "flask", "bottle", "locust", "gevent", "numpy", "rich", "matplotlib", "scipy")

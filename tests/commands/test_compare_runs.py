@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 pytestmark = pytest.mark.main_job
 

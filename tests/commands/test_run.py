@@ -19,7 +19,8 @@ from user_models import user_saved_models
 from conformance.cases import CASES
 from experiment.line_up import PLAN_TARGETS, TWIN
 from loadtests.scenarios import PLANS
-from servers.launch import REPOSITORY, launch
+from servers.launch import launch
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 from servers.target import Target
 

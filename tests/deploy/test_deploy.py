@@ -18,7 +18,8 @@ import psutil
 import pytest
 import yaml
 
-from servers.launch import REPOSITORY, free_port
+from servers.launch import free_port
+from servers.repository import REPOSITORY
 
 pytestmark = pytest.mark.deploy
 

@@ -17,8 +17,8 @@ from conformance.case import Case
 from conformance.cases import CASES
 from servers.core.endpoints import ENDPOINTS
 from servers.core.service import Endpoint
-from servers.launch import REPOSITORY
 from servers.models.catalog import CACHE_VARIABLE, cache_dir
+from servers.repository import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "adding.md"
 BLOCK = re.compile(

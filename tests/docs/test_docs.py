@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 PAGES = (
     *sorted(path for path in REPOSITORY.glob("*.md") if path.name != "CHANGELOG.md"),

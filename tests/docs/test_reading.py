@@ -10,8 +10,8 @@ import pytest
 
 from reports import gallery
 from reports.verdicts import Verdict
-from servers.launch import REPOSITORY
 from servers.registry import FRAMEWORKS, MODES
+from servers.repository import REPOSITORY
 from servers.web_servers import SERVERS
 
 DOCS = REPOSITORY / "docs"

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from experiment.against_wrk import bars
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 EQUAL = {
     "titrate@1": {"rps": 8000.0, "busy_us": 40.0, "p50_us": 100.0},

@@ -21,7 +21,8 @@ from commands.terminal import Terminal
 from experiment.built_models import built_models
 from experiment.journal import FILE_NAME, read_records, read_run
 from experiment.remnants import remnants
-from servers.launch import REPOSITORY, launch
+from servers.launch import launch
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 from servers.target import Target
 

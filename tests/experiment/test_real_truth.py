@@ -14,7 +14,8 @@ import pytest
 
 from commands.terminal import Terminal
 from experiment.built_models import built_models
-from servers.launch import REPOSITORY, free_port, start
+from servers.launch import free_port, start
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 
 pytestmark = [

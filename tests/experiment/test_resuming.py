@@ -22,7 +22,7 @@ from experiment.journal import FILE_NAME, Journal, JournalError, read_records, r
 from experiment.remnants import VARIABLE, remnants, wait_until_gone
 from experiment.resuming import Place, remainder, resume_experiment, resumption
 from reports.render import render
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 SMALL = Truth(blocks=2, samples=8, scenarios=("predict@1", "predict@4"), modes=("function",), native=False)
 TARGETS = {"flask+gunicorn+function+cpu", TWIN + "#2", "bottle+gunicorn+function+cpu", "wsgi+gunicorn+function+cpu"}

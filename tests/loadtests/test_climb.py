@@ -14,7 +14,7 @@ from loadtests.ladder.percentiles import LEAST_CALLS, percentiles_us
 from loadtests.ladder.provided import provider, variant_id
 from loadtests.ladder.replay import ReplayedClock
 from reports.statistics import samples_needed
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 
 class Clock:

@@ -13,7 +13,7 @@ import pytest
 from experiment.ladder_run import count
 from loadtests.ladder import callgrind
 from reports.ladder import change_at
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 pytestmark = pytest.mark.ladder
 valgrind = pytest.mark.skipif(callgrind.missing() is not None, reason=f"exact lens: {callgrind.missing()}")

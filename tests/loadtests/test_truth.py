@@ -22,7 +22,7 @@ from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
 from loadtests.remote import Generator
 from loadtests.scenarios import Scenario
 from reports import samples
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 pytestmark = [
     pytest.mark.noisy,

@@ -18,14 +18,14 @@ from experiment.errors import FINDING, HARNESS, OK, ExpectedError
 from matrix import absent
 from matrix.core_tests import CORE_TESTS, HARNESS_TESTS
 from matrix.examine import PARTS, reason
-from matrix.found import Counts, Found, lock_digest
+from matrix.found import Counts, Examined, lock_digest
 from matrix.names import groups_of, listed, python_of
-from matrix.page import Row, page
+from matrix.page import VersionsRow, page
 from matrix.pages import Change, changes, rows
 from matrix.speed import sides_of, target_of, verdict
 from matrix.table import gather
 from matrix.unfit import UNFIT, pair_in, why_unfit
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 NATIVE = (REPOSITORY / "docs" / "native.md").read_text(encoding="utf-8")
 FACTORS = (
@@ -36,7 +36,7 @@ FACTORS = (
 )
 COUNTS = Counts(total=10, failed=0, skipped=1)
 VERSIONS = {"python": "3.13.0", "flask": "3.1.3", "werkzeug": "3.1.9", "bottle": "0.13.4", "tensorflow": "2.21.0"}
-WELL = Found(name="well", versions=VERSIONS, tests=COUNTS, cases=COUNTS, reasons=(), seconds=1.0, lock="0")
+WELL = Examined(name="well", versions=VERSIONS, tests=COUNTS, cases=COUNTS, reasons=(), seconds=1.0, lock="0")
 
 
 def _combined() -> list[tuple[str, ...]]:
@@ -87,7 +87,7 @@ def test_what_cannot_run_is_tried_before_it_is_believed(monkeypatch: pytest.Monk
         assert bool(why_unfit(name)) is skipped
         assert why_unfit("py313-flask23-bottle013-tf221") == ""
     said = "`import bottle` ends in ModuleNotFoundError: No module named 'cgi'"
-    row = Row(name=name, found=replace(WELL, tests=None, cases=None, unfit=said), reason="", changes=None)
+    row = VersionsRow(name=name, found=replace(WELL, tests=None, cases=None, unfit=said), reason="", changes=None)
     assert f"| not run | not run | skipped: {said} | not observed |" in page([row])
 
 
@@ -116,15 +116,15 @@ def test_a_row_of_another_shape_is_an_error() -> None:
 
 def test_no_row_is_silent() -> None:
     """One that conforms, one that failed and one that is not there each have a line that says so."""
-    failed = Found(
+    failed = Examined(
         name="bad", versions=VERSIONS, tests=None, cases=COUNTS, reasons=("2 of 9 fail",), seconds=1.0, lock="0"
     )
     change = Change(case_id="c", framework="Flask", before="400", after="500")
     text = page(
         [
-            Row(name="well", found=WELL, reason="", changes=(change,)),
-            Row(name="bad", found=failed, reason="", changes=None),
-            Row(name="gone", found=None, reason="skipped: there is no Python 3.99 here", changes=None),
+            VersionsRow(name="well", found=WELL, reason="", changes=(change,)),
+            VersionsRow(name="bad", found=failed, reason="", changes=None),
+            VersionsRow(name="gone", found=None, reason="skipped: there is no Python 3.99 here", changes=None),
         ]
     )
     lines = {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
@@ -139,15 +139,15 @@ def test_only_an_environment_that_passed_vouches_for_a_lower_bound() -> None:
     """The list of lowest versions is there where `lowest` conforms, and not where it fails."""
     lowest = replace(WELL, name="lowest", floors={"flask": "2.3.0"})
     failed = replace(lowest, reasons=("1 of 9 fails",))
-    assert "| flask | 2.3.0 |" in page([Row(name="lowest", found=lowest, reason="", changes=None)])
-    assert "2.3.0" not in page([Row(name="lowest", found=failed, reason="", changes=None)])
+    assert "| flask | 2.3.0 |" in page([VersionsRow(name="lowest", found=lowest, reason="", changes=None)])
+    assert "2.3.0" not in page([VersionsRow(name="lowest", found=failed, reason="", changes=None)])
 
 
 def test_what_was_found_reads_back(tmp_path: Path) -> None:
     """A file that was written is read to the same; where none is, there is None and not a pass."""
-    assert Found.read(tmp_path) is None
+    assert Examined.read(tmp_path) is None
     WELL.write(tmp_path)
-    assert Found.read(tmp_path) == WELL
+    assert Examined.read(tmp_path) == WELL
 
 
 def test_what_was_found_with_another_lock_is_no_row_of_figures(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_an_examination_that_fails_exits_so(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "matrix.examine", "x", "--out", str(tmp_path / "o"), "--only", "nonsense"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert Found.read(tmp_path / "o") is None
+    assert Examined.read(tmp_path / "o") is None
 
 
 def _summary(*verdicts: str, complete: bool = True) -> dict[str, Any]:
@@ -231,7 +231,8 @@ def test_a_speed_environment_exits_as_compare_does(verdicts: tuple[str, ...], co
 def test_the_sides_are_in_the_environments_name() -> None:
     """`speed-flask23-flask31` is Flask 2.3 against 3.1; Bottle's versions are measured on Bottle, others on Flask."""
     assert sides_of("speed-flask23-flask31") == ("flask23", "flask31")
-    assert target_of(("flask23", "flask31")) == target_of(("py311", "py313")) == "flask"
+    assert sides_of("python311-python313") == ("python311", "python313")
+    assert target_of(("flask23", "flask31")) == target_of(("python311", "python313")) == "flask"
     assert target_of(("bottle012", "bottle013")) == "bottle"
     for wrong in ("speed-flask23", "speed-flask23-cheese", "a-b-c"):
         with pytest.raises(ExpectedError):

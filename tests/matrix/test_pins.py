@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from matrix.floors import bounds, is_release
-from servers.launch import REPOSITORY
+from servers.repository import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 VERSIONS = REPOSITORY / "docs" / "versions.md"

@@ -16,7 +16,8 @@ from experiment.errors import HARNESS, ExpectedError
 from experiment.line_up import NO_GPU, contenders, has_gpu, left_out
 from servers.core.loading import require_device
 from servers.core.refused_target import RefusedError
-from servers.launch import REPOSITORY, LaunchError, launch
+from servers.launch import LaunchError, launch
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 from servers.target import CPU_ONLY, Target, TargetError, grid
 

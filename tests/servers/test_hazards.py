@@ -24,11 +24,12 @@ from mode_builds import SERVED, Planted, right, saved_models
 
 from servers.core.modes import function as unchecked
 from servers.core.source import Source
-from servers.launch import REPOSITORY, child_environment, free_port, launch
+from servers.launch import child_environment, free_port, launch
 from servers.models.catalog import MODELS
 from servers.models.definitions import load
 from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference, reference_with, weights64
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 from servers.target import Target
 from servers.web_servers import command_line

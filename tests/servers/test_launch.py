@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from process_ends import gone
 
-from servers.launch import REPOSITORY, LaunchError, child_environment, free_port, launch
+from servers.launch import LaunchError, child_environment, free_port, launch
+from servers.repository import REPOSITORY
 from servers.settings import MEMORY, Settings
 from servers.target import Target, TargetError, grid
 

@@ -18,10 +18,10 @@ from servers.core.build_in_mode import build
 from servers.core.mode import Built
 from servers.core.modes import lite
 from servers.core.source import Source
-from servers.launch import REPOSITORY
 from servers.models.catalog import MODELS
 from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 
 pytest.importorskip("ai_edge_litert")

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from servers.models import quality
-from servers.models.catalog import METRICS_FILE, MODELS, REPOSITORY, model_for
+from servers.models.catalog import METRICS_FILE, MODELS, model_for
 from servers.models.datasets import dataset
 from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference, reference_with, weights64
 from servers.models.renderings import JUDGED, draw
+from servers.repository import REPOSITORY
 
 METRICS = json.loads(METRICS_FILE.read_text(encoding="utf-8"))
 REGRESSIONS = ("linear_regression", "advanced_regression")

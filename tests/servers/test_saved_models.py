@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from servers.models import build, catalog, stamp
-from servers.models.catalog import MODELS, REPOSITORY, build_digest, saved_models_dir
+from servers.models.catalog import MODELS, build_digest, saved_models_dir
 from servers.models.datasets import dataset
 from servers.models.payloads import payloads
 from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference
+from servers.repository import REPOSITORY
 
 tf = pytest.importorskip("tensorflow")
 

@@ -28,11 +28,12 @@ from servers.core.build_in_mode import build_user_model
 from servers.core.refused_target import RefusedError
 from servers.core.reply import ApiError
 from servers.core.user_model_source import UserModelSource, read_probes
-from servers.launch import REPOSITORY, launch
+from servers.launch import launch
 from servers.models import describe
 from servers.models.payloads import PROTOBUF
 from servers.models.tensor_bytes import tensor_bytes
 from servers.models.user_model import UserModel, digest_of
+from servers.repository import REPOSITORY
 from servers.settings import Settings
 from servers.target import Target
 

@@ -6,8 +6,16 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Final
 
+from servers.core.regression import Regression
 from servers.core.service import Endpoint
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(
-    import_module(f"{__name__}.{found.name}").ENDPOINT for found in sorted(iter_modules(__path__), key=lambda m: m.name)
-)
+_MODULES: Final = [
+    import_module(f"{__name__}.{name}") for name in sorted(found.name for found in iter_modules(__path__))
+]
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = tuple(module.ENDPOINT for module in _MODULES)
+
+REGRESSIONS: Final[dict[str, Regression]] = {
+    module.ENDPOINT.name: module.REGRESSION for module in _MODULES if hasattr(module, "REGRESSION")
+}
+"""By endpoint, the regression behind it."""
