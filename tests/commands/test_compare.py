@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-import subprocess
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from compare_command import compare, edit_header, refused_line
 from synthetic_run import Truth, write_run
-
-import bench
 
 FLASK, BOTTLE = "flask+gunicorn+function+cpu", "bottle+gunicorn+function+cpu"
 BASE = Truth(
@@ -22,33 +18,6 @@ BASE = Truth(
 )
 NEW = replace(BASE, seed=2)
 SLOW_BOTTLE = {BOTTLE: 0.75}
-
-
-def compare(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """`bench.py compare`, what it printed and its exit code."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = bench.main(["compare", *map(str, arguments)])
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
-
-
-def edit_header(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    """The folder, its journal's first record changed."""
-    journal = folder / "journal.jsonl"
-    first, rest = journal.read_text().split("\n", 1)
-    header = json.loads(first)
-    change(header)
-    journal.write_text(json.dumps(header) + "\n" + rest)
-    return folder
-
-
-def refused_line(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line of a refusal, its hint checked."""
-    said, hint = done.stderr.strip().splitlines()
-    assert done.returncode == 2
-    assert not done.stdout
-    assert hint.startswith("hint: ")
-    return said
 
 
 def test_two_runs_of_the_same_code_are_fine(tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -103,23 +106,45 @@ def test_an_interrupted_run_leaves_nothing_behind_and_resumes(tmp_path: Path) ->
     assert trials_before >= 1
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.app.__name__)
-def test_a_wrong_target_is_refused(fault: Fault, tmp_path: Path) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A run of nothing but wrong servers: how it ended, and what it wrote down."""
+
+    done: subprocess.CompletedProcess[str]
+    journal: list[dict[str, Any]]
+
+
+@pytest.fixture(name="refused", scope="module")
+def _refused(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Refused:
+    """The run of the servers of every second fault, all of them up together."""
+    folder = tmp_path_factory.mktemp("refused")
+    figures = folder / "figures.json"
+    figures.write_text(json.dumps({name: [one.to_json() for one in rows] for name, rows in REFERENCE.items()}))
+    with ExitStack() as servers:
+        urls = {_name(fault): servers.enter_context(serving(fault.app())) for fault in FAULTS[request.param :: 2]}
+        where = [word for name, url in urls.items() for word in ("--url", f"{name}={url}")]
+        out = folder / "run"
+        done = _bench("run", "--plan", "smoke", *where, "--figures", str(figures), "--out", str(out))
+    return Refused(done=done, journal=[json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()])
+
+
+def _name(fault: Fault) -> str:
+    return fault.app.__name__
+
+
+@pytest.mark.parametrize(
+    ("refused", "fault"),
+    [pytest.param(half, fault, id=_name(fault)) for half in range(2) for fault in FAULTS[half::2]],
+    indirect=["refused"],
+)
+def test_a_wrong_target_is_refused(refused: Refused, fault: Fault) -> None:
     """A server that breaks the contract in any one way is not measured: the cases are named and the run exits 1."""
     must_fail = {case.id for case in CASES if fault.red(case)}
-    folder = tmp_path / "run"
-    figures = tmp_path / "figures.json"
-    figures.write_text(json.dumps({name: [one.to_json() for one in rows] for name, rows in REFERENCE.items()}))
-    with serving(fault.app()) as url:
-        where = ("--url", f"wrong={url}", "--figures", str(figures), "--out", str(folder))
-        done = _bench("run", "--plan", "smoke", *where)
-
-    assert done.returncode == 1, done.stderr
-    journal = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
-    (refused,) = (record for record in journal if record["kind"] == "refused" and record["target"] == "wrong")
-    assert set(refused["cases"]) & must_fail
-    assert not [record for record in journal if record["kind"] == "trial"]
-    assert "no target passed the gate" in done.stderr
+    assert refused.done.returncode == 1, refused.done.stderr
+    (record,) = (one for one in refused.journal if one["kind"] == "refused" and one["target"] == _name(fault))
+    assert set(record["cases"]) & must_fail
+    assert not [one for one in refused.journal if one["kind"] == "trial"]
+    assert "no target passed the gate" in refused.done.stderr
 
 
 def test_a_foreign_server_is_measured(tmp_path: Path) -> None:

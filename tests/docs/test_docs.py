@@ -8,7 +8,9 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,8 @@ PAGES = (
     *sorted((REPOSITORY / "docs").glob("*.md")),
     *sorted((REPOSITORY / "deploy").glob("*.md")),
 )
+INSTALLERS = ("pip", "uv")
+"""What brings the rest, and need not be among it."""
 NAMES = [str(page.relative_to(REPOSITORY)) for page in PAGES]
 
 
@@ -49,6 +53,33 @@ def wrong_options(words: list[str]) -> list[str]:
     return [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
 
 
+def module_commands(text: str) -> Iterator[tuple[str, list[str]]]:
+    """The module and the words after it of every `python -m ...` on a page, up to a comment or what a shell joins."""
+    for module, rest in re.findall(r"\bpython3? -m ([\w.]+)([^`\n#|>&]*)", re.sub(r"\\\n\s*", " ", text)):
+        yield module, shlex.split(rest)
+
+
+@cache
+def _help_of(module: str) -> str:
+    """What a module of this repository says to `--help`; "" where it takes no options."""
+    path = REPOSITORY.joinpath(*module.split("."))
+    source = (path / "__main__.py") if path.is_dir() else path.with_suffix(".py")
+    if "add_argument(" not in source.read_text(encoding="utf-8"):
+        return ""
+    command = [sys.executable, "-m", module, "--help"]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+
+
+def wrong_module(module: str, words: list[str]) -> list[str]:
+    """What of a `python -m` command does not exist: the module, or an option of one of this repository's."""
+    path = REPOSITORY.joinpath(*module.split("."))
+    if not (REPOSITORY / module.partition(".")[0]).is_dir():
+        return [] if module in INSTALLERS or find_spec(module) else [module]
+    if not (path / "__main__.py").is_file() and not path.with_suffix(".py").is_file():
+        return [module]
+    return [word for word in words if word.startswith("--") and word.partition("=")[0] not in _help_of(module).split()]
+
+
 def tox_names(text: str) -> set[str]:
     """The environments that a page tells to run."""
     lists = re.findall(r"\btox (?:run-parallel |run |p |r )?-e ([a-z0-9,-]+)", text)
@@ -69,6 +100,13 @@ def test_commands_are_ones_that_bench_knows(name: str) -> None:
         assert wrong_options(words) == [], words
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_modules_that_are_run_exist(name: str) -> None:
+    """Every module that the page runs with `python -m` is there, and so is every option that it is given."""
+    for module, words in module_commands((REPOSITORY / name).read_text(encoding="utf-8")):
+        assert wrong_module(module, words) == [], module
+
+
 def test_environments_are_ones_that_tox_has() -> None:
     """Every environment that a page tells to run is one that tox.ini makes, by name or by its factors."""
     named = set().union(*(tox_names(page.read_text(encoding="utf-8")) for page in PAGES))
@@ -80,11 +118,17 @@ def test_environments_are_ones_that_tox_has() -> None:
 
 
 def test_what_is_wrong_is_found(tmp_path: Path) -> None:
-    """A link to nothing, a verb and an option that do not exist are each found; what is right is not."""
+    """A link to nothing, a verb, a module and an option that do not exist are each found; what is right is not."""
     assert missing_links("[a](b.md) [c](https://d) [e](#f)", tmp_path) == ["b.md"]
     assert [wrong_options(words) for words in commands("`python bench.py cheese` `python bench.py run --chese 1`")] == [
         ["cheese"],
         ["--chese"],
     ]
     assert [wrong_options(words) for words in commands("`python bench.py run --plan smoke\\|quick`")] == [[]]
+    shown = (
+        "`python -m matrix.cheese` `python -m matrix.examine x --chese` python3 -m pip install uv && python3 -m uv run"
+    )
+    assert [wrong_module(*one) for one in module_commands(shown)] == [["matrix.cheese"], ["--chese"], [], []]
+    assert [wrong_module(*one) for one in module_commands("python -m matrix.examine NAME \\\n  --out DIR")] == [[]]
+    assert wrong_module("chese", []) == ["chese"]
     assert tox_names("`uv run tox -e lint,types` and `tox -m quick`") == {"lint", "types"}

@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
+from drawn_run import searched
 from synthetic_run import Truth, write_run
 
 from experiment.journal import Journal
 from reports.render import render
 
 TARGETS = ("flask+gunicorn+function+cpu", "bottle+gunicorn+function+cpu")
-
-
-def searched(block: int, target: str, rate_rps: float | None, reason: str | None = None) -> dict[str, Any]:
-    """One search as the journal has it."""
-    return {
-        "kind": "capacity",
-        "block": block,
-        "target": target,
-        "endpoint": "predict",
-        "slo": {"name": "p99=50ms", "quantile": 0.99, "limit_ms": 50.0},
-        "rate_rps": rate_rps,
-        "failed_rps": rate_rps and 1.04 * rate_rps,
-        "saturated_rps": 1000.0 + block,
-        "saturated_users": 8,
-        "unstable": block == 1,
-        "ladder": [{"users": 1, "rps": 600.0, "steady": True}],
-        "probes": [{"rate_rps": 500.0, "requests": 800, "over": 0, "outcome": "holds"}],
-        "valid": True,
-        "reason": reason,
-    }
 
 
 def test_a_capacity_is_a_median_over_blocks(tmp_path: Path) -> None:

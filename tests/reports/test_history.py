@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compare_command import compare, edit_header, refused_line
 from synthetic_run import Truth, write_run
-from test_compare import BOTTLE, compare, edit_header, refused_line
 
 from reports import steps
 
+BOTTLE = "bottle+gunicorn+function+cpu"
 TRUTH = Truth(samples=40, blocks=3, scenarios=("predict@16",), modes=("function",), native=False, drift_sd=0.006)
 RATES: Sequence[float] = (0.86, 0.86, 0.86, 0.86, 0.7, 0.7, 0.7, 0.7)
 

@@ -10,23 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic_ladder import Truth as LadderTruth
-from synthetic_ladder import write_ladder
-from synthetic_run import Truth, write_run
-from test_capacity import searched
+from drawn_run import TRUTH, draw_whole
+from synthetic_run import write_run
 
 from experiment.journal import FILE_NAME, Journal, read_records
 from reports.render import render
-
-TRUTH = Truth(
-    samples=150,
-    blocks=3,
-    scenarios=("predict@1", "predict@16", "predict@16/raw", "predict~poisson200rps"),
-    modes=("function", "eager"),
-    native=False,
-    invalid={"wsgi+gunicorn+eager+cpu": "the generator was at 91 % CPU"},
-)
-FLASK = "flask+gunicorn+function+cpu"
 
 
 class Tables(HTMLParser):
@@ -85,12 +73,7 @@ def _source(attributes: dict[str, str]) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn run with every table: ladder, capacities, encodings, invalid trials."""
-    path = write_ladder(write_run(tmp_path_factory.mktemp("trace") / "run", TRUTH), LadderTruth())
-    with Journal.reopen(path) as journal:
-        journal.append(*(searched(block, FLASK, 700.0 + block) for block in range(3)))
-        journal.append({"kind": "end", "complete": True, "reason": None, "wall_s": 1.0, "measuring_s": 0.5})
-    render(path, price_per_core_hour=0.04)
-    return path
+    return draw_whole(tmp_path_factory.mktemp("trace") / "run")
 
 
 @pytest.fixture(scope="module")

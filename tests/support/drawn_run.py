@@ -1,0 +1,54 @@
+"""A run folder with everything that a page can show, made and drawn: ladder, capacities, encodings, invalid trials."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from synthetic_ladder import Truth as LadderTruth
+from synthetic_ladder import write_ladder
+from synthetic_run import Truth, write_run
+
+from experiment.journal import Journal
+from reports.render import render
+
+TRUTH: Final = Truth(
+    samples=150,
+    blocks=3,
+    scenarios=("predict@1", "predict@16", "predict@16/raw", "predict~poisson200rps"),
+    modes=("function", "eager"),
+    native=False,
+    invalid={"wsgi+gunicorn+eager+cpu": "the generator was at 91 % CPU"},
+)
+_FLASK: Final = "flask+gunicorn+function+cpu"
+
+
+def searched(block: int, target: str, rate_rps: float | None, reason: str | None = None) -> dict[str, Any]:
+    """One search for a capacity as the journal has it."""
+    return {
+        "kind": "capacity",
+        "block": block,
+        "target": target,
+        "endpoint": "predict",
+        "slo": {"name": "p99=50ms", "quantile": 0.99, "limit_ms": 50.0},
+        "rate_rps": rate_rps,
+        "failed_rps": rate_rps and 1.04 * rate_rps,
+        "saturated_rps": 1000.0 + block,
+        "saturated_users": 8,
+        "unstable": block == 1,
+        "ladder": [{"users": 1, "rps": 600.0, "steady": True}],
+        "probes": [{"rate_rps": 500.0, "requests": 800, "over": 0, "outcome": "holds"}],
+        "valid": True,
+        "reason": reason,
+    }
+
+
+def draw_whole(folder: Path, *, native: bool = False) -> Path:
+    """Make such a run in `folder` and draw it; with `native`, the article's own code is among the targets."""
+    path = write_ladder(write_run(folder, replace(TRUTH, native=native)), LadderTruth())
+    with Journal.reopen(path) as journal:
+        journal.append(*(searched(block, _FLASK, 700.0 + block) for block in range(3)))
+        journal.append({"kind": "end", "complete": True, "reason": None, "wall_s": 1.0, "measuring_s": 0.5})
+    render(path, price_per_core_hour=0.04)
+    return path
