@@ -14,7 +14,19 @@ from typing import Final
 
 from commands.exits import run_program
 
-_VERBS: Final = ("run", "worker", "serve", "check", "natives", "micro", "calibrate", "report", "compare", "list")
+_VERBS: Final = (
+    "run",
+    "worker",
+    "serve",
+    "check",
+    "natives",
+    "micro",
+    "calibrate",
+    "report",
+    "compare",
+    "pack",
+    "list",
+)
 
 _EPILOG: Final = """\
 examples:
@@ -28,6 +40,7 @@ examples:
   python bench.py report reports/runs/RUN            draw a report again
   python bench.py compare reports/runs/BASE reports/runs/NEW
                                                      what became slower, beyond the noise
+  python bench.py pack reports/runs/RUN              a run as one file, which report and compare open
 
 exit codes: 0 fine; 1 a finding against a target; 2 usage; 3 the harness could not tell
 """

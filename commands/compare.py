@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ EPILOG: Final = """\
 examples:
   python bench.py compare reports/runs/BASE reports/runs/NEW
   python bench.py compare BASE NEW --markdown >> "$GITHUB_STEP_SUMMARY"
+  python bench.py compare base.zip new.zip                archives by `bench.py pack`; folders and archives mix
   python bench.py compare BASE NEW --targets bottle,flask+granian --scenarios predict@16
   python bench.py compare BASE NEW --json | jq .verdict
   python bench.py compare --history reports/runs --svg history.svg
@@ -36,8 +38,10 @@ exit codes: 0 no regression, or a history; 1 a regression; 2 usage, or runs that
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folders", type=Path, nargs="*", metavar="DIR", help="two run folders: BASE, then NEW")
-    parser.add_argument("--history", type=Path, metavar="DIR", help="a folder of runs: their trend, steps marked")
+    parser.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="two run folders or archives: BASE, then NEW")
+    parser.add_argument(
+        "--history", type=Path, metavar="DIR", help="a folder of runs and archives: their trend, steps marked"
+    )
     parser.add_argument("--svg", type=Path, metavar="FILE", help="where --history draws its plot: DIR/history.svg")
     parser.add_argument(
         "--targets", metavar="A,B", help="only these, as `run --targets` names them, or by their name of --url"
@@ -58,16 +62,24 @@ def main(arguments: argparse.Namespace) -> int:
         return _history(arguments)
     if arguments.svg is not None:
         raise usage("--svg is drawn by --history", hint="see `python bench.py compare --help`")
-    if len(arguments.folders) != 2:
-        raise usage("compare takes two run folders, BASE and NEW", hint="see `python bench.py compare --help`")
-    base, new = (_read(folder) for folder in arguments.folders)
-    if base.folder.resolve() == new.folder.resolve():
+    if len(arguments.runs) != 2:
+        raise usage("compare takes two runs, BASE and NEW", hint="see `python bench.py compare --help`")
+    if arguments.runs[0].resolve() == arguments.runs[1].resolve():
         raise usage("BASE and NEW are the same run", hint="measure a second time: `python bench.py run`")
+    with ExitStack() as stack:
+        base, new = (_read(path, stack) for path in arguments.runs)
+        return _compare(base, new, arguments)
+
+
+def _compare(base: Run, new: Run, arguments: argparse.Namespace) -> int:
     _refuse(base, new, arguments)
     from reports.between import between  # noqa: PLC0415 - kept out of --help
     from reports.between_text import lines, markdown  # noqa: PLC0415
 
     result = between(base, new, _targets(arguments.targets, (base, new)), _scenarios(arguments.scenarios, (base, new)))
+    for side, path in zip(("base", "new"), arguments.runs, strict=True):
+        # An archive's own folder is gone after this.
+        result[side]["folder"] = str(path)
     if arguments.json:
         print(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False))
     elif arguments.markdown:
@@ -79,15 +91,28 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _history(arguments: argparse.Namespace) -> int:
     """Print the trend over the runs of one folder, and draw it."""
+    if arguments.runs:
+        raise usage("--history takes one folder of runs and no other", hint="see `python bench.py compare --help`")
+    with ExitStack() as stack:
+        runs = [_read(path, stack) for path in _runs_in(arguments.history)]
+        return _trend(runs, arguments)
+
+
+def _runs_in(holder: Path) -> list[Path]:
+    """Its run folders and archives, by name; an archive beside the folder that it was made of is left out."""
+    folders = [path.parent for path in holder.glob("*/journal.jsonl")]
+    return sorted([*folders, *(path for path in holder.glob("*.zip") if path.with_suffix("") not in folders)])
+
+
+def _trend(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
     from reports.history import alike, history  # noqa: PLC0415 - kept out of --help
     from reports.history_text import lines, markdown  # noqa: PLC0415
 
-    if arguments.folders:
-        raise usage("--history takes one folder of runs and no other", hint="see `python bench.py compare --help`")
     holder: Path = arguments.history
-    runs = [_read(path.parent) for path in sorted(holder.glob("*/journal.jsonl"))]
     if len(runs) < 2:
-        raise usage(f"{holder} holds {plural(len(runs), 'run')}; a history needs two", hint="DIR holds run folders")
+        raise usage(
+            f"{holder} holds {plural(len(runs), 'run')}; a history needs two", hint="DIR holds run folders and archives"
+        )
     kept, left_out = alike(runs, across_machines=arguments.across_machines, across_plans=arguments.across_plans)
     found = history(kept, _targets(arguments.targets, kept), _scenarios(arguments.scenarios, kept))
     found["left_out"] = left_out
@@ -125,13 +150,17 @@ def exit_code(result: Mapping[str, Any]) -> int:
     return {"regression": FINDING, "fine": OK}.get(result["verdict"], HARNESS)
 
 
-def _read(folder: Path) -> Run:
-    from experiment.journal import JournalError, read_run  # noqa: PLC0415 - kept out of --help
+def _read(path: Path, stack: ExitStack) -> Run:
+    """The run of a folder or archive, whose samples can be read until `stack` is closed."""
+    from experiment.archive import opened  # noqa: PLC0415 - kept out of --help
+    from experiment.journal import JournalError, read_run  # noqa: PLC0415
 
     try:
-        return read_run(folder)
+        return read_run(stack.enter_context(opened(path)))
     except JournalError as error:
-        raise usage(str(error), hint="DIR is a run folder, as `bench.py run` printed it") from error
+        raise usage(
+            str(error), hint="RUN is a run folder, as `bench.py run` printed it, or an archive of one"
+        ) from error
 
 
 def _refuse(base: Run, new: Run, arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Draw the report of a run folder again, here or on another machine; partial runs too."""
+"""Draw the report of a run again, here or on another machine, from its folder or its archive; partial runs too."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from experiment.errors import OK, usage
 EPILOG: Final = """\
 examples:
   python bench.py report reports/runs/20260101T120000Z-quick
+  python bench.py report run.zip                     of an archive by `bench.py pack`: into run-report beside it
+  python bench.py report run.zip --out DIR           or elsewhere
   python bench.py report DIR --export csv,png        also cells.csv, and every plot as PNG
   python bench.py report DIR --price-per-core-hour 0.04   also what a million predictions cost
 """
@@ -20,7 +22,13 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a run folder")
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, or an archive of one")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where the report goes (default: the run folder; NAME-report by NAME.zip)",
+    )
     parser.add_argument("--export", metavar="A,B", default="", help="also write: csv, json, markdown, png")
     add_price_option(parser)
 
@@ -30,6 +38,7 @@ def main(arguments: argparse.Namespace) -> int:
     # Before NumPy is loaded: its matrices are small here, and a second thread burns more time waiting than it saves.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from commands.run_outcome import draw_and_print  # noqa: PLC0415
+    from experiment.archive import opened  # noqa: PLC0415
     from experiment.journal import JournalError  # noqa: PLC0415 - kept out of --help
     from reports.export import FORMATS  # noqa: PLC0415 - kept out of --help
 
@@ -37,11 +46,14 @@ def main(arguments: argparse.Namespace) -> int:
     for name in formats:
         if name not in FORMATS:
             raise usage(f"{name!r} is no format of --export", hint=f"there are {', '.join(FORMATS)}")
+    run: Path = arguments.run
+    out: Path = arguments.out or (run.with_name(f"{run.stem}-report") if run.is_file() else run)
     try:
-        summary = draw_and_print(arguments.folder, price_of(arguments))
-        for name in dict.fromkeys(formats):
-            for path in FORMATS[name](arguments.folder, summary):
-                print(f"{name}: {path}")
+        with opened(run) as folder:
+            summary = draw_and_print(folder, price_of(arguments), out)
+            for name in dict.fromkeys(formats):
+                for path in FORMATS[name](folder, summary, out):
+                    print(f"{name}: {path}")
     except JournalError as error:
-        raise usage(str(error), hint="DIR is a run folder, as `bench.py run` printed it") from error
+        raise usage(str(error), hint="RUN is a run folder, as `bench.py run` printed it") from error
     return OK

@@ -19,10 +19,10 @@ _SETTLED: Final = ("faster", "slower", "equivalent")
 Summary = Mapping[str, Any]
 
 
-def draw_and_print(folder: Path, price_per_core_hour: float | None = None) -> Summary:
-    """Draw the report of a run folder, and print its verdicts and where it is. Raises JournalError."""
-    report = render(folder, price_per_core_hour)
-    summary: Summary = json.loads((folder / "summary.json").read_text())
+def draw_and_print(folder: Path, price_per_core_hour: float | None = None, into: Path | None = None) -> Summary:
+    """Draw the report of a run folder, there or in `into`; print its verdicts and where it is. Raises JournalError."""
+    report = render(folder, price_per_core_hour, into)
+    summary: Summary = json.loads((report.parent / "summary.json").read_text())
     print("\n".join([*verdict_lines(summary), f"report: {report}"]), flush=True)
     return summary
 

@@ -1,4 +1,4 @@
-"""Fewer samples, said so: what a copy of a run keeps of its nanosecond samples, and the note that its reports read.
+"""Fewer samples, said so: the note in a copy of a run that keeps every k-th of its nanosecond samples.
 
 Of each trial every k-th sample is kept, in the order of their requests, so that no part of a trial is favoured. Figures
 of throughput are in the journal and stay as they were; percentiles are those of the samples that are left.
@@ -7,15 +7,11 @@ of throughput are in the journal and stay as they were; percentiles are those of
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
-
-import numpy as np
 
 from experiment.fields import RecordError
 
 FILE_NAME = "thinning.json"
-SAMPLES = "samples"
 
 
 def kept_every(folder: Path) -> int:
@@ -32,34 +28,6 @@ def kept_every(folder: Path) -> int:
     return every
 
 
-def copy_samples(run: Path, into: Path, most_bytes: int) -> int:
-    """Copy the samples of `run`, compressed, as whole as `most_bytes` allow; the k of which every k-th was kept.
-
-    Raises ValueError where not even one sample a trial would fit.
-    """
-    every, before = 1, -1
-    while True:
-        size = _write(run, into, every)
-        if size <= most_bytes:
-            break
-        if size == before:
-            raise ValueError(f"the samples take {size} bytes however thin they are: more than {most_bytes}")
-        before = size
-        every = max(every + 1, -(-every * size // most_bytes))
-    if every > 1:
-        (into / FILE_NAME).write_text(json.dumps({"kept_every": every}) + "\n", encoding="utf-8")
-    return every
-
-
-def _write(run: Path, into: Path, every: int) -> int:
-    """Write every `every`-th sample of each trial; the bytes that they take."""
-    shutil.rmtree(into / SAMPLES, ignore_errors=True)
-    (into / SAMPLES).mkdir(parents=True)
-    size = 0
-    for path in sorted((run / SAMPLES).glob("*.npz")):
-        copied = into / SAMPLES / path.name
-        with np.load(path, allow_pickle=False) as arrays:
-            kept = {name: arrays[name][::every] for name in arrays.files}
-        np.savez_compressed(copied, allow_pickle=False, **kept)
-        size += copied.stat().st_size
-    return size
+def note(every: int) -> bytes:
+    """The file's content where every `every`-th sample is left."""
+    return json.dumps({"kept_every": every}).encode() + b"\n"

@@ -32,21 +32,21 @@ def cells_csv(summary: Row) -> str:
     return text.getvalue()
 
 
-def write_csv(folder: Path, summary: Row) -> list[Path]:
-    """Write cells.csv into a run folder."""
-    path = folder / "cells.csv"
+def write_csv(_run_dir: Path, summary: Row, into: Path) -> list[Path]:
+    """Write cells.csv into the folder of a report."""
+    path = into / "cells.csv"
     write(path, cells_csv(summary))
     return [path]
 
 
-def write_png(folder: Path, summary: Row) -> list[Path]:
+def write_png(run_dir: Path, summary: Row, into: Path) -> list[Path]:
     """Write every plot that has data as PNG beside its SVG. Raises JournalError."""
     from experiment.journal import read_run  # noqa: PLC0415 - only where plots are drawn
 
     paths = []
-    (folder / "plots").mkdir(exist_ok=True)
-    for name, picture in gallery.pictures(summary, read_run(folder)).items():
-        path = folder / "plots" / f"{name}.png"
+    (into / "plots").mkdir(exist_ok=True)
+    for name, picture in gallery.pictures(summary, read_run(run_dir)).items():
+        path = into / "plots" / f"{name}.png"
         partial = path.with_name(path.name + ".partial")
         partial.write_bytes(picture)
         partial.replace(path)
@@ -54,11 +54,12 @@ def write_png(folder: Path, summary: Row) -> list[Path]:
     return paths
 
 
-# JSON and Markdown are of every report: asking for them says where they are.
+# Each is given the run, its summary and the report's folder, and gives the files. JSON and Markdown are of every
+# report: asking for them says where they are.
 FORMATS = {
     "csv": write_csv,
-    "json": lambda folder, _: [folder / "summary.json"],
-    "markdown": lambda folder, _: [folder / "summary.md"],
+    "json": lambda _run_dir, _summary, into: [into / "summary.json"],
+    "markdown": lambda _run_dir, _summary, into: [into / "summary.md"],
     "png": write_png,
 }
 

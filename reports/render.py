@@ -12,10 +12,11 @@ MANY_TRIALS = 1_000
 """From so many on, a second process saves more time than it takes to start."""
 
 
-def render(run_dir: Path, price_per_core_hour: float | None = None) -> Path:
+def render(run_dir: Path, price_per_core_hour: float | None = None, into: Path | None = None) -> Path:
     """Draw the report of `run_dir` again and return report.html's path; a price stands for the recorded one.
 
-    Every file appears whole or not at all. Raises JournalError where the folder holds no readable journal.
+    It is drawn in `run_dir` unless `into` names another folder, which is made if missing. Every file appears whole
+    or not at all. Raises JournalError where the folder holds no readable journal.
     """
     # SciPy, Jinja2 and matplotlib are loaded only where a report is drawn.
     from reports import drawing, gallery  # noqa: PLC0415
@@ -27,9 +28,11 @@ def render(run_dir: Path, price_per_core_hour: float | None = None) -> Path:
     with helped(worthwhile=len(run.trials) >= MANY_TRIALS) as share:
         summary = summarise(run, price_per_core_hour, share)
         plots = gallery.draw_all(summary, run, share)
-    write(run_dir / "summary.json", json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    write(run_dir / "summary.md", markdown(summary))
-    folder = run_dir / "plots"
+    into = into or run_dir
+    into.mkdir(parents=True, exist_ok=True)
+    write(into / "summary.json", json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write(into / "summary.md", markdown(summary))
+    folder = into / "plots"
     folder.mkdir(exist_ok=True)
     for name in gallery.names():
         path = folder / f"{name}.svg"
@@ -38,7 +41,7 @@ def render(run_dir: Path, price_per_core_hour: float | None = None) -> Path:
         else:
             # A plot of an earlier drawing that has no data now would tell of another run.
             path.unlink(missing_ok=True)
-    report = run_dir / "report.html"
+    report = into / "report.html"
     write(report, page(summary, plots))
     return report
 
