@@ -101,7 +101,7 @@ def test_a_varied_setting_is_an_axis() -> None:
 
 
 def test_a_stack_of_another_kind_is_compared_whole() -> None:
-    """FastAPI shares no server with the others, so it meets them as they are run: all that are named, a plan's usual."""
+    """FastAPI shares no server with the others, so it meets them as they run: all named, or the usual ones."""
     fastapi = "fastapi-native+uvicorn+function+cpu"
     others = ("bottle+granian+lite+cpu", "flask-native+gunicorn+function+cpu")
     assert _pairs(f"{fastapi},{','.join(others)}") == {("stack", fastapi, one) for one in others}
