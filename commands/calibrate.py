@@ -19,6 +19,7 @@ examples:
   python bench.py calibrate
   python bench.py calibrate --json | jq .ceiling_rps
   python bench.py calibrate --against wrk       beside wrk and Locust's FastHttpUser, on the same server
+  python bench.py calibrate --against core      a served classifier beside a bare loop of the same core
 
 A target whose throughput comes within a third of the ceiling is not measured by this generator: its figures would be
 the generator's.
@@ -30,7 +31,19 @@ _LEAST_ROUNDS: Final = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "--against", choices=("wrk",), help="compare with wrk (Debian's package) and with Locust's FastHttpUser"
+        "--against",
+        choices=("wrk", "core"),
+        help="wrk (Debian's package) and Locust's FastHttpUser beside the generator; or how much of the core's speed is"
+        "\nleft behind HTTP",
+    )
+    parser.add_argument(
+        "--stack",
+        default="bottle+granian",
+        metavar="FRAMEWORK+SERVER",
+        help="what serves in --against core (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--users", type=int, default=16, metavar="N", help="connections of --against core (default: %(default)s)"
     )
     parser.add_argument("--rounds", type=int, default=15, metavar="N", help="of --against (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -50,6 +63,8 @@ def main(arguments: argparse.Namespace) -> int:
 
     if arguments.rounds < _LEAST_ROUNDS:
         raise usage(f"--rounds {arguments.rounds} gives no interval", hint=f"at least {_LEAST_ROUNDS}")
+    if arguments.users < 1:
+        raise usage(f"--users {arguments.users} asks for nothing", hint="at least 1")
     cores = share_out(workers=1)
     try:
         with (
@@ -57,8 +72,10 @@ def main(arguments: argparse.Namespace) -> int:
             Generator(cpu=next(iter(cores.generator), None)) as generator,
         ):
             settings = Settings(python=sys.executable, models_dir=Path(folder))
-            if arguments.against:
-                return _against(arguments, generator, settings, cores, Path(folder))
+            if arguments.against == "core":
+                return _against_core(arguments, generator, cores, Path(folder))
+            if arguments.against == "wrk":
+                return _against_wrk(arguments, generator, settings, cores, Path(folder))
             found = measure_ceiling(generator, settings, cores.servers, Path(folder))
     except GeneratorError as error:
         raise ExpectedError(str(error)) from error
@@ -73,13 +90,48 @@ def main(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _against(
+def _against_core(arguments: argparse.Namespace, generator: Generator, cores: Cores, folder: Path) -> int:
+    import sys  # noqa: PLC0415 - as above
+
+    from commands.terminal import Terminal  # noqa: PLC0415
+    from experiment.against_core import measure_against_core  # noqa: PLC0415
+    from experiment.built_models import built_models  # noqa: PLC0415
+    from experiment.turns import medians  # noqa: PLC0415
+    from reports.bars import shares  # noqa: PLC0415
+    from servers.settings import Settings  # noqa: PLC0415
+
+    terminal = Terminal()
+    rounds = measure_against_core(
+        generator,
+        Settings(python=sys.executable, models_dir=built_models(terminal)),
+        cores,
+        folder,
+        stack=arguments.stack,
+        users=arguments.users,
+        rounds=arguments.rounds,
+        say=terminal.say,
+    )
+    figures, found = medians(rounds), shares(rounds)
+    if arguments.json:
+        told = {mode: {"ratio": one.ratio, "low": one.low, "high": one.high} for mode, one in found.items()}
+        print(json.dumps({"figures": figures, "shares": told}))
+        return OK
+    for mode, share in found.items():
+        rates = [figures[f"{kind} {mode}"]["rps"] for kind in ("bare", "served")]
+        print(f"{mode}: bare core {rates[0]:.0f}/s, {arguments.stack} {rates[1]:.0f} requests/s")
+        print(f"  share of the bare core: {share.ratio:.3f} [{share.low:.3f}, {share.high:.3f}]")
+    return OK
+
+
+def _against_wrk(
     arguments: argparse.Namespace, generator: Generator, settings: Settings, cores: Cores, folder: Path
 ) -> int:
     from commands.terminal import Terminal  # noqa: PLC0415
-    from experiment.against_wrk import bars, measure_parity, medians  # noqa: PLC0415 - as above
+    from experiment.against_wrk import measure_against_wrk  # noqa: PLC0415 - as above
+    from experiment.turns import medians  # noqa: PLC0415
+    from reports.bars import bars  # noqa: PLC0415
 
-    rounds = measure_parity(generator, settings, cores, folder, rounds=arguments.rounds, say=Terminal().say)
+    rounds = measure_against_wrk(generator, settings, cores, folder, rounds=arguments.rounds, say=Terminal().say)
     figures, found = medians(rounds), bars(rounds)
     if arguments.json:
         print(json.dumps({"figures": figures, "bars": [bar.to_json() for bar in found]}))

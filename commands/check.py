@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from conformance.case import Case, Reference
     from conformance.examination import Examination
     from conformance.finding import Difference, Finding
-    from experiment.line_up import Contender
-    from experiment.user_model_setup import GuestModel
+    from experiment.contender import Contender
+    from experiment.user_model_setup import UserModelSetup
 
 EPILOG: Final = """\
 examples:
-  python bench.py check                                      flask, bottle and wsgi on every server
+  python bench.py check                                      every framework on every server
   python bench.py check --targets flask,bottle+granian
   python bench.py check --targets flask --case json-nan      one case
   python bench.py check --model mine=path/to/my_model        the endpoint of your SavedModel too
@@ -32,18 +32,10 @@ examples:
 exit codes: 0 right and alike; 1 a case is wrong or two frameworks differ; 3 the suite could not tell
 """
 
-_DEFAULT_TARGETS: Final = ",".join(
-    f"{framework}+{server}"
-    for server in ("gunicorn", "waitress", "granian")
-    for framework in ("wsgi", "flask", "bottle")
-)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--targets", metavar="A,B", help="targets to judge (default: flask, bottle, wsgi on every server)"
-    )
+    parser.add_argument("--targets", metavar="A,B", help="targets to judge (default: every framework on every server)")
     parser.add_argument("--case", metavar="ID", action="append", default=[], help="only this case; may be repeated")
     parser.add_argument(
         "--json-test-suite",
@@ -58,49 +50,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Judge, compare, print."""
+    import sys  # noqa: PLC0415 - kept out of --help
+    from dataclasses import replace  # noqa: PLC0415
+
     from commands.terminal import Terminal  # noqa: PLC0415
-    from conformance.junit import write_junit  # noqa: PLC0415 - kept out of --help
+    from conformance.junit import write_junit  # noqa: PLC0415
+    from experiment.built_models import built_models  # noqa: PLC0415
     from experiment.gating import foreign_figures  # noqa: PLC0415
     from experiment.interpreters import distinct, interpreters  # noqa: PLC0415
     from experiment.line_up import contenders, left_out, named_targets  # noqa: PLC0415
-    from experiment.user_model_setup import guest_model, refuse_in_vain  # noqa: PLC0415
+    from experiment.user_model_setup import refuse_in_vain, set_up_user_model  # noqa: PLC0415
+    from servers.settings import Settings  # noqa: PLC0415
 
     if arguments.model and arguments.url:
         raise usage("--model is for servers that are launched here, not for --url", hint="leave one of them out")
     suite: Path | None = arguments.json_test_suite
-    named = arguments.targets or (None if arguments.url else _DEFAULT_TARGETS)
+    named = arguments.targets or (None if arguments.url else _every_target())
     wanted = named_targets("smoke", named, arguments.url)
     modes = dict.fromkeys(target.mode for target in wanted)
     refuse_in_vain(arguments.model, wanted)
-    guest = guest_model(Terminal(), arguments.model, arguments.payload, modes)
-    cases = _chosen_cases(arguments.case, suite, guest)
-    lacks = guest.lacks if guest else lambda _target: None
+    model = set_up_user_model(Terminal(), arguments.model, arguments.payload, modes)
+    cases = _chosen_cases(arguments.case, suite, model)
+    lacks = model.lacks if model else lambda _target: None
     found = interpreters(arguments.server_python)
     under = found if distinct(arguments.server_python) else ()
-    present = [one for one in contenders("smoke", named, arguments.url, lacks, under) if one.twin_of is None]
-    options = ("--json-test-suite", str(suite)) if suite else ()
-    judged, differing = _judge(
-        present,
-        cases,
-        found[0].python if found else None,
-        foreign_figures(arguments.figures),
-        guest=guest,
-        options=options,
+    settings = Settings(
+        python=str(found[0].python if found else sys.executable),
+        models_dir=built_models(Terminal()) if wanted else Path(),
     )
+    settings = model.placed(settings) if model else settings
+    present = [
+        replace(one, settings=replace(settings, python=str(one.interpreter.python)) if one.interpreter else settings)
+        for one in contenders("smoke", named, arguments.url, lacks=lacks, under=under)
+        if one.twin_of is None
+    ]
+    options = ("--json-test-suite", str(suite)) if suite else ()
+    judged, differing = _judge(present, cases, foreign_figures(arguments.figures), model=model, options=options)
     for entry in left_out("smoke", named, arguments.url, lacks):
         print(f"not run: {entry['what']}: {entry['reason']}")
     findings = [finding for outcome in judged.values() for finding in outcome.findings]
     if arguments.junit:
         write_junit(findings, arguments.junit)
     _print(judged, differing)
-    for entry in left_out("smoke", named, arguments.url):
-        print(f"not run: {entry['what']}: {entry['reason']}")
     if any(not outcome.told for outcome in judged.values()):
         return HARNESS
     return FINDING if differing or any(finding.breaks_a_must for finding in findings) else OK
 
 
-def _chosen_cases(ids: Sequence[str], suite: Path | None, guest: GuestModel | None) -> tuple[Case, ...]:
+def _every_target() -> str:
+    """Every framework of the contract on every server that takes it, the floor first."""
+    from servers.target import grid  # noqa: PLC0415 - kept out of --help
+
+    contract = [one for one in grid() if one.kind.contract and (one.mode, one.device) == ("function", "cpu")]
+    return ",".join(one.id for one in sorted(contract, key=lambda one: one.kind.role != "floor"))
+
+
+def _chosen_cases(ids: Sequence[str], suite: Path | None, model: UserModelSetup | None) -> tuple[Case, ...]:
     from conformance.cases import CASES  # noqa: PLC0415 - kept out of --help
     from conformance.json_test_suite import SuiteError, suite_cases  # noqa: PLC0415
 
@@ -108,7 +113,7 @@ def _chosen_cases(ids: Sequence[str], suite: Path | None, guest: GuestModel | No
         known = CASES if suite is None else suite_cases(suite)
     except SuiteError as error:
         raise usage(str(error), hint="get it from https://github.com/nst/JSONTestSuite") from error
-    known = (*known, *(guest.cases if guest else ()))
+    known = (*known, *(model.cases if model else ()))
     if not ids:
         return known
     by_id = {case.id: case for case in known}
@@ -123,51 +128,41 @@ def _chosen_cases(ids: Sequence[str], suite: Path | None, guest: GuestModel | No
 def _judge(
     present: Sequence[Contender],
     cases: Sequence[Case],
-    python: Path | None,
     figures: Reference | None,
     *,
-    guest: GuestModel | None,
+    model: UserModelSetup | None,
     options: tuple[str, ...],
 ) -> tuple[dict[str, Examination], list[Difference]]:
     """Findings by target, and differences within each server and mode. Servers of one kind are up together."""
-    import sys  # noqa: PLC0415 - kept out of --help
-    import tempfile  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415 - kept out of --help
 
     from commands.terminal import Terminal  # noqa: PLC0415
     from conformance.examination import run_cases  # noqa: PLC0415
     from conformance.parity_findings import held_against  # noqa: PLC0415
-    from experiment.built_models import built_models  # noqa: PLC0415
-    from experiment.fleet import Fleet  # noqa: PLC0415
-    from experiment.gating import reference_figures, with_guest  # noqa: PLC0415
+    from experiment.gating import reference_figures, with_user_model  # noqa: PLC0415
+    from experiment.launching import bring_up  # noqa: PLC0415
+    from servers.fleet import Fleet  # noqa: PLC0415
     from servers.hidden import HIDDEN  # noqa: PLC0415
-    from servers.settings import Settings  # noqa: PLC0415
 
     terminal = Terminal()
     groups: dict[tuple[str, str, bool], list[Contender]] = {}
     for one in present:
         key = (one.target.server, one.target.mode, one.judged) if one.target else ("", "", True)
         groups.setdefault(key, []).append(one)
-    own = any(one.target for one in present)
-    settings = Settings(
-        python=str(python or sys.executable),
-        models_dir=built_models(terminal) if own else Path(),
-    )
-    settings = guest.placed(settings) if guest else settings
-    _, reference, theirs = with_guest((), reference_figures(), guest)
+    _, reference, theirs = with_user_model((), reference_figures(), model)
     options = (*theirs, *options)
     judged: dict[str, Examination] = {}
     differing: list[Difference] = []
     with terminal.bar("Checking") as bar, tempfile.TemporaryDirectory(prefix="titrate-") as logs:
         for group in groups.values():
-            fleet = Fleet(settings=settings, cpus=(), logs=Path(logs))
-            with fleet:
+            with Fleet(logs=Path(logs)) as fleet:
                 bar.update(len(judged), len(present), f"starting {', '.join(one.id for one in group)}")
-                fleet.launch(group, lambda _name: None)
+                urls = bring_up(fleet, group)
                 for one in group:
                     bar.update(len(judged), len(present), one.id)
                     judged[one.id] = run_cases(
                         cases,
-                        fleet.urls[one.id],
+                        urls[one.id],
                         one.id,
                         reference if one.target else figures,
                         judged=one.judged,

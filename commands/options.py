@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from experiment.batch_bounds import BATCHES_QUEUED, DEADLINE_MS, BatchBounds
 from experiment.errors import usage
 from servers.core.buckets import LARGEST
 
 if TYPE_CHECKING:
     from loadtests.orders import Workforce
-    from servers.settings import Settings
 
 MASTER_PORT: Final = 5557
 """Locust's own."""
-
-_BATCHES_QUEUED: Final = 2
-"""Batches that may wait by default: one to follow the one that runs, and one more for bursts."""
-
-_DEADLINE_MS: Final = 1000
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:
@@ -146,39 +140,16 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
         "--queue",
         type=int,
         metavar="N",
-        help=f"requests that may wait for a batch; more get 503 (default: {_BATCHES_QUEUED} batches)",
+        help=f"requests that may wait for a batch; more get 503 (default: {BATCHES_QUEUED} batches)",
     )
     parser.add_argument(
         "--deadline-ms",
         type=int,
         metavar="N",
-        help=f"longest wait for a batch; longer gets 504 (default: {_DEADLINE_MS})",
+        help=f"longest wait for a batch; longer gets 504 (default: {DEADLINE_MS})",
     )
 
 
-def with_batching(settings: Settings, arguments: argparse.Namespace, threads: int | None = None) -> Settings:
-    """`settings` with what `add_batch_options` read. Raises ExpectedError for bounds that cannot hold.
-
-    A request holds its thread while it waits, so a batch and a queue fill only where there are threads for both, and
-    503 is answered by those that are left. `threads` is what the user asked for; None takes as many as all that needs.
-    """
-    batch, queue, deadline_ms = arguments.batch, arguments.queue, arguments.deadline_ms
-    if not batch:
-        if queue is not None or deadline_ms is not None:
-            raise usage("--queue and --deadline-ms bound the queue of --batch N", hint="for example --batch 8")
-        return replace(settings, threads=threads or settings.threads)
-    queue = _BATCHES_QUEUED * batch if queue is None else queue
-    deadline_ms = _DEADLINE_MS if deadline_ms is None else deadline_ms
-    if not 1 <= batch <= LARGEST:
-        raise usage(f"--batch {batch} is not 1 to {LARGEST}")
-    if queue < batch:
-        raise usage(f"--queue {queue} holds no whole batch of {batch}")
-    if deadline_ms < 1:
-        raise usage(f"--deadline-ms {deadline_ms} leaves no time to wait")
-    needed = batch + queue + settings.threads
-    if threads is not None and threads < batch:
-        raise usage(
-            f"--threads {threads} cannot fill --batch {batch}: each waiting request holds a thread",
-            hint=f"--threads {needed} also fills the queue and leaves threads to refuse what exceeds it",
-        )
-    return replace(settings, batch=batch, queue=queue, deadline_ms=deadline_ms, threads=threads or needed)
+def chosen_bounds(arguments: argparse.Namespace) -> BatchBounds:
+    """What `add_batch_options` read."""
+    return BatchBounds(batch=arguments.batch, queue=arguments.queue, deadline_ms=arguments.deadline_ms)

@@ -13,14 +13,13 @@ from commands.options import (
     add_price_option,
     add_server_options,
     add_worker_options,
+    chosen_bounds,
     chosen_workforce,
     price_of,
-    with_batching,
 )
 from experiment.errors import INTERRUPTED, ExpectedError, usage
 
 if TYPE_CHECKING:
-    from experiment.experiment import Experiment
     from loadtests.scenarios import Scenario
     from loadtests.search import Slo
 
@@ -38,11 +37,12 @@ examples:
   python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001   load from `bench.py worker`s elsewhere
   python bench.py run --targets flask --server-python old=a/bin/python --server-python new=b/bin/python
                                                               one target under two sets of versions
+  python bench.py run --targets bottle+granian --vary threads=2,4,8   one target beside itself under other settings
+  python bench.py run --targets bottle+granian+lite,fastapi-native+uvicorn   one stack against another
   python bench.py run --resume reports/runs/RUN               go on where a run was stopped
 """
 
 _PLANS: Final = ("smoke", "quick", "standard", "full")
-_ENDPOINTS: Final = ("predict", "advanced_predict", "classify")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--targets", metavar="A,B", help="targets instead of the plan's; the first also runs as its own twin"
     )
-    parser.add_argument("--endpoints", metavar="E,F", help=f"only these of {', '.join(_ENDPOINTS)}")
+    parser.add_argument("--endpoints", metavar="E,F", help="only these (see `bench.py list endpoints`)")
     parser.add_argument(
         "--scenarios",
         metavar="A,B",
@@ -60,6 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--slo", metavar="pQ=LIMIT", help="also find each target's highest Poisson rate that keeps this, e.g. p99=50ms"
+    )
+    parser.add_argument(
+        "--vary",
+        metavar="SETTING=A,B",
+        action="append",
+        default=[],
+        help="every target at each of these values, compared with the first of them: threads, workers, intra, inter,"
+        "\nexecutor, batch, queue, deadline, keep-alive; may be repeated",
     )
     parser.add_argument("--skip-check", action="store_true", help="measure --url servers without the conformance gate")
     parser.add_argument("--seed", type=int, help="order of visits and blocks; recorded (default: a new one)")
@@ -78,7 +86,9 @@ def main(arguments: argparse.Namespace) -> int:
     from commands.terminal import Terminal  # noqa: PLC0415
     from experiment.gating import foreign_figures  # noqa: PLC0415 - kept out of --help
     from experiment.planning import plan_experiment  # noqa: PLC0415
+    from experiment.request import RunRequest  # noqa: PLC0415
     from experiment.resuming import resume_experiment  # noqa: PLC0415
+    from experiment.variants import parsed  # noqa: PLC0415
 
     stop_as_by_ctrl_c()
     terminal = Terminal()
@@ -86,46 +96,52 @@ def main(arguments: argparse.Namespace) -> int:
     figures = foreign_figures(arguments.figures)
     workforce = chosen_workforce(arguments)
     if arguments.resume:
-        if arguments.model or arguments.payload:
-            raise usage("--resume goes on with the model of its run", hint="leave --model and --payload out")
+        if arguments.model or arguments.payload or arguments.vary:
+            raise usage(
+                "--resume goes on with the model and the settings of its run",
+                hint="leave --model, --payload and --vary out",
+            )
         experiment = resume_experiment(
             arguments.resume, terminal, skip_check=arguments.skip_check, figures=figures, workforce=workforce
         )
     else:
-        experiment = plan_experiment(
-            terminal,
+        request = RunRequest(
             plan=arguments.plan,
             targets=arguments.targets,
+            urls=arguments.url,
             endpoints=_chosen_endpoints(arguments.endpoints, arguments.model),
             scenarios=_chosen_scenarios(arguments.scenarios),
+            vary=parsed(arguments.vary),
+            bounds=chosen_bounds(arguments),
             slo=_chosen_slo(arguments.slo),
-            urls=arguments.url,
             skip_check=arguments.skip_check,
             figures=figures,
             server_python=arguments.server_python,
-            seed=arguments.seed,
-            out=arguments.out,
-            batching=lambda settings: with_batching(settings, arguments),
             model=arguments.model,
             payload=arguments.payload,
             workforce=workforce,
+            seed=arguments.seed,
+            out=arguments.out,
             price_per_core_hour=price,
         )
+        experiment = plan_experiment(request, terminal)
     try:
         experiment.run()
     except KeyboardInterrupt:
-        _interrupted(experiment)
-    return exit_code(draw_and_print(experiment.folder, price))
+        _interrupted(experiment.design.folder)
+    return exit_code(draw_and_print(experiment.design.folder, price))
 
 
 def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
     """Those that `--endpoints` names, else the user's own model, else all of ours."""
+    from loadtests.scenarios import ENCODINGS  # noqa: PLC0415 - kept out of --help
+
     own = (model.partition("=")[0],) if model else ()
     if text is None:
-        return own or _ENDPOINTS
+        return own or tuple(ENCODINGS)
     chosen = tuple(text.split(","))
-    if unknown := [name for name in chosen if name not in (*_ENDPOINTS, *own)]:
-        raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join((*_ENDPOINTS, *own))}")
+    if unknown := [name for name in chosen if name not in (*ENCODINGS, *own)]:
+        raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join((*ENCODINGS, *own))}")
     return chosen
 
 
@@ -149,9 +165,9 @@ def _chosen_slo(text: str | None) -> Slo | None:
         raise usage(str(error), hint="for example --slo p99=50ms") from error
 
 
-def _interrupted(experiment: Experiment) -> NoReturn:
+def _interrupted(folder: Path) -> NoReturn:
     raise ExpectedError(
-        f"interrupted; what was measured is in {experiment.folder}",
-        hint=f"python bench.py report {experiment.folder}, or python bench.py run --resume {experiment.folder}",
+        f"interrupted; what was measured is in {folder}",
+        hint=f"python bench.py report {folder}, or python bench.py run --resume {folder}",
         code=INTERRUPTED,
     )

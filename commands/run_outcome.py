@@ -87,7 +87,7 @@ def _capacity(row: Mapping[str, Any]) -> str:
 def _pair(row: Mapping[str, Any]) -> str:
     """Candidate against baseline, what they share left out: `bottle/flask +gunicorn+function+cpu`."""
     baseline, candidate = row["baseline"].split("+"), row["candidate"].split("+")
-    if len(baseline) != len(candidate):
+    if len(baseline) != len(candidate) or sum(a != b for a, b in zip(baseline, candidate, strict=True)) > 1:
         return f"{row['candidate']} / {row['baseline']}"
     parts = [b if a == b else f"{b}/{a}" for a, b in zip(baseline, candidate, strict=True)]
     return "+".join(parts)

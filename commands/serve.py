@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from commands.options import add_batch_options, add_model_options, with_batching
+from commands.options import add_batch_options, add_model_options, chosen_bounds
 from experiment.errors import usage
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     """Become the server: the process is replaced, so Ctrl-C and signals reach it and nothing stands between."""
     from commands.terminal import Terminal  # noqa: PLC0415
     from experiment.built_models import built_models  # noqa: PLC0415
-    from experiment.user_model_setup import guest_model, refuse_in_vain  # noqa: PLC0415
+    from experiment.user_model_setup import refuse_in_vain, set_up_user_model  # noqa: PLC0415
     from servers.launch import child_environment, free_port  # noqa: PLC0415 - kept out of --help
     from servers.settings import Settings  # noqa: PLC0415
     from servers.target import Target, TargetError  # noqa: PLC0415
@@ -49,9 +49,9 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     try:
         target = Target.parse(arguments.target)
         refuse_in_vain(arguments.model, (target,))
-        guest = guest_model(Terminal(), arguments.model, arguments.payload, (target.mode,))
-        if guest and (reason := guest.lacks(target)):
-            raise usage(f"{target.id} cannot serve {guest.name}: {reason}", hint="another mode may")
+        model = set_up_user_model(Terminal(), arguments.model, arguments.payload, (target.mode,))
+        if model and (reason := model.lacks(target)):
+            raise usage(f"{target.id} cannot serve {model.name}: {reason}", hint="another mode may")
         settings = Settings(
             host=arguments.host,
             port=arguments.port or free_port(arguments.host),
@@ -59,8 +59,8 @@ def main(arguments: argparse.Namespace) -> NoReturn:
             python=sys.executable,
             models_dir=built_models(Terminal()),
         )
-        settings = with_batching(settings, arguments, arguments.threads)
-        settings = guest.placed(settings) if guest else settings
+        settings = chosen_bounds(arguments).placed(settings, arguments.threads)
+        settings = model.placed(settings) if model else settings
         _say_what_cannot_fill(settings)
         command = command_line(target.server, settings)
     except (TargetError, ServerError) as error:

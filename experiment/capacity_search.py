@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from loadtests.arrival import ClosedLoop, PoissonRate
+from experiment import trial_orders
 from loadtests.orders import TargetOrder, TrialOrder
 from loadtests.record import CapacityProbe, CapacityRecord, Outcome, RampStep, TrialRecord
 from loadtests.remote import Generator
@@ -14,11 +14,8 @@ from loadtests.scenarios import Scenario
 from loadtests.search import LOOKS, REQUESTS_A_LOOK, Bisection, Slo, ramp_is_over
 
 _MOST_USERS: Final = 128
-_STEP_SLICES: Final = 3
 _LEAST_LOOK_S: Final = 1.0
 _MOST_LOOK_S: Final = 30.0
-_WARMUP_SLICES: Final = 8
-"""At most: a step of the ramp is measured when three slices of its warm-up agree."""
 
 
 class _UnsureError(Exception):
@@ -76,15 +73,8 @@ class Capacity:
         while users <= _MOST_USERS and not ramp_is_over([step.rps for step in ramp]):
             self.say(f"{self.target.id} {self.scenario.endpoint}, {users} users")
             record = self._trial(
-                TrialOrder(
-                    scenario=replace(self.scenario, arrival=ClosedLoop(users=users)),
-                    targets=(self.target,),
-                    slices=_STEP_SLICES,
-                    warmup_slices=3,
-                    longest_warmup_slices=_WARMUP_SLICES,
-                    seed=self.seed + users,
-                    ceiling_rps=self.ceiling_rps,
-                    label="ramp",
+                trial_orders.ramp_step(
+                    self.scenario, users, self.target, seed=self.seed + users, ceiling_rps=self.ceiling_rps
                 )
             )
             if not record.valid:
@@ -100,17 +90,15 @@ class Capacity:
         for look in range(LOOKS):
             slice_s = min(_MOST_LOOK_S, max(_LEAST_LOOK_S, REQUESTS_A_LOOK / rate_rps))
             record = self._trial(
-                TrialOrder(
-                    scenario=replace(self.scenario, arrival=PoissonRate((rate_rps,))),
-                    targets=(self.target,),
-                    slices=1,
+                trial_orders.look(
+                    self.scenario,
+                    rate_rps,
+                    self.target,
                     slice_s=slice_s,
                     longest_slice_s=_MOST_LOOK_S,
-                    warmup_slices=0,
+                    limit_ms=self.slo.limit_ms,
                     seed=seed + look,
                     ceiling_rps=self.ceiling_rps,
-                    limit_ms=self.slo.limit_ms,
-                    label="look",
                 )
             )
             if record.worker_lost or record.over_limit is None or record.backlog is None:

@@ -4,51 +4,34 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import msgspec
 
-from conformance.case import Reference
 from experiment.block import Block
 from experiment.ceiling import joint_ceiling, measure_ceiling
-from experiment.cores import share_out
+from experiment.design import Design
 from experiment.errors import ExpectedError
 from experiment.gating import Gatekeeper
 from experiment.journal import Journal
-from experiment.line_up import Contender
 from experiment.meter import Meter
 from experiment.progress import Terminal, plural
 from experiment.remnants import mark
-from experiment.user_model_setup import GuestModel
-from loadtests.orders import Workforce
 from loadtests.record import CeilingRecord
 from loadtests.remote import Generator, GeneratorError
-from loadtests.scenarios import Plan, Scenario
-from loadtests.search import Slo
-from servers.settings import Settings
+from loadtests.scenarios import Scenario
 
 
 @dataclass(slots=True, kw_only=True)
 class Experiment:
-    """What is measured and how far it has come. `done` holds the (block, scenario id) pairs that a resumed run has.
+    """A design, and how far it has come. `done` holds the (block, scenario id) pairs that a resumed run has.
 
-    `workforce` are the load generators elsewhere, if the load is not this machine's own.
-    `slo` asks for each target's capacity too; `searched` holds the (block, target, endpoint) that have one.
-    `complete` says that the journal has the planned end already.
+    `searched` holds the (block, target, endpoint) that have a capacity. `complete` says that the journal has the
+    planned end already.
     """
 
-    folder: Path
-    plan: Plan
-    seed: int
-    contenders: tuple[Contender, ...]
-    settings: Settings
-    skip_check: bool
-    figures: Reference | None
+    design: Design
     terminal: Terminal
     journal: Journal
-    guest: GuestModel | None = None
-    slo: Slo | None = None
-    workforce: Workforce | None = None
     done: frozenset[tuple[int, str]] = frozenset()
     searched: frozenset[tuple[int, str, str]] = frozenset()
     refused: set[str] = field(default_factory=set)
@@ -60,7 +43,7 @@ class Experiment:
         if self.is_over():
             self.journal.close()
             return
-        mark(self.folder)
+        mark(self.design.folder)
         started = time.monotonic()
         reason: str | None = "the harness failed"
         try:
@@ -93,66 +76,60 @@ class Experiment:
 
     def waiting(self) -> list[tuple[int, Scenario]]:
         """The trials to come: block and scenario."""
-        return [
-            (block, scenario)
-            for block in range(self.plan.blocks)
-            for scenario in self.plan.scenarios
-            if (block, scenario.id) not in self.done
-        ]
+        return [(block, scenario) for block, scenario in self.design.trials() if (block, scenario.id) not in self.done]
 
     def unsearched(self) -> list[tuple[int, str, str]]:
-        """Where a capacity is still to be found: block, target, endpoint. Twins have none of their own."""
-        if self.slo is None:
-            return []
-        endpoints = dict.fromkeys(scenario.endpoint for scenario in self.plan.scenarios)
+        """Where a capacity is still to be found: block, target, endpoint."""
         return [
-            (block, one.id, endpoint)
-            for block in range(self.plan.blocks)
-            for endpoint in endpoints
-            for one in self.contenders
-            if one.twin_of is None and one.id not in self.refused and (block, one.id, endpoint) not in self.searched
+            place for place in self.design.searches() if place not in self.searched and place[1] not in self.refused
         ]
 
     def _measure(self) -> None:
-        cores = share_out(self.settings.workers)
-        generator_core = cores.generator[0] if cores.generator else None
-        waiting = self.waiting()
-        if not waiting and not self.unsearched():
+        design, waiting, unsearched = self.design, self.waiting(), self.unsearched()
+        if not waiting and not unsearched:
             return
         with (
-            Generator(cpu=generator_core, workforce=self.workforce) as generator,
+            Generator(cpu=next(iter(design.cores.generator), None), workforce=design.workforce) as generator,
             self.terminal.bar("Measuring") as bar,
         ):
             meter = Meter(
                 bar,
-                self.plan,
-                len(self.contenders),
+                design.plan,
+                len(design.contenders),
                 blocks_left=len({block for block, _ in waiting}),
                 scenarios_left=len(waiting),
             )
-            if self.workforce:
-                meter.phase(f"waiting for {plural(self.workforce.expect, 'worker')} on port {self.workforce.port}")
+            if design.workforce:
+                meter.phase(f"waiting for {plural(design.workforce.expect, 'worker')} on port {design.workforce.port}")
                 ceiling = joint_ceiling(generator.muster())
             else:
                 meter.phase("what the load generator can do here")
-                found = measure_ceiling(generator, self.settings, cores.servers, self.folder / "logs")
+                found = measure_ceiling(generator, design.settings, design.cores.servers, design.folder / "logs")
                 ceiling = CeilingRecord(**msgspec.structs.asdict(found))
             self.journal.append(msgspec.to_builtins(ceiling))
             gatekeeper = Gatekeeper(
                 journal=self.journal,
-                settings=self.settings,
-                logs=self.folder / "logs",
-                junit=self.folder / "conformance.xml",
-                figures=self.figures,
-                guest=self.guest,
+                logs=design.folder / "logs",
+                junit=design.folder / "conformance.xml",
+                figures=design.figures,
+                user_model=design.user_model,
             )
-            for number in sorted({block for block, _ in waiting} | {block for block, *_ in self.unsearched()}):
+            for number in sorted({block for block, _ in waiting} | {block for block, *_ in unsearched}):
                 block = Block(
                     number=number,
-                    experiment=self,
+                    design=design,
+                    journal=self.journal,
                     generator=generator,
                     ceiling_rps=ceiling.ceiling_rps,
                     gatekeeper=gatekeeper,
                     meter=meter,
+                    refused=set(self.refused),
                 )
-                block.run([scenario for at, scenario in waiting if at == number])
+                try:
+                    block.run(
+                        [scenario for at, scenario in waiting if at == number],
+                        [(name, endpoint) for at, name, endpoint in unsearched if at == number],
+                    )
+                finally:
+                    self.refused |= block.refused
+                    self.measuring_s += block.measuring_s

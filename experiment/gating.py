@@ -19,22 +19,21 @@ from conformance.finding import CaseVerdict, Difference, Finding
 from conformance.junit import write_junit
 from conformance.parity_findings import held_against
 from conformance.record import ParityRecord
+from experiment.contender import Contender
 from experiment.errors import ExpectedError, usage
-from experiment.fleet import Fleet
 from experiment.journal import Journal
-from experiment.line_up import Contender
-from experiment.user_model_setup import GuestModel
+from experiment.launching import bring_up
+from experiment.user_model_setup import UserModelSetup
+from servers.fleet import Fleet
 from servers.hidden import HIDDEN
 from servers.models.payloads import ENCODINGS, payloads
 from servers.models.reference import ATOL, RTOL
-from servers.settings import Settings
 
 _FIGURES_PER_ENCODING: Final = 3
 # One bad call leaves a lock of TensorFlow's held by its thread for good, and the article's code makes such calls. With
 # one request thread that thread is always the same and goes on, so each case shows its own behaviour.
 _OBSERVED_THREADS: Final = 1
 _OBSERVED_TIMEOUT_S: Final = 1.5
-_OBSERVED_SERVER: Final = "gunicorn"
 
 
 @cache
@@ -64,13 +63,13 @@ def foreign_figures(path: Path | None) -> Reference | None:
         raise usage(str(error), hint="README.md shows one under Your own server") from error
 
 
-def with_guest(
-    cases: Sequence[Case], reference: Reference | None, guest: GuestModel | None
+def with_user_model(
+    cases: Sequence[Case], reference: Reference | None, model: UserModelSetup | None
 ) -> tuple[tuple[Case, ...], Reference | None, Sequence[str]]:
     """Cases, figures and the options of a repeat command, with those of a user's own model where there is one."""
-    if guest is None:
+    if model is None:
         return tuple(cases), reference, ()
-    return (*cases, *guest.cases), {**(reference or {}), guest.name: guest.figures}, guest.options
+    return (*cases, *model.cases), {**(reference or {}), model.name: model.figures}, model.options
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,11 +80,10 @@ class Gatekeeper:
     """
 
     journal: Journal
-    settings: Settings
     logs: Path
     junit: Path
     figures: Reference | None = None
-    guest: GuestModel | None = None
+    user_model: UserModelSetup | None = None
     done: bool = False
     findings: list[Finding] = field(default_factory=list)
 
@@ -97,12 +95,12 @@ class Gatekeeper:
         passed: dict[tuple[str, str], dict[str, Examination]] = defaultdict(dict)
         examined = [one for one in present if one.twin_of is None and not (one.base_url is not None and skip_foreign)]
         natives = [one for one in examined if one.target is not None and not one.judged]
-        observed = self._observe([one for one in natives if one.target and one.target.server == _OBSERVED_SERVER])
+        observed = self._observe([one for one in natives if one.target and one.target.usual])
         for one in examined:
             if one.judged:
                 foreign = one.target is None
                 reference = self.figures if foreign else reference_figures()
-                cases, reference, options = with_guest(CASES, reference, None if foreign else self.guest)
+                cases, reference, options = with_user_model(CASES, reference, None if foreign else self.user_model)
                 outcome = run_cases(
                     cases,
                     urls[one.id],
@@ -140,13 +138,13 @@ class Gatekeeper:
 
         Hostile cases may leave such a process unfit for measuring, so it is not the one that is measured.
         """
-        settings = replace(self.settings, threads=_OBSERVED_THREADS, port=0)
-        with Fleet(settings=settings, cpus=(), logs=self.logs / "observed") as fleet:
-            fleet.launch(natives, lambda _name: None)
+        alone = [replace(one, settings=replace(one.settings, threads=_OBSERVED_THREADS)) for one in natives]
+        with Fleet(logs=self.logs / "observed") as fleet:
+            urls = bring_up(fleet, alone)
             return {
                 one.id: run_cases(
                     CASES,
-                    fleet.urls[one.id],
+                    urls[one.id],
                     one.id,
                     reference_figures(),
                     judged=False,
@@ -178,7 +176,7 @@ class Gatekeeper:
             *(finding for finding in self.findings if finding.target not in held),
             *(finding for outcome in held.values() for finding in outcome.findings),
         ]
-        cases = len(CASES) + (len(self.guest.cases) if self.guest else 0)
+        cases = len(CASES) + (len(self.user_model.cases) if self.user_model else 0)
         parity = ParityRecord(block=block, targets=tuple(ordered), cases=cases, differences=tuple(found))
         self.journal.append(msgspec.to_builtins(parity))
         return {self._diverges(block, target, found) for target in {difference.target for difference in found}}

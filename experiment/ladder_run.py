@@ -19,11 +19,10 @@ from experiment.built_models import built_models
 from experiment.environment import describe
 from experiment.errors import INTERRUPTED, USAGE, ExpectedError, usage
 from experiment.journal import SCHEMA_VERSION, Journal, JournalError, read_run
+from experiment.ladder_files import COUNTS_NAME, LADDER_NAME
 from experiment.planning import RUNS
 from experiment.progress import Terminal
 from loadtests.ladder import callgrind
-from reports.ladder import COUNTS_NAME
-from reports.ladder import FILE_NAME as LADDER_NAME
 from servers.models.payloads import ENCODINGS
 from servers.repository import REPOSITORY
 

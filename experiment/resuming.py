@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import zipfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from conformance.case import Reference
-from experiment.built_models import built_models
+from experiment.contender import Contender, takes
+from experiment.contender_ids import target_of, varied_of
+from experiment.design import Design
 from experiment.environment import describe
 from experiment.errors import usage
 from experiment.experiment import Experiment
-from experiment.interpreters import Interpreter, interpreters
 from experiment.journal import PARTIAL, Journal, JournalError, read_run
-from experiment.line_up import AT, contenders, takes
-from experiment.planning import scenarios_of, settings_of, with_model
 from experiment.progress import Terminal, plural
-from experiment.records import Run, Target
+from experiment.records import Run
+from experiment.records import Scenario as RecordedScenario
 from experiment.remnants import wait_until_gone
-from experiment.user_model_setup import recorded_guest
+from experiment.request import RunRequest, prepare
+from experiment.user_model_setup import require_unchanged
+from experiment.variants import parsed
 from loadtests.orders import Workforce
-from loadtests.scenarios import PLANS, scenario_from_id
+from loadtests.scenarios import ENCODINGS, PLANS, PREDICT, Scenario, scenario_from_id
 from loadtests.search import Slo
 from servers.repository import REPOSITORY
+from servers.settings import Settings
 
 Place = tuple[int, str]
 """A block and a scenario's id: where one trial of all targets together belongs."""
@@ -114,19 +117,14 @@ def resume_experiment(
         asked = f"--expect-workers {run.expect_workers}" if run.expect_workers else "no --expect-workers"
         raise usage(f"{folder} was begun with {asked}", hint="resume it with the same")
     wait_until_gone(folder, terminal)
-    urls = [f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings]
-    own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
-    present = contenders(
-        run.plan, ",".join(dict.fromkeys(target.id.partition(AT)[0] for target in own)), urls, under=_under(own)
-    )
-    guest = recorded_guest(terminal, run.model, dict.fromkeys(str(target.mode) for target in own))
-    endpoints = {scenario.endpoint for scenario in run.scenarios}
-    known = {one.id: one for one in scenarios_of(PLANS[run.plan].scenarios, endpoints, guest)}
-    plan = replace(
-        PLANS[run.plan],
-        scenarios=tuple(known.get(one.id) or scenario_from_id(one.id) for one in run.scenarios),
-        blocks=run.blocks,
-    )
+    if run.model:
+        require_unchanged(run.model)
+    request = replace(recorded_request(run), skip_check=skip_check, figures=figures, workforce=workforce)
+    prepared = prepare(request, terminal)
+    present = tuple(as_recorded(one, run) for one in prepared.contenders)
+    python = next((one.settings.python for one in present if one.target is not None), prepared.settings.python)
+    prepared = replace(prepared, contenders=present, settings=replace(prepared.settings, python=python))
+    design = Design.of(request, prepared, folder, run.seed)
     refused = {refusal.target for refusal in run.refusals}
     # A twin is the same code under a second name.
     refused |= {one.id for one in present if one.twin_of in refused}
@@ -134,32 +132,62 @@ def resume_experiment(
         run,
         {
             scenario.id: {one.id for one in present if takes(one, scenario, skip_check=skip_check)} - refused
-            for scenario in plan.scenarios
+            for scenario in design.plan.scenarios
         },
     )
     experiment = Experiment(
-        folder=folder,
-        plan=plan,
-        seed=run.seed,
-        contenders=present,
-        settings=with_model(settings_of(own, built_models(terminal)), guest),
-        skip_check=skip_check,
-        figures=figures,
+        design=design,
         terminal=terminal,
         journal=journal,
-        guest=guest,
         done=rest.done,
         refused=refused,
-        slo=Slo.parse(run.slo) if run.slo else None,
         searched=rest.searched,
         complete=run.complete,
-        workforce=workforce,
     )
     if experiment.is_over():
         terminal.say(f"{folder} is complete: nothing is left to measure")
     else:
         _begin_anew(run, rest, journal, terminal)
     return experiment
+
+
+def recorded_request(run: Run) -> RunRequest:
+    """What the header of a run says was asked for: every target, scenario and value by name."""
+    own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
+    pythons = {one.settings["interpreter"]: one.settings["python"] for one in own if "interpreter" in one.settings}
+    vary: dict[str, dict[str, None]] = defaultdict(dict)
+    for target in own:
+        for name, value in varied_of(target.id).items():
+            vary[name][value] = None
+    return RunRequest(
+        plan=run.plan,
+        targets=",".join(dict.fromkeys(target_of(target.id) for target in own)) or None,
+        urls=[f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings],
+        scenarios=tuple(map(_recorded_scenario, run.scenarios)),
+        blocks=run.blocks,
+        vary=parsed([f"{name}={','.join(values)}" for name, values in vary.items()]),
+        slo=Slo.parse(run.slo) if run.slo else None,
+        server_python=[f"{name}={python}" for name, python in pythons.items()],
+        model=f"{run.model['name']}={run.model['saved_model']}" if run.model else None,
+        payload=Path(run.model["payload"]) if run.model and run.model["payload"] else None,
+    )
+
+
+def as_recorded(one: Contender, run: Run) -> Contender:
+    """A contender under the settings that the header recorded, whatever the defaults are by now."""
+    recorded = run.target(one.id)
+    if one.target is None or recorded is None:
+        return one
+    known = {field.name for field in fields(Settings)}
+    return replace(one, settings=replace(one.settings, **{k: v for k, v in recorded.settings.items() if k in known}))
+
+
+def _recorded_scenario(one: RecordedScenario) -> Scenario:
+    """An endpoint that is not ours is a user's model, which is loaded as /predict is."""
+    if one.endpoint in ENCODINGS:
+        return scenario_from_id(one.id)
+    alike = scenario_from_id(f"{PREDICT}{one.law}")
+    return replace(alike, endpoint=one.endpoint, encoding=one.encoding, payloads=one.payloads)
 
 
 def resumption(
@@ -176,12 +204,6 @@ def resumption(
         "left": len(rest.left),
         "changed": [name for name in _SAME if run.environment.get(name) != environment.get(name)],
     }
-
-
-def _under(own: Sequence[Target]) -> tuple[Interpreter, ...]:
-    """The interpreters that a run's targets are told apart by. Raises ExpectedError for one that is gone."""
-    recorded = {one.settings["interpreter"]: one.settings["python"] for one in own if "interpreter" in one.settings}
-    return interpreters([f"{name}={python}" for name, python in recorded.items()])
 
 
 def _begin_anew(run: Run, rest: Remainder, journal: Journal, terminal: Terminal) -> None:

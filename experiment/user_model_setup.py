@@ -37,7 +37,7 @@ _NOT_SERVED: Final = "serves the article's three models only"
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuestModel:
+class UserModelSetup:
     """The user's model, the endpoint that it stands behind, and the modes that cannot run it, each with its reason."""
 
     name: str
@@ -108,9 +108,9 @@ class GuestModel:
         }
 
 
-def guest_model(
+def set_up_user_model(
     terminal: Terminal, option: str | None, payload: Path | None, modes: Collection[str]
-) -> GuestModel | None:
+) -> UserModelSetup | None:
     """What `--model` and `--payload` come to, tried in `modes`; None without them.
 
     Raises ExpectedError, before anything is served, where the model or the payload cannot be.
@@ -126,10 +126,8 @@ def guest_model(
         raise usage(str(error), hint=error.hint) from error
 
 
-def recorded_guest(terminal: Terminal, record: Mapping[str, Any], modes: Collection[str]) -> GuestModel | None:
-    """The model of a run that is gone on with. Raises ExpectedError where it is not the same any more."""
-    if not record:
-        return None
+def require_unchanged(record: Mapping[str, Any]) -> None:
+    """Raise ExpectedError where the model of a run, or the payload, is not what its header recorded any more."""
     payload = None if record["payload"] is None else Path(record["payload"])
     try:
         saved_model = checked_folder(Path(record["saved_model"]))
@@ -137,7 +135,6 @@ def recorded_guest(terminal: Terminal, record: Mapping[str, Any], modes: Collect
         if changed or (payload is not None and _payload_digest(payload) != record["payload_digest"]):
             what = saved_model if changed else payload
             raise usage(f"{what} has changed since the run began", hint="start a new run with it")
-        return _described(terminal, record["name"], saved_model, payload, modes)
     except UserModelError as error:
         raise usage(str(error), hint=error.hint) from error
 
@@ -155,7 +152,7 @@ def refuse_in_vain(option: str | None, named: Sequence[Target]) -> None:
 
 def _described(
     terminal: Terminal, name: str, saved_model: Path, payload: Path | None, modes: Collection[str]
-) -> GuestModel:
+) -> UserModelSetup:
     if payload is not None and not payload.is_file():
         raise UserModelError(f"--payload {payload} does not exist", "name the file with the request's body")
     payload = None if payload is None else payload.resolve()
@@ -171,7 +168,7 @@ def _described(
             known |= _tried(command, untried, bar)
         _write_modes(folder, known)
     refusals |= {mode: reason for mode in wanted if (reason := known[mode]) is not None}
-    return GuestModel(name=name, payload=payload, model=UserModel.read(folder), refusals=refusals)
+    return UserModelSetup(name=name, payload=payload, model=UserModel.read(folder), refusals=refusals)
 
 
 def _tried(command: Sequence[str], modes: Sequence[str], bar: Bar) -> dict[str, str | None]:

@@ -11,6 +11,7 @@ import statistics as plain
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiment.contender_ids import varied_of
 from reports import statistics
 from reports.headline import usual
 from reports.verdicts import LEAST_MARGIN
@@ -81,7 +82,7 @@ def break_evens(costs: Sequence[Row], targets: Sequence[Row]) -> list[dict[str, 
 
 
 def _floor_of(target: Row, targets: Sequence[Row]) -> Row | None:
-    """The bare WSGI target on the same server, mode and device."""
+    """The bare WSGI target on the same server, mode and device, under the same settings."""
     if target["framework"] in (None, FLOOR):
         return None
     parts = ("server", "mode", "device")
@@ -90,6 +91,7 @@ def _floor_of(target: Row, targets: Sequence[Row]) -> Row | None:
             one
             for one in targets
             if one["framework"] == FLOOR and not one["twin_of"] and all(one[part] == target[part] for part in parts)
+            if varied_of(one["id"]) == varied_of(target["id"])
         ),
         None,
     )

@@ -129,7 +129,7 @@ def _clause(rows: Sequence[Row], targets: Mapping[str, Row]) -> str:
         more = f" (and {plural(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
         return f"there is no verdict on {candidate} against {baseline}: {reasons[0]}{more}"
     framework = wording.part_name("framework", subject)
-    condition = "" if framework == candidate or not subject.get("framework") else f"with {framework}, "
+    condition = "" if candidate.startswith(framework) or not subject.get("framework") else f"with {framework}, "
     if all(row["verdict"] == "inconclusive" for row in rows):
         spans = [f"/{row['endpoint']} {wording.interval(row['ratio'], row['ci95'])}" for row in rows]
         most = max(rows, key=lambda row: row["blocks_needed"] or 0)

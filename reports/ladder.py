@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 
 from experiment.journal import JournalError
+from experiment.ladder_files import COUNTS_NAME, LADDER_NAME
 from reports import statistics
 from reports.statistics import Floats
 
-FILE_NAME = "ladder.json"
-COUNTS_NAME = "instructions.json"
 BATCHES = 10
 NULL, FLOOR = "null", "wsgi"
 PIECES = ("validation", "decode", "inference", "encode")
@@ -77,7 +76,7 @@ class Group:
 
 def read(folder: Path) -> list[Group]:
     """The ladder's groups, empty where the folder has none. Raises JournalError where the file is something else."""
-    path = folder / FILE_NAME
+    path = folder / LADDER_NAME
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         made: dict[Place, dict[Place, Floats]] = {}

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from experiment.contender_ids import target_of
+
 Row = Mapping[str, Any]
 FOLDER = "reports/runs/AGAIN"
 
@@ -30,7 +32,7 @@ def steps(summary: Row) -> list[Step]:
         )
     found.append(Step(why="Every package as uv.lock names it.", command="uv sync"))
     if summary["results"] or not summary["ladder"]:
-        targets = ",".join(one["id"] for one in summary["targets"] if one["framework"] and not one["twin_of"])
+        targets = ",".join(dict.fromkeys(target_of(one["id"]) for one in summary["targets"] if one["framework"]))
         if targets:
             found.append(Step(why="Is it right?", command=f"python bench.py check --targets {targets}"))
     again = repeated(summary)

@@ -16,6 +16,11 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "framework": frozenset({"framework"}),
     "floor": frozenset({"framework"}),
     "native": frozenset({"framework"}),
+    # Two ways of serving, each whole: the report's heading says so.
+    "stack": frozenset({"framework", "server", "mode"}),
+    # A batch and its queue hold threads of their own while they wait.
+    "batch": frozenset({"batch", "queue", "deadline_ms", "threads"}),
+    "queue": frozenset({"queue", "threads"}),
     "noise": frozenset(),
     # Servers given by address: their address is all that is known of them.
     "url": frozenset({"base_url"}),

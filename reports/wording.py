@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiment.contender_ids import varied_of
+
 PARTS = ("framework", "server", "mode", "device", "interpreter")
 FRAMEWORK_NAMES: Mapping[str, str] = {
     "flask": "Flask",
@@ -13,6 +15,7 @@ FRAMEWORK_NAMES: Mapping[str, str] = {
     "wsgi": "bare WSGI",
     "flask-native": "Flask as it comes",
     "bottle-native": "Bottle as it comes",
+    "fastapi-native": "FastAPI as it comes",
 }
 MODE_NAMES: Mapping[str, str] = {
     "eager": "eager execution",
@@ -28,9 +31,25 @@ AXIS_TITLES: Mapping[str, str] = {
     "server": "WSGI server",
     "device": "Device",
     "native": "As the article writes it",
+    "stack": "Framework as people run it: server and mode differ too",
+    "threads": "Request threads",
+    "workers": "Worker processes",
+    "intra_threads": "TensorFlow's threads within an operation",
+    "inter_threads": "TensorFlow's threads between operations",
+    "executor": "TensorFlow's executor",
+    "batch": "Requests a batch, with the queue and the threads that they need",
+    "queue": "Requests that may wait for a batch, with the threads that they need",
+    "deadline_ms": "Longest wait for a batch, in ms",
+    "keep_alive_s": "Seconds that an idle connection is kept",
     "interpreter": "Interpreter, with what is installed in it",
     "noise": "A/A: the same code twice",
     "url": "Servers given by address",
+}
+# The parts that are compared on an axis that is not called as the one part that is.
+COMPARED: Mapping[str, tuple[str, ...]] = {
+    "floor": ("framework",),
+    "native": ("framework",),
+    "stack": ("framework", "server", "mode"),
 }
 # A ratio this far from 1 reads better as a factor than as a percentage.
 FACTOR_FROM = 1.5
@@ -43,17 +62,22 @@ def axis_title(axis: str) -> str:
 
 def part_name(axis: str, target: Mapping[str, Any]) -> str:
     """What a target is called where `axis` is what differs."""
+    if axis == "stack" and target.get("framework"):
+        return f"{part_name('framework', target)} on {target['server']} with {part_name('mode', target)}"
     if axis in ("framework", "floor", "native") and target.get("framework"):
         return FRAMEWORK_NAMES.get(target["framework"], target["framework"])
     if axis == "mode" and target.get("mode"):
         return MODE_NAMES.get(target["mode"], target["mode"])
-    return str(target.get(axis) or target["id"])
+    varied = varied_of(target["id"])
+    return f"{axis} {varied[axis]}" if axis in varied else str(target.get(axis) or target["id"])
 
 
 def conditions(axis: str, target: Mapping[str, Any]) -> str:
     """The parts that a comparison keeps equal, e.g. `gunicorn, function, cpu`; empty for a foreign server."""
-    varied = "framework" if axis in ("framework", "floor", "native") else axis
-    return ", ".join(str(target[part]) for part in PARTS if part != varied and target.get(part))
+    compared = COMPARED.get(axis, (axis,))
+    kept = [str(target[part]) for part in PARTS if part not in compared and target.get(part)]
+    own = [f"{name} {value}" for name, value in varied_of(target.get("id", "")).items() if name != axis]
+    return ", ".join(kept + own)
 
 
 def varying(targets: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -63,9 +87,16 @@ def varying(targets: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def fraction(axis: str, baseline: Mapping[str, Any], candidate: Mapping[str, Any], parts: Sequence[str]) -> str:
     """A comparison as `candidate / baseline` by the compared part, with the other `parts` of the candidate behind."""
-    varied = "framework" if axis in ("framework", "floor", "native") else axis
-    over = f"{candidate.get(varied) or candidate['id']} / {baseline.get(varied) or baseline['id']}"
-    return ", ".join([over, *(str(candidate[part]) for part in parts if part != varied and candidate.get(part))])
+    compared = COMPARED.get(axis, (axis,))
+    names = [_short(compared, one) for one in (candidate, baseline)]
+    own = [f"{name} {value}" for name, value in varied_of(candidate["id"]).items() if name != axis]
+    kept = [str(candidate[part]) for part in parts if part not in compared and candidate.get(part)]
+    return ", ".join([" / ".join(names), *kept, *own])
+
+
+def _short(compared: Sequence[str], target: Mapping[str, Any]) -> str:
+    told = {**target, **varied_of(target["id"])}
+    return " ".join(str(told[part]) for part in compared if told.get(part)) or str(target["id"])
 
 
 def labels(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -77,6 +108,7 @@ def labels(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
             found[target["id"]] = target["id"]
             continue
         parts = [target[part] for part in kept if target[part]]
+        parts += [f"{name}={value}" for name, value in varied_of(target["id"]).items()]
         found[target["id"]] = " ".join(parts) + (" (again)" if target.get("twin_of") else "")
     return found
 

@@ -16,7 +16,7 @@ def main() -> None:
 
     target_id, settings = Settings.from_environment()
     options = {"debug": True, "use_reloader": False} if Target.parse(target_id).framework == "flask-native" else {}
-    app.run(host=settings.host, port=settings.port, **options)  # type: ignore[attr-defined]
+    app.run(host=settings.host, port=settings.port, **options)  # type: ignore[union-attr]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a WSGI server imports: `servers.entry:app`, made from the environment that the launcher set.
+"""What a server imports: `servers.entry:app`, made from the environment that the launcher set.
 
 Models load in a thread of the serving process, so that liveness is answered at once and readiness truthfully.
 """
@@ -31,6 +31,8 @@ from servers.target import Target
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from servers.asgi import Application
+
 REFUSED_EXIT: Final = 4
 """Exit status of a process that cannot serve. Gunicorn reads 4 as "the application failed to load" and stops, instead
 of starting the same worker again for ever."""
@@ -48,9 +50,13 @@ _VERSIONS_OF: Final = (
 )
 
 
-def make_app(target: Target, settings: Settings) -> WSGIApplication:
+def make_app(target: Target, settings: Settings) -> WSGIApplication | Application:
     """The application of `target`, its models loading beside it."""
     module = import_module(f"servers.apps.{target.kind.module}")
+    if target.kind.interface == "asgi":
+        from servers.asgi import with_threads  # noqa: PLC0415 - AnyIO comes with the framework
+
+        return with_threads(module.app, settings.threads)
     if target.kind.native:
         native: WSGIApplication = module.app
         return native

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from servers.registry import DEVICES, FRAMEWORKS, MODES, Framework
-from servers.web_servers import DEV, SERVERS
+from servers.web_servers import DEV, INTERFACES, SERVERS
 
-CPU_ONLY: Final = ("lite",)
-"""Modes that never run on a GPU: LiteRT computes on the CPU unless given a delegate, and has none for CUDA."""
-
-_DEFAULTS: Final = ("", "gunicorn", "function", "cpu")
+_DEFAULT_SERVERS: Final = {"wsgi": "gunicorn", "asgi": "uvicorn"}
+_DEFAULTS: Final = ("function", "cpu")
 
 
 class TargetError(ValueError):
@@ -20,7 +18,7 @@ class TargetError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Framework, WSGI server, execution mode and device of one thing under test."""
+    """Framework, server, execution mode and device of one thing under test."""
 
     framework: str
     server: str
@@ -31,9 +29,11 @@ class Target:
     def parse(cls, text: str) -> Target:
         """The target that `text` names; trailing parts may be left out. Raises TargetError."""
         named = text.strip().split("+")
-        if not 1 <= len(named) <= len(_DEFAULTS):
+        if not 1 <= len(named) <= 4:
             raise TargetError(f"{text!r} is not framework+server+mode+device")
-        framework, server, mode, device = (*named, *_DEFAULTS[len(named) :])
+        adapter = FRAMEWORKS.get(named[0])
+        usual = ("", _DEFAULT_SERVERS[adapter.interface if adapter else "wsgi"], *_DEFAULTS)
+        framework, server, mode, device = (*named, *usual[len(named) :])
         for part, value, known in (
             ("framework", framework, FRAMEWORKS),
             ("server", server, SERVERS),
@@ -43,12 +43,21 @@ class Target:
             if value not in known:
                 raise TargetError(f"{value!r} in {text!r} is no {part}; there are {', '.join(sorted(known))}")
         target = cls(framework=framework, server=server, mode=mode, device=device)
-        if not FRAMEWORKS[framework].contract and (mode, device) != _DEFAULTS[2:]:
+        if INTERFACES[server] != target.kind.interface:
+            others = ", ".join(name for name, one in INTERFACES.items() if one == target.kind.interface)
+            raise TargetError(
+                f"{framework} speaks {target.kind.interface.upper()}, which server {server} in {text!r} does not:"
+                f" it runs on {others}"
+            )
+        if not target.kind.contract and (mode, device) != _DEFAULTS:
             raise TargetError(f"{framework} comes as it is: it has no mode but function and no device but cpu")
-        if device == "gpu" and mode in CPU_ONLY:
-            others = ", ".join(name for name in MODES if name not in CPU_ONLY)
-            raise TargetError(f"mode {mode} in {text!r} runs on the cpu alone; device gpu goes with {others}")
-        if server == DEV and not FRAMEWORKS[framework].native:
+        if device not in MODES[mode].devices:
+            only, others = (
+                MODES[mode].devices[0],
+                ", ".join(name for name, one in MODES.items() if device in one.devices),
+            )
+            raise TargetError(f"mode {mode} in {text!r} runs on the {only} alone; device {device} goes with {others}")
+        if server == DEV and not target.kind.native:
             raise TargetError(
                 f"server dev is the framework's own development server, for native targets: not {framework}"
             )
@@ -68,6 +77,16 @@ class Target:
     def kind(self) -> Framework:
         """The adapter."""
         return FRAMEWORKS[self.framework]
+
+    @property
+    def usual(self) -> bool:
+        """Whether server, mode and device are what stands for parts that are left out."""
+        return self == Target.parse(self.framework)
+
+    @property
+    def lacks(self) -> str | None:
+        """The reason why it cannot run in this environment, a package that is missing; None where it can."""
+        return self.kind.lacks or MODES[self.mode].lacks
 
 
 def grid() -> tuple[Target, ...]:

@@ -1,4 +1,4 @@
-"""The WSGI servers: one function each, from settings to a command line.
+"""The servers: one function each, from settings to a command line.
 
 Every server gets one process of a few threads, the same keep-alive, no access log, and a backlog that holds all users.
 """
@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Final
 
+from servers.registry import Interface
 from servers.settings import Settings
 
 Command = Callable[[Settings], list[str]]
@@ -17,6 +18,8 @@ DEV: Final = "dev"
 """The framework's own development server, as the article runs it."""
 
 SERVERS: Final[dict[str, Command]] = {}
+INTERFACES: Final[dict[str, Interface]] = {}
+"""What applications speak to each server."""
 
 _APP: Final = "servers.entry:app"
 _BACKLOG: Final = 1024
@@ -26,9 +29,14 @@ class ServerError(ValueError):
     """Settings that a server cannot honour; the message names them."""
 
 
-def _server(function: Command) -> Command:
-    SERVERS[function.__name__.strip("_")] = function
+def _server(function: Command, interface: Interface = "wsgi") -> Command:
+    name = function.__name__.strip("_")
+    SERVERS[name], INTERFACES[name] = function, interface
     return function
+
+
+def _asgi_server(function: Command) -> Command:
+    return _server(function, "asgi")
 
 
 @_server
@@ -73,6 +81,17 @@ def dev(settings: Settings) -> list[str]:
     if settings.workers != 1:
         raise ServerError("a development server has one process; leave --workers at 1")
     return ["servers.dev"]
+
+
+@_asgi_server
+def uvicorn(settings: Settings) -> list[str]:
+    """Uvicorn on uvloop and httptools. Its threads are the application's own pool: `servers/asgi.py` sets how many."""
+    return [
+        *("uvicorn", _APP, "--host", settings.host, "--port", str(settings.port)),
+        *("--workers", str(settings.workers), "--loop", "uvloop", "--http", "httptools", "--lifespan", "on"),
+        *("--timeout-keep-alive", str(settings.keep_alive_s), "--backlog", str(_BACKLOG)),
+        *("--no-access-log", "--log-level", "warning"),
+    ]
 
 
 def command_line(server: str, settings: Settings) -> list[str]:

@@ -20,8 +20,7 @@ from conformance.http_connection import HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.socket_connection import Address, SocketConnection
 from experiment.built_models import built_models
-from experiment.fleet import Fleet
-from experiment.line_up import Contender
+from servers.fleet import Berth, Fleet
 from servers.settings import Settings
 from servers.target import Target
 
@@ -40,10 +39,10 @@ def served(server: str, terminal: Terminal) -> Iterator[dict[str, str]]:
     settings = Settings(python=sys.executable, models_dir=built_models(terminal))
     with (
         tempfile.TemporaryDirectory(prefix="titrate-") as logs,
-        Fleet(settings=settings, cpus=(), logs=Path(logs)) as fleet,
+        Fleet(logs=Path(logs)) as fleet,
     ):
-        fleet.launch([Contender(id=one.id, target=one) for one in targets.values()], lambda _name: None)
-        yield {name: fleet.urls[target.id] for name, target in targets.items()}
+        fleet.launch([Berth(name=name, target=one, settings=settings) for name, one in targets.items()])
+        yield {name: server.base_url for name, server in fleet.servers.items()}
 
 
 def run_all(*, seed: int, requests: int, told: Callable[[Tally], None], terminal: Terminal) -> Tally:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from servers.core.service import Service
 
+ROLE: Final = "null"
+
 _BODY: Final = b'{"prediction":0.0}'
 _HEADERS: Final = [("Content-Type", "application/json"), ("Content-Length", str(len(_BODY)))]
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from servers.core.service import Service
 
+ROLE: Final = "floor"
+
 _STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 

@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from servers.launch import Server, launch
+from servers.fleet import Berth, Fleet
 from servers.models.catalog import saved_models_dir
 from servers.models.payloads import ENCODINGS, Payload, payloads
 from servers.models.stamp import is_current
@@ -32,7 +31,7 @@ from servers.rungs.payload_choice import chosen_payloads
 from servers.rungs.timed_piece import TimedPiece
 from servers.settings import Settings
 from servers.target import Target
-from servers.web_servers import DEV, SERVERS
+from servers.web_servers import DEV, INTERFACES, SERVERS
 
 if TYPE_CHECKING:
     from servers.core.service import Service
@@ -46,7 +45,6 @@ TWIN: Final = "again"
 _TWINNED: Final = "flask"
 
 _NULL_SERVER: Final = "gunicorn"
-_START_TIMEOUT_S: Final = 180.0
 
 _settings: Final = Settings(python=sys.executable, models_dir=saved_models_dir())
 
@@ -64,12 +62,12 @@ def frameworks() -> tuple[str, ...]:
 
 def modes() -> tuple[str, ...]:
     """The execution modes that can run here."""
-    return tuple(mode for mode in MODES if mode != "lite" or find_spec("ai_edge_litert") is not None)
+    return tuple(name for name, mode in MODES.items() if mode.lacks is None)
 
 
 def servers() -> tuple[str, ...]:
     """The WSGI servers that take any framework."""
-    return tuple(name for name in SERVERS if name != DEV)
+    return tuple(name for name in SERVERS if name != DEV and INTERFACES[name] == "wsgi")
 
 
 def encodings(endpoint: str) -> tuple[str, ...]:
@@ -121,7 +119,8 @@ def opened(variants: Sequence[RungVariant], say: Callable[[str], None]) -> Itera
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="titrate-ladder-")))
-        workshop = _Workshop(stack=stack, logs=folder, say=say)
+        fleet = stack.enter_context(Fleet(logs=folder))
+        workshop = _Workshop(stack=stack, fleet=fleet, say=say)
         workshop.build_models()
         workshop.start(variants)
         made = [workshop.step(one) for one in variants]
@@ -134,10 +133,9 @@ class _Workshop:
     """What has been opened so far, each thing once."""
 
     stack: ExitStack
-    logs: Path
+    fleet: Fleet
     say: Callable[[str], None]
     services: dict[str, Service] = field(default_factory=dict)
-    served: dict[str, Server] = field(default_factory=dict)
     cuts: dict[tuple[str, str, str], dict[str, TimedPiece]] = field(default_factory=dict)
     wait: Callable[[], object] = lambda: None
 
@@ -150,28 +148,20 @@ class _Workshop:
     def start(self, variants: Sequence[RungVariant]) -> None:
         """Launch the null server and what the rung `http` asks, as many at a time as there are cores."""
         null = Target.parse(f"{NULL}+{next((one['server'] for one in variants if one['server']), _NULL_SERVER)}")
-        waiting = list(dict.fromkeys([null, *(_target(one) for one in variants if one["rung"] == "http")]))
-        lanes = os.cpu_count() or 1
-        for start in range(0, len(waiting), lanes):
-            batch = waiting[start : start + lanes]
-            self.say(f"starting {', '.join(target.id for target in batch)}")
-            up = [self.stack.enter_context(launch(one, _settings, self.logs / f"{one.id}.log")) for one in batch]
-            for target, server in zip(batch, up, strict=True):
-                server.wait_ready(_START_TIMEOUT_S)
-                self.served[target.id] = server
-
+        wanted = list(dict.fromkeys([null, *(_target(one) for one in variants if one["rung"] == "http")]))
+        self.say(f"starting {', '.join(target.id for target in wanted)}")
+        self.fleet.launch([Berth(name=one.id, target=one, settings=_settings) for one in wanted])
         ready = payloads("predict", encodings("predict")[0], 1)
-        exchange = self.stack.enter_context(KeptConnection(self.served[null.id].base_url, "predict", ready))
+        exchange = self.stack.enter_context(KeptConnection(self.fleet.servers[null.id].base_url, "predict", ready))
         self.wait = lambda: exchange.ask(exchange.wire(0))
 
     def gather_on_one_core(self) -> None:
         if not hasattr(os, "sched_setaffinity"):
             return
-        core = {min(os.sched_getaffinity(0))}
+        core = [min(os.sched_getaffinity(0))]
         for thread in psutil.Process().threads():
             os.sched_setaffinity(thread.id, core)
-        for server in self.served.values():
-            server.pin(core)
+        self.fleet.pin(core)
 
     def step(self, variant: RungVariant) -> TimedPiece:
         """One variant's step; its answers are those of the codec, to the byte."""
@@ -208,7 +198,7 @@ class _Workshop:
             return TimedPiece(
                 payloads=len(sent), prepare=lambda at: (self.wait(), make(at))[1], call=caller(app), agrees=agrees
             )
-        server = self.served[_target(variant).id]
+        server = self.fleet.servers[_target(variant).id]
         exchange = self.stack.enter_context(KeptConnection(server.base_url, variant["endpoint"], sent))
         return TimedPiece(payloads=len(sent), prepare=exchange.wire, call=exchange.ask, agrees=agrees, outside=True)
 

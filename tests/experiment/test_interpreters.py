@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from synthetic_run import Truth, write_run
 
+from experiment.axes import comparisons
+from experiment.cores import Cores
 from experiment.errors import USAGE, ExpectedError
 from experiment.interpreters import Interpreter, distinct, interpreters, packages_apart
 from experiment.journal import FILE_NAME, read_run
-from experiment.line_up import comparisons, contenders
+from experiment.line_up import contenders
 from experiment.planning import described
 from reports.summary import summarise
 from servers.settings import Settings
@@ -36,7 +39,7 @@ def test_each_target_runs_under_each_interpreter() -> None:
 
 def test_a_pair_differs_in_the_interpreter_or_in_the_target_never_in_both() -> None:
     """The same target under two interpreters is one comparison, Flask against Bottle another within each."""
-    found = comparisons(contenders("smoke", "flask,bottle", [], under=[OLD, NEW]))
+    found = comparisons(contenders("smoke", "flask,bottle", [], under=[OLD, NEW]), named=True)
     across = [row for row in found if row["axis"] == "interpreter"]
     assert [(row["baseline"], row["candidate"]) for row in across] == [
         (f"{name}+gunicorn+function+cpu@flask23", f"{name}+gunicorn+function+cpu@flask31")
@@ -91,18 +94,21 @@ def _run_under(folder: Path, threads_of_the_new: int = 8) -> dict[str, object]:
     """The summary of a synthetic run whose Flask ran under OLD and whose Bottle is renamed to Flask under NEW."""
     write_run(folder, Truth(blocks=5, samples=64, scenarios=("predict@4",), modes=("function",), native=False))
     lines = [json.loads(line) for line in (folder / FILE_NAME).read_text().splitlines()]
-    present = contenders("smoke", "flask", [], under=[OLD, NEW])
+    present = [
+        replace(one, settings=Settings(python=str(one.interpreter.python) if one.interpreter else "x"))
+        for one in contenders("smoke", "flask", [], under=[OLD, NEW])
+    ]
     ids = {
         FLASK: f"{FLASK}@flask23",
         f"{FLASK}#2": f"{FLASK}@flask23#2",
         "bottle+gunicorn+function+cpu": f"{FLASK}@flask31",
     }
     apart = packages_apart([OLD, NEW])
-    lines[0]["targets"] = [described(one, Settings(python="x"), apart) for one in present]
+    lines[0]["targets"] = [described(one, Cores(servers=(0,), generator=()), apart) for one in present]
     for target in lines[0]["targets"]:
         if target["id"].endswith("@flask31"):
             target["settings"]["threads"] = threads_of_the_new
-    lines[0]["comparisons"] = comparisons(present)
+    lines[0]["comparisons"] = comparisons(present, named=True)
     kept = [lines[0]]
     for line in lines[1:]:
         if line.get("target") in ids:

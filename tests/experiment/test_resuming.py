@@ -18,9 +18,14 @@ import pytest
 from synthetic_run import TWIN, Truth, write_run
 
 from commands.terminal import Terminal
+from experiment.batch_bounds import BatchBounds
 from experiment.journal import FILE_NAME, Journal, JournalError, read_records, read_run
+from experiment.planning import plan_experiment
 from experiment.remnants import VARIABLE, remnants, wait_until_gone
+from experiment.request import RunRequest
 from experiment.resuming import Place, remainder, resume_experiment, resumption
+from loadtests.scenarios import scenario_from_id
+from loadtests.search import Slo
 from reports.render import render
 from servers.repository import REPOSITORY
 
@@ -260,3 +265,43 @@ def test_what_a_killed_run_has_started_ends_and_is_waited_for(tmp_path: Path) ->
     assert remnants(tmp_path)
     wait_until_gone(tmp_path, Terminal())
     assert remnants(tmp_path) == []
+
+
+def test_a_resumed_run_is_designed_as_the_run_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Contenders with their settings, scenarios, promise and seed come back from the header."""
+    folder = tmp_path / "run"
+    request = RunRequest(
+        plan="quick",
+        targets="flask,bottle+granian",
+        urls=["mine=http://127.0.0.1:9"],
+        scenarios=tuple(map(scenario_from_id, ("predict@16", "classify~poisson20rps/raw"))),
+        vary={"threads": (40, 50), "inter_threads": (1, 2)},
+        bounds=BatchBounds(batch=4, queue=12),
+        slo=Slo.parse("p99=50ms"),
+        seed=7,
+        out=folder,
+    )
+    begun = plan_experiment(request, Terminal())
+    begun.journal.close()
+    resumed = resume_experiment(folder, Terminal(), skip_check=False, figures=None)
+    resumed.journal.close()
+    assert resumed.design == begun.design
+    assert len(resumed.design.contenders) == 2 * 4 + 1 + 1
+    assert {one.settings.threads for one in resumed.design.contenders if one.target} == {40, 50}
+    assert resumed.waiting() == begun.waiting()
+
+
+def test_a_resumed_run_goes_on_under_what_was_recorded(tmp_path: Path) -> None:
+    """The header's settings count, whatever the defaults are by now."""
+    folder = tmp_path / "run"
+    begun = plan_experiment(
+        RunRequest(plan="smoke", targets="flask,flask-native", bounds=BatchBounds(batch=4), out=folder), Terminal()
+    )
+    begun.journal.close()
+    assert [one.settings.batch for one in begun.design.contenders] == [4, 0, 4]
+    path = folder / FILE_NAME
+    path.write_text(path.read_text().replace('"keep_alive_s":300', '"keep_alive_s":299'))
+    resumed = resume_experiment(folder, Terminal(), skip_check=False, figures=None)
+    resumed.journal.close()
+    assert {one.settings.keep_alive_s for one in resumed.design.contenders} == {299}
+    assert [one.settings.batch for one in resumed.design.contenders] == [4, 0, 4]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import sys
 import threading
 import time
 from collections import Counter
@@ -22,12 +21,11 @@ import pytest
 from waitress.server import create_server
 from wsgi_client import call
 
-from commands.options import add_batch_options, with_batching
+from commands.options import add_batch_options, chosen_bounds
 from commands.terminal import Terminal
 from experiment.built_models import built_models
 from experiment.errors import ExpectedError
 from experiment.priming import agrees
-from experiment.records import Target
 from servers.core.batching import BATCHED, Batcher, ExecutorDiedError, Limits
 from servers.core.buckets import BUCKETS, bucket, buckets
 from servers.core.reply import ApiError
@@ -422,31 +420,16 @@ def _parsed(*words: str) -> argparse.Namespace:
 
 def test_options_come_to_settings() -> None:
     """Off unless asked for; asked for, queue, deadline and enough threads follow, and all of it is recorded."""
-    off = with_batching(Settings(), _parsed())
+    off = chosen_bounds(_parsed()).placed(Settings())
     assert off == Settings()
-    on = with_batching(Settings(), _parsed("--batch", "8"))
+    on = chosen_bounds(_parsed("--batch", "8")).placed(Settings())
     assert (on.batch, on.queue, on.deadline_ms) == (8, 16, 1000)
     assert on.threads > on.batch + on.queue
-    named = with_batching(Settings(), _parsed("--batch", "4", "--queue", "9", "--deadline-ms", "50"), threads=6)
+    named = chosen_bounds(_parsed("--batch", "4", "--queue", "9", "--deadline-ms", "50")).placed(Settings(), threads=6)
     assert named == replace(Settings(), batch=4, queue=9, deadline_ms=50, threads=6)
     assert named.record().items() >= {"batch": 4, "queue": 9, "deadline_ms": 50, "threads": 6}.items()
     _, restored = Settings.from_environment(named.environment("x"))
     assert restored == named
-
-
-def test_a_resumed_run_goes_on_under_what_was_recorded() -> None:
-    """The header's settings come back as they were; native targets are recorded as unbatched, which they are."""
-    from experiment.line_up import contenders  # noqa: PLC0415 - only here
-    from experiment.planning import described, settings_of  # noqa: PLC0415
-
-    folder = built_models(Terminal())
-    settings = with_batching(Settings(python="python3", models_dir=folder), _parsed("--batch", "4", "--queue", "12"))
-    header = [described(one, settings) for one in contenders("smoke", "flask,flask-native", ())]
-    targets = [Target.from_json(record) for record in header]
-    assert [target.settings["batch"] for target in targets] == [4, 0, 4]
-    assert settings_of(targets, folder) == settings
-    assert settings_of(targets[::-1], folder) == settings
-    assert settings_of([], folder) == Settings(python=sys.executable, models_dir=folder)
 
 
 @pytest.mark.parametrize(
@@ -464,7 +447,7 @@ def test_a_resumed_run_goes_on_under_what_was_recorded() -> None:
 def test_options_that_cannot_hold_are_usage_errors(words: tuple[str, ...], threads: int | None) -> None:
     """Exit code 2 and a line that says why."""
     with pytest.raises(ExpectedError) as refused:
-        with_batching(Settings(), _parsed(*words), threads)
+        chosen_bounds(_parsed(*words)).placed(Settings(), threads)
     assert refused.value.code == 2
 
 
@@ -556,7 +539,7 @@ def _post(port: int, picture: Any) -> Any:
 
 def test_a_served_target_is_warm_for_every_bucket(tmp_path: Path) -> None:
     """`function` behind gunicorn: ready only when every bucket was compared and run, batched, and with no retracing."""
-    settings = with_batching(Settings(models_dir=built_models(Terminal())), _parsed("--batch", "8"))
+    settings = chosen_bounds(_parsed("--batch", "8")).placed(Settings(models_dir=built_models(Terminal())))
     pictures = payloads("classify", "raw", 16)
     with launch(ServedTarget.parse("bottle+gunicorn"), settings, tmp_path / "log") as server:
         server.wait_ready(120)

@@ -17,9 +17,10 @@ from experiment.line_up import NO_GPU, contenders, has_gpu, left_out
 from servers.core.loading import require_device
 from servers.core.refused_target import RefusedError
 from servers.launch import LaunchError, launch
+from servers.registry import MODES
 from servers.repository import REPOSITORY
 from servers.settings import Settings
-from servers.target import CPU_ONLY, Target, TargetError, grid
+from servers.target import Target, TargetError, grid
 
 _GPU = "flask+granian+function+gpu"
 
@@ -136,7 +137,7 @@ def test_a_server_refuses_a_gpu_that_is_not_there(mode: str, tmp_path: Path) -> 
 
 def test_a_target_that_can_never_run_is_no_target() -> None:
     """LiteRT has no GPU: the id is refused with what would do, and the list of targets leaves it out."""
-    for mode in CPU_ONLY:
+    for mode in [name for name, one in MODES.items() if one.devices == ("cpu",)]:
         with pytest.raises(TargetError, match="runs on the cpu alone; device gpu goes with eager, frozen"):
             Target.parse(f"flask+granian+{mode}+gpu")
         assert not [target for target in grid() if (target.mode, target.device) == (mode, "gpu")]

@@ -16,7 +16,8 @@ from tensor_message import TensorProto, message
 from wsgi_client import Answer, call
 
 from conformance import tensor_messages
-from experiment.line_up import contenders, takes
+from experiment.contender import takes
+from experiment.line_up import contenders
 from loadtests.scenarios import PLANS
 from servers.core.openapi_document import document
 from servers.core.padding import padded

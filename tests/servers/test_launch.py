@@ -129,7 +129,19 @@ def test_allocators_are_told_to_give_back_unless_the_caller_says_otherwise(monke
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "flsk", "flask+apache", "flask+gunicorn+turbo", "flask+a+b+c+d", "null+granian+eager", "flask+dev"]
+    "wrong",
+    [
+        "",
+        "flsk",
+        "flask+apache",
+        "flask+gunicorn+turbo",
+        "flask+a+b+c+d",
+        "null+granian+eager",
+        "flask+dev",
+        "flask+uvicorn",
+        "fastapi-native+gunicorn",
+        "fastapi-native+uvicorn+eager",
+    ],
 )
 def test_a_wrong_target_names_what_there_is(wrong: str) -> None:
     """An id that names no target is refused."""
@@ -147,4 +159,14 @@ def test_the_grid_holds_what_must_be_measurable() -> None:
         for m in ("eager", "frozen", "function", "lite", "xla")
     }
     wanted |= {f"{fw}-native+{s}+function+cpu" for fw in ("flask", "bottle") for s in ("gunicorn", "dev")}
+    wanted |= {"fastapi-native+uvicorn+function+cpu"}
     assert wanted <= ids
+
+
+def test_an_application_runs_on_servers_of_its_interface() -> None:
+    """ASGI applications have a server of their own by default, and what cannot be says which there are."""
+    assert Target.parse("fastapi-native").id == "fastapi-native+uvicorn+function+cpu"
+    with pytest.raises(TargetError, match=r"speaks ASGI, which server gunicorn in .* does not: it runs on uvicorn"):
+        Target.parse("fastapi-native+gunicorn")
+    with pytest.raises(TargetError, match=r"speaks WSGI, which server uvicorn in .* does not: it runs on gunicorn, "):
+        Target.parse("flask+uvicorn")

@@ -23,7 +23,7 @@ from conformance.finding import Level
 from conformance.lint import faults
 from experiment.built_models import built_models
 from experiment.priming import agrees, predicted
-from experiment.user_model_setup import GuestModel
+from experiment.user_model_setup import UserModelSetup
 from servers.core.build_in_mode import build_user_model
 from servers.core.refused_target import RefusedError
 from servers.core.reply import ApiError
@@ -227,9 +227,9 @@ def test_every_payload_form_is_expected_what_the_endpoint_answers(described: Cal
 
 def test_the_generated_cases_read_as_the_others_do(described: Callable[..., UserModel]) -> None:
     """The cases of a user's endpoint follow the rules of every case, and most of them bind."""
-    guest = GuestModel(name="mine", payload=None, model=described("two_inputs"), refusals={})
-    assert faults(guest.cases) == []
-    assert sum(case.level is Level.MUST for case in guest.cases) >= 15
+    own = UserModelSetup(name="mine", payload=None, model=described("two_inputs"), refusals={})
+    assert faults(own.cases) == []
+    assert sum(case.level is Level.MUST for case in own.cases) >= 15
 
 
 @pytest.mark.parametrize("target", ["bottle+granian+lite", "flask+waitress+function"])
@@ -240,8 +240,8 @@ def test_a_served_model_answers_and_names_itself(
     if "lite" in target and not _HAS_LITE:
         pytest.skip("needs the extra `lite`")
     model = described("conv")
-    guest = GuestModel(name="mine", payload=None, model=model, refusals={})
-    settings = guest.placed(Settings(models_dir=built_models(Terminal())))
+    own = UserModelSetup(name="mine", payload=None, model=model, refusals={})
+    settings = own.placed(Settings(models_dir=built_models(Terminal())))
     with launch(Target.parse(target), settings, tmp_path / "log") as up:
         up.wait_ready(_START_S)
         for payload in model.payloads:

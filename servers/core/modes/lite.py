@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
     from servers.core.mode import Called, Executable
 
+NEEDS: Final = ("ai_edge_litert",)
+EXTRA: Final = "lite"
+DEVICES: Final = ("cpu",)
+"""LiteRT computes on the CPU unless given a delegate, and has none for CUDA."""
+
 _PACKAGE: Final = "ai-edge-litert"
 
 _Ready = tuple[Any, list[tuple[int, int]], list[int]]
@@ -110,10 +115,10 @@ def _blank(spec: Any) -> NDArray[Any]:
 
 def _interpreter_type() -> Any:
     try:
-        return import_module(f"{_PACKAGE.replace('-', '_')}.interpreter").Interpreter
+        return import_module(f"{NEEDS[0]}.interpreter").Interpreter
     except ModuleNotFoundError as error:
         raise RefusedError(
-            f"mode lite needs the package {_PACKAGE}, which the extra `lite` installs: uv sync --extra lite"
+            f"mode lite needs the package {_PACKAGE}, which the extra {EXTRA} installs: uv sync --extra {EXTRA}"
         ) from error
 
 

@@ -1,6 +1,6 @@
-"""The core with no server: decode a picture and predict its class, over and over; a process for `peers.share`.
+"""The core with no server: decode a picture, predict its class, over and over, as `calibrate --against core` asks.
 
-    python -m peers.bare_core MODE
+    python -m servers.bare_core MODE
 
 It says `ready` once its models are warm, then answers each line `SECONDS` on its input with a line of JSON: how many
 pictures it classified and how long that took. As in a slice of the generator, a first round is not counted. The end of
@@ -24,8 +24,6 @@ from servers.models.payloads import payloads
 from servers.settings import Settings
 
 _MODEL: Final = "digits_cnn"
-
-
 _FIRST_ROUND: Final = 16
 """Pictures before the clock starts: what another process has left in the caches is gone by then."""
 

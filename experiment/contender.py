@@ -1,0 +1,50 @@
+"""What a run measures under one name: a target of ours in one way of running it, its twin, or a foreign server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from experiment.interpreters import Interpreter
+from loadtests.scenarios import Scenario
+from servers.settings import Settings
+from servers.target import Target
+from servers.variable import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One measured thing under the name that it has in the run.
+
+    `interpreter` is what its server runs under, where that tells it from another contender, and `varied` are the
+    settings that do. `settings` are all that it runs under.
+    """
+
+    id: str
+    target: Target | None = None
+    base_url: str | None = None
+    twin_of: str | None = None
+    interpreter: Interpreter | None = None
+    varied: Mapping[str, Value] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def judged(self) -> bool:
+        """Whether the contract is held against it. Native targets are only observed."""
+        return self.target is None or self.target.kind.contract
+
+    @property
+    def parts(self) -> dict[str, object]:
+        """Everything by which it may differ from another of ours, by the name of the axis."""
+        own = self.target.parts if self.target else {}
+        return {**own, "interpreter": self.interpreter and self.interpreter.name, **self.varied}
+
+
+def takes(one: Contender, scenario: Scenario, *, skip_check: bool) -> bool:
+    """Whether a contender is measured in a scenario's encoding.
+
+    Every encoding is taken by who is held to the contract. The article's code, and a foreign server that nobody checks,
+    are asked only in the usual ones.
+    """
+    checked = one.judged and not (one.target is None and skip_check)
+    return checked or scenario.variant is None

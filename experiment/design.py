@@ -1,0 +1,79 @@
+"""What a run measures, all of it fixed before its first block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.case import Reference
+from experiment.contender import Contender
+from experiment.cores import Cores, share_out
+from experiment.request import Prepared, RunRequest
+from experiment.user_model_setup import UserModelSetup
+from loadtests.orders import Workforce
+from loadtests.scenarios import Plan, Scenario
+from loadtests.search import Slo
+from servers.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """Who is measured under what load, how often, and from where.
+
+    `workforce` are the load generators elsewhere, if the load is not this machine's own. `slo` asks for each target's
+    capacity too. `settings` are those of the null server that calibrates.
+    """
+
+    folder: Path
+    plan: Plan
+    seed: int
+    contenders: tuple[Contender, ...]
+    settings: Settings
+    skip_check: bool
+    figures: Reference | None
+    user_model: UserModelSetup | None = None
+    slo: Slo | None = None
+    workforce: Workforce | None = None
+
+    @classmethod
+    def of(cls, request: RunRequest, prepared: Prepared, folder: Path, seed: int) -> Design:
+        """What was asked for, as it can be measured here."""
+        return cls(
+            folder=folder,
+            plan=prepared.plan,
+            seed=seed,
+            contenders=prepared.contenders,
+            settings=prepared.settings,
+            skip_check=request.skip_check,
+            figures=request.figures,
+            user_model=prepared.user_model,
+            slo=request.slo,
+            workforce=request.workforce,
+        )
+
+    @property
+    def cores(self) -> Cores:
+        """Those of the servers, as many as the contender with the most workers needs, and of the generator."""
+        return cores_of(self.contenders)
+
+    def trials(self) -> list[tuple[int, Scenario]]:
+        """Every trial of all targets together: block and scenario."""
+        return [(block, scenario) for block in range(self.plan.blocks) for scenario in self.plan.scenarios]
+
+    def searches(self) -> list[tuple[int, str, str]]:
+        """Every search for a capacity: block, target, endpoint. Twins have none of their own."""
+        if self.slo is None:
+            return []
+        endpoints = dict.fromkeys(scenario.endpoint for scenario in self.plan.scenarios)
+        return [
+            (block, one.id, endpoint)
+            for block in range(self.plan.blocks)
+            for endpoint in endpoints
+            for one in self.contenders
+            if one.twin_of is None
+        ]
+
+
+def cores_of(contenders: tuple[Contender, ...]) -> Cores:
+    """The same cores for all of them."""
+    return share_out(max((one.settings.workers for one in contenders), default=1))

@@ -1,0 +1,123 @@
+"""What is asked of a run, by a command line or by the header of a run that goes on, and what that comes to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from conformance.case import Reference
+from experiment.batch_bounds import BatchBounds
+from experiment.built_models import built_models
+from experiment.contender import Contender
+from experiment.errors import usage
+from experiment.interpreters import Interpreter, distinct, interpreters
+from experiment.line_up import Lacks, contenders, named_targets
+from experiment.progress import Terminal
+from experiment.user_model_setup import UserModelSetup, refuse_in_vain, set_up_user_model
+from experiment.variants import settled
+from loadtests.orders import Workforce
+from loadtests.scenarios import PLANS, Plan, Scenario, likewise
+from loadtests.search import Slo
+from servers.settings import Settings
+from servers.variable import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What is to be measured. `None`, and what is empty, leaves the choice to the plan, or to chance for the seed.
+
+    `targets`, `urls`, `server_python` and `model` are as they stand in a command line. `vary` has the values of each
+    setting that the targets are to be measured at.
+    """
+
+    plan: str
+    targets: str | None = None
+    urls: Sequence[str] = ()
+    endpoints: Sequence[str] | None = None
+    scenarios: Sequence[Scenario] = ()
+    blocks: int | None = None
+    vary: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    bounds: BatchBounds = field(default_factory=BatchBounds)
+    slo: Slo | None = None
+    skip_check: bool = False
+    figures: Reference | None = None
+    server_python: Sequence[str] = ()
+    model: str | None = None
+    payload: Path | None = None
+    workforce: Workforce | None = None
+    seed: int | None = None
+    out: Path | None = None
+    price_per_core_hour: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What a request comes to on this machine. `under` are the interpreters that tell contenders from each other.
+
+    `settings` are what every contender's were made from; `lacks` says why a target cannot serve the user's model.
+    """
+
+    plan: Plan
+    contenders: tuple[Contender, ...]
+    under: tuple[Interpreter, ...]
+    user_model: UserModelSetup | None
+    lacks: Lacks
+    settings: Settings
+
+
+def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
+    """Look at everything that is named, build what is missing. Raises ExpectedError on what cannot be run."""
+    if request.model is not None and request.urls:
+        raise usage("--model is for servers that are launched here, not for --url", hint="leave one of them out")
+    wanted = named_targets(request.plan, request.targets, request.urls)
+    if request.vary and not wanted:
+        raise usage("--vary is for servers that are launched here, not for --url", hint="name targets with --targets")
+    refuse_in_vain(request.model, wanted if request.targets else ())
+    model = set_up_user_model(terminal, request.model, request.payload, dict.fromkeys(target.mode for target in wanted))
+    lacks = model.lacks if model else _lacks_nothing
+    found = interpreters(request.server_python)
+    under = found if distinct(request.server_python) else ()
+    present = contenders(request.plan, request.targets, request.urls, lacks=lacks, under=under, vary=request.vary)
+    base = Settings(python=str(found[0].python) if found else sys.executable, models_dir=built_models(terminal))
+    base = model.placed(base) if model else base
+    plan = PLANS[request.plan]
+    plan = replace(
+        plan,
+        blocks=request.blocks or plan.blocks,
+        scenarios=scenarios_of(tuple(request.scenarios) or plan.scenarios, request.endpoints, model),
+    )
+    if not plan.scenarios:
+        raise usage("none of --scenarios is on one of --endpoints")
+    return Prepared(
+        plan=plan,
+        contenders=tuple(_settled(one, base, request.bounds) for one in present),
+        under=under,
+        user_model=model,
+        lacks=lacks,
+        settings=base,
+    )
+
+
+def scenarios_of(
+    scenarios: tuple[Scenario, ...], endpoints: Sequence[str] | None, model: UserModelSetup | None
+) -> tuple[Scenario, ...]:
+    """Those of the chosen endpoints, None for all; a user's own model is loaded as /predict is."""
+    if endpoints is None:
+        return scenarios
+    chosen = tuple(one for one in scenarios if one.endpoint in endpoints)
+    if model is None or model.name not in endpoints:
+        return chosen
+    return chosen + likewise(scenarios, model.name, model.encoding, len(model.model.payloads))
+
+
+def _settled(one: Contender, base: Settings, bounds: BatchBounds) -> Contender:
+    if one.target is None:
+        return one
+    own = replace(base, python=str(one.interpreter.python)) if one.interpreter else base
+    return replace(one, settings=settled(one.target, one.varied, own, bounds))
+
+
+def _lacks_nothing(_target: object) -> None:
+    return None

@@ -1,0 +1,112 @@
+"""Who is compared with whom: every pair differs in what its axis names, against a baseline named beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from experiment.axes import comparisons
+from experiment.contender import Contender
+from experiment.contender_ids import TWIN
+from experiment.line_up import PLAN_TARGETS, contenders
+from servers.registry import FRAMEWORKS
+
+BEFORE = (
+    ("framework", "framework", "flask", ("bottle",)),
+    ("native", "framework", "flask-native", ("bottle-native",)),
+    ("floor", "framework", "wsgi", ("flask", "bottle")),
+    ("mode", "mode", "eager", None),
+    ("server", "server", "gunicorn", None),
+    ("device", "device", "cpu", ("gpu",)),
+)
+"""Axis, part, baseline and candidates as they once stood by name: what today's plans compare must not change."""
+
+
+def _pairs(targets: str, **more: object) -> set[tuple[str, str, str]]:
+    found = comparisons(contenders("smoke", targets, [], **more), named=True)  # type: ignore[arg-type]
+    return {(one["axis"], one["baseline"], one["candidate"]) for one in found if one["axis"] != "noise"}
+
+
+def _by_name(ours: list[Contender]) -> list[dict[str, str]]:
+    found = []
+    for axis, part, baseline, candidates in BEFORE:
+        for a in ours:
+            for b in ours:
+                assert a.target is not None
+                assert b.target is not None
+                left, right = a.target.parts, b.target.parts
+                wanted = candidates is None or right[part] in candidates
+                if [name for name in left if left[name] != right[name]] == [part] and left[part] == baseline and wanted:
+                    found.append({"baseline": a.id, "candidate": b.id, "axis": axis})
+    return found
+
+
+@pytest.mark.parametrize("plan", PLAN_TARGETS)
+def test_a_plan_compares_what_it_always_did(plan: str) -> None:
+    """Baselines that the registries declare give each plan's pairs to the letter, and stacks beside them."""
+    present = contenders(plan, None, [])
+    found = [one for one in comparisons(present, named=False) if one["axis"] not in ("noise", "stack")]
+    assert found == _by_name([one for one in present if one.twin_of is None])
+
+
+def test_pairs_differ_in_one_part() -> None:
+    """Every compared pair differs in exactly the part that its axis names; the first target meets its twin."""
+    named = ",".join(PLAN_TARGETS["standard"])
+    present = contenders("standard", named, ["a=http://127.0.0.1:1", "b=http://127.0.0.1:2"])
+    by_id = {one.id: one for one in present}
+    pairs = comparisons(present, named=False)
+    assert pairs[0] == {"baseline": present[0].id, "candidate": present[0].id + TWIN, "axis": "noise"}
+    assert {"framework", "native", "floor", "mode", "server", "url"} <= {pair["axis"] for pair in pairs}
+    for pair in pairs:
+        left, right = by_id[pair["baseline"]].target, by_id[pair["candidate"]].target
+        if pair["axis"] in ("noise", "url", "stack"):
+            continue
+        assert left is not None
+        assert right is not None
+        differing = [name for name in left.parts if left.parts[name] != right.parts[name]]
+        assert differing == [{"floor": "framework", "native": "framework"}.get(pair["axis"], pair["axis"])]
+
+
+def test_a_framework_that_was_added_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more file in servers/apps meets Flask where Flask is measured, else whoever was named first."""
+    monkeypatch.setitem(FRAMEWORKS, "werkzeug", replace(FRAMEWORKS["flask"], name="werkzeug"))
+    flask, bottle, new = (f"{name}+gunicorn+function+cpu" for name in ("flask", "bottle", "werkzeug"))
+    assert _pairs("werkzeug,flask") == {("framework", flask, new)}
+    assert _pairs("werkzeug,bottle") == {("framework", new, bottle)}
+    assert _pairs("wsgi,werkzeug") == {("floor", "wsgi+gunicorn+function+cpu", new)}
+
+
+def test_a_mode_without_eager_is_held_against_function() -> None:
+    """A user's model has no eager mode: the graph is the baseline then; and of others the one named first."""
+    ids = {mode: f"flask+gunicorn+{mode}+cpu" for mode in ("frozen", "function", "xla")}
+    assert _pairs("flask+gunicorn+xla,flask") == {("mode", ids["function"], ids["xla"])}
+    assert _pairs("flask+gunicorn+xla,flask+gunicorn+frozen") == {("mode", ids["xla"], ids["frozen"])}
+    assert _pairs("flask+waitress,flask+granian") == {
+        ("server", "flask+waitress+function+cpu", "flask+granian+function+cpu")
+    }
+
+
+def test_a_varied_setting_is_an_axis() -> None:
+    """The first value is the baseline, and all else is equal: other settings and the framework too."""
+    found = _pairs("flask,bottle", vary={"threads": (2, 8, 4), "executor": ("default", "single")})
+    threads = [pair for pair in found if pair[0] == "threads"]
+    assert len(threads) == 2 * 2 * 2
+    for _, baseline, candidate in threads:
+        assert "!threads=2!" in baseline
+        assert candidate in (baseline.replace("threads=2", "threads=8"), baseline.replace("threads=2", "threads=4"))
+    assert len([pair for pair in found if pair[0] == "executor"]) == 2 * 3
+    assert len([pair for pair in found if pair[0] == "framework"]) == 2 * 3
+    assert _pairs("flask", vary={"threads": (4,)}) == set()
+
+
+def test_a_stack_of_another_kind_is_compared_whole() -> None:
+    """FastAPI shares no server with the others, so it meets them as they run: all named, or the usual ones."""
+    fastapi = "fastapi-native+uvicorn+function+cpu"
+    others = ("bottle+granian+lite+cpu", "flask-native+gunicorn+function+cpu")
+    assert _pairs(f"{fastapi},{','.join(others)}") == {("stack", fastapi, one) for one in others}
+    planned = [one for one in comparisons(contenders("standard", None, []), named=False) if one["axis"] == "stack"]
+    assert {one["candidate"].partition("+")[0] for one in planned} == {
+        *("flask", "bottle", "flask-native", "bottle-native")
+    }
+    assert len(planned) == 4
