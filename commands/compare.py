@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from experiment.errors import FINDING, HARNESS, OK, usage
 from experiment.progress import plural
@@ -15,6 +14,7 @@ from servers.target import Target, TargetError
 
 if TYPE_CHECKING:
     from experiment.records import Run
+    from reports.runs_compared import History, RunsCompared
 
 EPILOG: Final = """\
 examples:
@@ -66,10 +66,11 @@ def main(arguments: argparse.Namespace) -> int:
     _refuse(base, new, arguments)
     from reports.between import between  # noqa: PLC0415 - kept out of --help
     from reports.between_text import lines, markdown  # noqa: PLC0415
+    from reports.summary import to_json  # noqa: PLC0415
 
     result = between(base, new, _targets(arguments.targets, (base, new)), _scenarios(arguments.scenarios, (base, new)))
     if arguments.json:
-        print(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False))
+        print(to_json(result))
     elif arguments.markdown:
         print(markdown(result), end="")
     else:
@@ -81,6 +82,7 @@ def _history(arguments: argparse.Namespace) -> int:
     """Print the trend over the runs of one folder, and draw it."""
     from reports.history import alike, history  # noqa: PLC0415 - kept out of --help
     from reports.history_text import lines, markdown  # noqa: PLC0415
+    from reports.summary import to_json  # noqa: PLC0415
 
     if arguments.folders:
         raise usage("--history takes one folder of runs and no other", hint="see `python bench.py compare --help`")
@@ -89,21 +91,20 @@ def _history(arguments: argparse.Namespace) -> int:
     if len(runs) < 2:
         raise usage(f"{holder} holds {plural(len(runs), 'run')}; a history needs two", hint="DIR holds run folders")
     kept, left_out = alike(runs, across_machines=arguments.across_machines, across_plans=arguments.across_plans)
-    found = history(kept, _targets(arguments.targets, kept), _scenarios(arguments.scenarios, kept))
-    found["left_out"] = left_out
+    found = history(kept, _targets(arguments.targets, kept), _scenarios(arguments.scenarios, kept), left_out)
     drawn = _draw(found, arguments.svg or holder / "history.svg")
     if arguments.json:
-        print(json.dumps(found, indent=1, allow_nan=False, ensure_ascii=False))
+        print(to_json(found))
     elif arguments.markdown:
         print(markdown(found), end="")
     else:
         print("\n".join(lines(found)))
     if drawn:
         print(f"plot: {drawn}", file=sys.stderr)
-    return OK if any(row["judged"] for row in found["series"]) else HARNESS
+    return OK if any(row.judged for row in found.series) else HARNESS
 
 
-def _draw(found: Mapping[str, Any], path: Path) -> Path | None:
+def _draw(found: History, path: Path) -> Path | None:
     """The plot's file; None where no cell has a figure in two runs. Raises ExpectedError where it cannot be written."""
     from reports import drawing, history_plot  # noqa: PLC0415 - matplotlib is loaded only where something is drawn
     from reports.render import write  # noqa: PLC0415
@@ -120,9 +121,9 @@ def _draw(found: Mapping[str, Any], path: Path) -> Path | None:
     return path
 
 
-def exit_code(result: Mapping[str, Any]) -> int:
+def exit_code(result: RunsCompared) -> int:
     """The whole verdict as an exit code."""
-    return {"regression": FINDING, "fine": OK}.get(result["verdict"], HARNESS)
+    return {"regression": FINDING, "fine": OK}.get(result.verdict, HARNESS)
 
 
 def _read(folder: Path) -> Run:

@@ -22,8 +22,8 @@ from experiment.journal import SCHEMA_VERSION, Journal, JournalError, read_run
 from experiment.planning import RUNS
 from experiment.progress import Terminal
 from loadtests.ladder import callgrind
-from reports.ladder import COUNTS_NAME
-from reports.ladder import FILE_NAME as LADDER_NAME
+from reports.ladder_summary import COUNTS_NAME
+from reports.ladder_summary import FILE_NAME as LADDER_NAME
 from servers.launch import REPOSITORY
 from servers.models.payloads import ENCODINGS
 

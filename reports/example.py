@@ -19,7 +19,7 @@ from typing import Any
 from experiment.journal import FILE_NAME, JournalError, encode, read_run
 from experiment.progress import plural
 from experiment.thinning import copy_samples
-from reports import ladder
+from reports import ladder_summary
 from reports.prices import PriceError, read
 from reports.render import render, write
 
@@ -63,7 +63,7 @@ def publish(run_dir: Path, into: Path = INTO, *, most_mib: float = MOST_MIB, pri
     into.mkdir(parents=True)
     header, rest = (run_dir / FILE_NAME).read_bytes().split(b"\n", 1)
     (into / FILE_NAME).write_bytes(encode(shortened(json.loads(header))) + rest)
-    for name in (ladder.FILE_NAME, ladder.COUNTS_NAME):
+    for name in (ladder_summary.FILE_NAME, ladder_summary.COUNTS_NAME):
         if (run_dir / name).exists():
             shutil.copyfile(run_dir / name, into / name)
     every = copy_samples(run_dir, into, int(most_mib * MIB))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Protocol
 
 PARTS = ("framework", "server", "mode", "device", "interpreter")
 FRAMEWORK_NAMES: Mapping[str, str] = {
@@ -32,6 +32,40 @@ AXIS_TITLES: Mapping[str, str] = {
     "noise": "A/A: the same code twice",
     "url": "Servers given by address",
 }
+
+
+class NamedTarget(Protocol):
+    """A target as it is named: by its parts, or by its id alone where it has none."""
+
+    @property
+    def id(self) -> str:
+        """Its whole name."""
+
+    @property
+    def framework(self) -> str | None:
+        """The web framework."""
+
+    @property
+    def server(self) -> str | None:
+        """The WSGI server."""
+
+    @property
+    def mode(self) -> str | None:
+        """The execution mode of the model."""
+
+    @property
+    def device(self) -> str | None:
+        """Where the model runs."""
+
+    @property
+    def interpreter(self) -> str | None:
+        """The name of its interpreter, where a run compares several."""
+
+    @property
+    def twin_of(self) -> str | None:
+        """The id of the target that this is a second name of."""
+
+
 # A ratio this far from 1 reads better as a factor than as a percentage.
 FACTOR_FROM = 1.5
 
@@ -41,43 +75,54 @@ def axis_title(axis: str) -> str:
     return AXIS_TITLES.get(axis, axis.capitalize())
 
 
-def part_name(axis: str, target: Mapping[str, Any]) -> str:
+def framework_name(framework: str) -> str:
+    """What a framework is called."""
+    return FRAMEWORK_NAMES.get(framework, framework)
+
+
+def part_of(target: NamedTarget, part: str) -> str | None:
+    """That part of a target; None where it has none of that name."""
+    found: str | None = getattr(target, part, None)
+    return found
+
+
+def part_name(axis: str, target: NamedTarget) -> str:
     """What a target is called where `axis` is what differs."""
-    if axis in ("framework", "floor", "native") and target.get("framework"):
-        return FRAMEWORK_NAMES.get(target["framework"], target["framework"])
-    if axis == "mode" and target.get("mode"):
-        return MODE_NAMES.get(target["mode"], target["mode"])
-    return str(target.get(axis) or target["id"])
+    if axis in ("framework", "floor", "native") and target.framework:
+        return framework_name(target.framework)
+    if axis == "mode" and target.mode:
+        return MODE_NAMES.get(target.mode, target.mode)
+    return str(part_of(target, axis) or target.id)
 
 
-def conditions(axis: str, target: Mapping[str, Any]) -> str:
+def conditions(axis: str, target: NamedTarget) -> str:
     """The parts that a comparison keeps equal, e.g. `gunicorn, function, cpu`; empty for a foreign server."""
     varied = "framework" if axis in ("framework", "floor", "native") else axis
-    return ", ".join(str(target[part]) for part in PARTS if part != varied and target.get(part))
+    return ", ".join(str(told) for part in PARTS if part != varied and (told := part_of(target, part)))
 
 
-def varying(targets: Sequence[Mapping[str, Any]]) -> list[str]:
+def varying(targets: Sequence[NamedTarget]) -> list[str]:
     """Those parts in which the run's targets differ."""
-    return [part for part in PARTS if len({target.get(part) for target in targets}) > 1]
+    return [part for part in PARTS if len({part_of(target, part) for target in targets}) > 1]
 
 
-def fraction(axis: str, baseline: Mapping[str, Any], candidate: Mapping[str, Any], parts: Sequence[str]) -> str:
+def fraction(axis: str, baseline: NamedTarget, candidate: NamedTarget, parts: Sequence[str]) -> str:
     """A comparison as `candidate / baseline` by the compared part, with the other `parts` of the candidate behind."""
     varied = "framework" if axis in ("framework", "floor", "native") else axis
-    over = f"{candidate.get(varied) or candidate['id']} / {baseline.get(varied) or baseline['id']}"
-    return ", ".join([over, *(str(candidate[part]) for part in parts if part != varied and candidate.get(part))])
+    over = " / ".join(part_of(one, varied) or one.id for one in (candidate, baseline))
+    return ", ".join([over, *(str(told) for part in parts if part != varied and (told := part_of(candidate, part)))])
 
 
-def labels(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def labels(targets: Sequence[NamedTarget]) -> dict[str, str]:
     """A short name for every target: its framework, and those parts in which the run's targets differ."""
     kept = ["framework", *(part for part in varying(targets) if part != "framework")]
     found = {}
     for target in targets:
-        if not target.get("framework"):
-            found[target["id"]] = target["id"]
+        if not target.framework:
+            found[target.id] = target.id
             continue
-        parts = [target[part] for part in kept if target[part]]
-        found[target["id"]] = " ".join(parts) + (" (again)" if target.get("twin_of") else "")
+        parts = [told for part in kept if (told := part_of(target, part))]
+        found[target.id] = " ".join(parts) + (" (again)" if target.twin_of else "")
     return found
 
 
