@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from experiment.errors import FINDING, HARNESS, OK, usage
 from experiment.progress import plural
@@ -16,6 +15,7 @@ from servers.target import Target, TargetError
 
 if TYPE_CHECKING:
     from experiment.records import Run
+    from reports.runs_compared import History, RunsCompared
 
 EPILOG: Final = """\
 examples:
@@ -73,15 +73,18 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _compare(base: Run, new: Run, arguments: argparse.Namespace) -> int:
     _refuse(base, new, arguments)
+    from msgspec.structs import replace  # noqa: PLC0415 - kept out of --help
+
     from reports.between import between  # noqa: PLC0415 - kept out of --help
     from reports.between_text import lines, markdown  # noqa: PLC0415
+    from reports.summary import to_json  # noqa: PLC0415
 
     result = between(base, new, _targets(arguments.targets, (base, new)), _scenarios(arguments.scenarios, (base, new)))
-    for side, path in zip(("base", "new"), arguments.runs, strict=True):
-        # An archive's own folder is gone after this.
-        result[side]["folder"] = str(path)
+    # An archive's own folder is gone after this, so a side is told by what the user named.
+    base_path, new_path = map(str, arguments.runs)
+    result = replace(result, base=replace(result.base, folder=base_path), new=replace(result.new, folder=new_path))
     if arguments.json:
-        print(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False))
+        print(to_json(result))
     elif arguments.markdown:
         print(markdown(result), end="")
     else:
@@ -107,6 +110,7 @@ def _runs_in(holder: Path) -> list[Path]:
 def _trend(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
     from reports.history import alike, history  # noqa: PLC0415 - kept out of --help
     from reports.history_text import lines, markdown  # noqa: PLC0415
+    from reports.summary import to_json  # noqa: PLC0415
 
     holder: Path = arguments.history
     if len(runs) < 2:
@@ -114,21 +118,20 @@ def _trend(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
             f"{holder} holds {plural(len(runs), 'run')}; a history needs two", hint="DIR holds run folders and archives"
         )
     kept, left_out = alike(runs, across_machines=arguments.across_machines, across_plans=arguments.across_plans)
-    found = history(kept, _targets(arguments.targets, kept), _scenarios(arguments.scenarios, kept))
-    found["left_out"] = left_out
+    found = history(kept, _targets(arguments.targets, kept), _scenarios(arguments.scenarios, kept), left_out)
     drawn = _draw(found, arguments.svg or holder / "history.svg")
     if arguments.json:
-        print(json.dumps(found, indent=1, allow_nan=False, ensure_ascii=False))
+        print(to_json(found))
     elif arguments.markdown:
         print(markdown(found), end="")
     else:
         print("\n".join(lines(found)))
     if drawn:
         print(f"plot: {drawn}", file=sys.stderr)
-    return OK if any(row["judged"] for row in found["series"]) else HARNESS
+    return OK if any(row.judged for row in found.series) else HARNESS
 
 
-def _draw(found: Mapping[str, Any], path: Path) -> Path | None:
+def _draw(found: History, path: Path) -> Path | None:
     """The plot's file; None where no cell has a figure in two runs. Raises ExpectedError where it cannot be written."""
     from reports import drawing, history_plot  # noqa: PLC0415 - matplotlib is loaded only where something is drawn
     from reports.render import write  # noqa: PLC0415
@@ -145,9 +148,9 @@ def _draw(found: Mapping[str, Any], path: Path) -> Path | None:
     return path
 
 
-def exit_code(result: Mapping[str, Any]) -> int:
+def exit_code(result: RunsCompared) -> int:
     """The whole verdict as an exit code."""
-    return {"regression": FINDING, "fine": OK}.get(result["verdict"], HARNESS)
+    return {"regression": FINDING, "fine": OK}.get(result.verdict, HARNESS)
 
 
 def _read(path: Path, stack: ExitStack) -> Run:

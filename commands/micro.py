@@ -64,4 +64,4 @@ def main(arguments: argparse.Namespace) -> int:
         into=arguments.into,
     )
     summary = draw_and_print(ladder.climb())
-    return HARNESS if summary["ladder"]["inconsistent"] else OK
+    return HARNESS if summary.ladder and summary.ladder.inconsistent else OK

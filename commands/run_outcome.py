@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from experiment.errors import FINDING, HARNESS, OK
 from reports.headline import headline, leading_pairs
 from reports.ladder_words import counted_rows
 from reports.ladder_words import usual as waterfalls
 from reports.render import render
+from reports.summary import Summary, read_summary
+from reports.summary.ladder_rows import LadderSummary
+from reports.summary.load_rows import CapacityRow, ComparisonRow
 from reports.tables import ladder_trust
 
 _SETTLED: Final = ("faster", "slower", "equivalent")
-
-Summary = Mapping[str, Any]
 
 
 def draw_and_print(folder: Path, price_per_core_hour: float | None = None, into: Path | None = None) -> Summary:
     """Draw the report of a run folder, there or in `into`; print its verdicts and where it is. Raises JournalError."""
     report = render(folder, price_per_core_hour, into)
-    summary: Summary = json.loads((report.parent / "summary.json").read_text())
+    summary = read_summary(report.parent)
     print("\n".join([*verdict_lines(summary), f"report: {report}"]), flush=True)
     return summary
 
@@ -32,75 +31,75 @@ def verdict_lines(summary: Summary) -> list[str]:
 
     Closed loops are compared by throughput, open ones by their median response time.
     """
-    rows = [row for row in summary["comparisons"] if row["metric"] in ("throughput", "response_p50")]
-    rows.sort(key=lambda row: row["axis"] != "noise")
+    rows = [row for row in summary.comparisons if row.metric in ("throughput", "response_p50")]
+    rows.sort(key=lambda row: row.axis != "noise")
     width = max((len(_pair(row)) for row in rows), default=0)
-    lines = [f"{headline(summary)} {summary['second_sentence']}".strip(), ""]
-    lines += [f"{_pair(row):{width}}  {row['scenario']:29} {_ratio(row):24} {_said(row)}" for row in rows]
-    lines += [_capacity(row) for row in summary["capacity"]]
-    lines += [f"refused: {entry['target']}: {entry['reason']}" for entry in summary["refused"]]
-    lines += [f"not run: {entry['what']}: {entry['reason']}" for entry in summary["not_run"]]
-    if summary["ladder"]:
-        lines += ladder_lines(summary["ladder"])
-    if summary["wall_s"] and summary["measuring_s"]:
-        share = summary["measuring_s"] / summary["wall_s"]
-        lines += ["", f"{summary['wall_s']:.0f} s in all, {100 * share:.0f} % of it under load"]
+    lines = [f"{headline(summary)} {summary.second_sentence}".strip(), ""]
+    lines += [f"{_pair(row):{width}}  {row.scenario:29} {_ratio(row):24} {_said(row)}" for row in rows]
+    lines += [_capacity(row) for row in summary.capacity]
+    lines += [f"refused: {entry.target}: {entry.reason}" for entry in summary.refused]
+    lines += [f"not run: {entry.what}: {entry.reason}" for entry in summary.not_run]
+    if summary.ladder:
+        lines += ladder_lines(summary.ladder)
+    if summary.wall_s and summary.measuring_s:
+        share = summary.measuring_s / summary.wall_s
+        lines += ["", f"{summary.wall_s:.0f} s in all, {100 * share:.0f} % of it under load"]
     return lines
 
 
-def ladder_lines(ladder: Mapping[str, Any]) -> list[str]:
+def ladder_lines(ladder: LadderSummary) -> list[str]:
     """Where each endpoint's time goes, break-evens, exact counts, and how far the climb is to be trusted."""
     lines = []
-    for row in waterfalls(ladder["waterfalls"]):
-        pieces = ", ".join(f"{name} {one['value']:.0f}" for name, one in row["segments"].items())
-        total = f"{row['total_us']['value']:.0f} us: {pieces}, remainder {row['remainder_us']:.0f}"
-        lines.append(f"/{row['endpoint']:17} {row['framework']:8} {total}")
+    for row in waterfalls(ladder.waterfalls):
+        pieces = ", ".join(f"{name} {one.value:.0f}" for name, one in row.segments.items())
+        total = f"{row.total_us.value:.0f} us: {pieces}, remainder {row.remainder_us:.0f}"
+        lines.append(f"/{row.endpoint:17} {row.framework:8} {total}")
     lines += [
-        f"/{row['endpoint']:17} {row['framework']:8} {row['instructions']:,} instructions, {row['tax']:+,} over wsgi"
-        for row in counted_rows(ladder["instructions"])
+        f"/{row.endpoint:17} {row.framework:8} {row.instructions:,} instructions, {over:+,} over wsgi"
+        for row, over in counted_rows(ladder.instructions)
     ]
     return lines + [f"{label}: {text}" for label, text in ladder_trust(ladder)]
 
 
 def exit_code(summary: Summary) -> int:
     """1 if a target was refused, 3 if the run is partial or its first question is open, else 0."""
-    if summary["refused"]:
+    if summary.refused:
         return FINDING
-    if not summary["complete"]:
+    if not summary.complete:
         return HARNESS
-    questions = leading_pairs(summary["comparisons"], summary["targets"])
-    if questions and not any(row["verdict"] in _SETTLED for row in questions[0]):
+    questions = leading_pairs(summary.comparisons, summary.targets)
+    if questions and not any(row.verdict in _SETTLED for row in questions[0]):
         return HARNESS
-    return OK if summary["results"] else HARNESS
+    return OK if summary.results else HARNESS
 
 
-def _capacity(row: Mapping[str, Any]) -> str:
+def _capacity(row: CapacityRow) -> str:
     """What one target can take: `flask+gunicorn+function+cpu predict: p99=50ms up to 812 requests/s`."""
-    place = f"capacity: {row['target']} {row['endpoint']}, {row['slo']}"
-    if row["rate_rps"] is None:
-        return f"{place}: not found ({row['reason']})"
-    found = f"{row['rate_rps']['median']:.0f} requests/s, saturated at {row['saturated_rps']['median']:.0f}"
+    place = f"capacity: {row.target} {row.endpoint}, {row.slo}"
+    if row.rate_rps is None or row.saturated_rps is None:
+        return f"{place}: not found ({row.reason})"
+    found = f"{row.rate_rps.median:.0f} requests/s, saturated at {row.saturated_rps.median:.0f}"
     # A block that was left out, because a worker was lost in it for example.
-    return f"{place}: {found}" + (f" ({row['reason']})" if row["reason"] else "")
+    return f"{place}: {found}" + (f" ({row.reason})" if row.reason else "")
 
 
-def _pair(row: Mapping[str, Any]) -> str:
+def _pair(row: ComparisonRow) -> str:
     """Candidate against baseline, what they share left out: `bottle/flask +gunicorn+function+cpu`."""
-    baseline, candidate = row["baseline"].split("+"), row["candidate"].split("+")
+    baseline, candidate = row.baseline.split("+"), row.candidate.split("+")
     if len(baseline) != len(candidate) or sum(a != b for a, b in zip(baseline, candidate, strict=True)) > 1:
-        return f"{row['candidate']} / {row['baseline']}"
+        return f"{row.candidate} / {row.baseline}"
     parts = [b if a == b else f"{b}/{a}" for a, b in zip(baseline, candidate, strict=True)]
     return "+".join(parts)
 
 
-def _said(row: Mapping[str, Any]) -> str:
-    return "A/A" if row["axis"] == "noise" else str(row["verdict"])
+def _said(row: ComparisonRow) -> str:
+    return "A/A" if row.axis == "noise" else str(row.verdict)
 
 
-def _ratio(row: Mapping[str, Any]) -> str:
-    if row["ratio"] is None:
+def _ratio(row: ComparisonRow) -> str:
+    if row.ratio is None:
         return "-"
-    if row["ci95"] is None:
-        return f"{row['ratio']:.3f}"
-    low, high = row["ci95"]
-    return f"{row['ratio']:.3f} [{low:.3f}, {high:.3f}]"
+    if row.ci95 is None:
+        return f"{row.ratio:.3f}"
+    low, high = row.ci95
+    return f"{row.ratio:.3f} [{low:.3f}, {high:.3f}]"

@@ -13,21 +13,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+
+from msgspec.structs import replace
 
 from experiment.progress import plural
 from experiment.records import Run, Scenario, Trial
-from reports import cells, independent, samples, statistics, verdicts, wording
-from reports.comparisons import BLOCK_FIGURE, LATENCIES, Place, Row, UnfairError, floor_for, metrics_of
+from reports import cells, independent, latencies, statistics, verdicts, wording
+from reports.comparisons import BLOCK_FIGURE, LATENCIES, Place, UnfairError, floor_for, metrics_of
 from reports.independent import IndependentRatio
+from reports.runs_compared import CellRow, RefusedSince, RunsCompared, RunSide
 from reports.sameness import changes, machine_differences, plan_differences
 from reports.statistics import PairedRatio
+from reports.summary.measures import BlockFigures
 from reports.verdicts import NoiseFloor, Verdict
 
-SCHEMA_VERSION = 1
 
-
-class Outcome(StrEnum):
+class RunVerdict(StrEnum):
     """What a whole comparison came to."""
 
     REGRESSION = "regression"
@@ -54,8 +55,8 @@ def side_of(run: Run, target: str, scenario: Scenario) -> Side:
     trials = run.trials_of(target, scenario.id)
     used = [trial for trial in trials if trial.unusable() is None]
     figure = BLOCK_FIGURE[metric_of(scenario)]
-    rows = [_row_of(run, trial, scenario) for trial in used]
-    values = {row["block"]: float(row[figure]) for row in rows if row[figure] is not None}
+    told = (_figures_of(run, trial, scenario) for trial in used)
+    values = {one.block: value for one in told if (value := one.figure(figure)) is not None}
     if refusal and not values:
         raise UnfairError(f"was not measured: {refusal.reason}")
     if len(values) < 2:
@@ -67,14 +68,14 @@ def side_of(run: Run, target: str, scenario: Scenario) -> Side:
     return Side(values=values, tried=len(trials))
 
 
-def _row_of(run: Run, trial: Trial, scenario: Scenario) -> dict[str, Any]:
+def _figures_of(run: Run, trial: Trial, scenario: Scenario) -> BlockFigures:
     if not scenario.is_open or trial.samples is None:
-        return cells.block_row(trial, None)
+        return cells.block_figures(trial, None)
     try:
-        return cells.block_row(trial, samples.read(run.folder / trial.samples))
-    except samples.SamplesError:
+        return cells.block_figures(trial, latencies.read(run.folder / trial.samples))
+    except latencies.SamplesError:
         # Lost samples leave the block without a latency; the cell says how many blocks it has.
-        return cells.block_row(trial, None)
+        return cells.block_figures(trial, None)
 
 
 def itself_of(run: Run) -> dict[Place, PairedRatio]:
@@ -120,38 +121,37 @@ def noise_floors(base: Run, new: Run, blocks: int) -> dict[Place, NoiseFloor]:
     return floors
 
 
-def between(base: Run, new: Run, targets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> dict[str, Any]:
-    """The whole comparison, ready for JSON; `targets` and `scenarios` narrow it and its family."""
-    rows: list[Row] = []
+def between(base: Run, new: Run, targets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> RunsCompared:
+    """The whole comparison; `targets` and `scenarios` narrow it and its family."""
+    rows: list[CellRow] = []
     measured: dict[int, IndependentRatio] = {}
     held = [places(run, targets, scenarios) for run in (base, new)]
     for target, scenario in held[0]:
         if (target, scenario) not in held[1]:
             continue
-        row = _row(target, _scenario(base, scenario))
-        try:
-            measured[len(rows)] = _ratio(base, new, row)
-        except UnfairError as error:
-            row["reason"] = str(error)
+        row, ratio = _cell(base, new, target, _scenario(base, scenario))
+        if ratio is not None:
+            measured[len(rows)] = ratio
         rows.append(row)
     _judge(base, new, rows, measured)
-    result: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "base": _told(base),
-        "new": _told(new),
-        "machine_differences": machine_differences(base, new),
-        "plan_differences": plan_differences(base, new),
-        "changes": changes(base, new),
-        "family_size": len(measured),
-        "cells": rows,
-        "only_in_base": [list(place) for place in held[0] if place not in held[1]],
-        "only_in_new": [list(place) for place in held[1] if place not in held[0]],
-        "counts": dict(Counter(row["verdict"] for row in rows)),
-        "median_ratio": plain.median(one.ratio for one in measured.values()) if measured else None,
-        "refused_since": _refused_since(base, new, held),
-    }
-    result["verdict"], result["reason"] = _whole(result)
-    return result
+    result = RunsCompared(
+        base=_told(base),
+        new=_told(new),
+        machine_differences=machine_differences(base, new),
+        plan_differences=plan_differences(base, new),
+        changes=changes(base, new),
+        family_size=len(measured),
+        cells=rows,
+        only_in_base=[place for place in held[0] if place not in held[1]],
+        only_in_new=[place for place in held[1] if place not in held[0]],
+        counts=dict(Counter(row.verdict for row in rows)),
+        median_ratio=plain.median(one.ratio for one in measured.values()) if measured else None,
+        refused_since=_refused_since(base, new, held),
+        verdict="",
+        reason="",
+    )
+    verdict, reason = _whole(result)
+    return replace(result, verdict=verdict.value, reason=reason)
 
 
 def places(run: Run, targets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -174,97 +174,97 @@ def _scenario(run: Run, identifier: str) -> Scenario:
     return found
 
 
-def _row(target: str, scenario: Scenario) -> Row:
-    empty = ("base", "new", "ratio", "ci95", "p_value", "p_adjusted", "blocks", "margin", "noise_ci95", "blocks_needed")
-    return {
-        "target": target,
-        "scenario": scenario.id,
-        "endpoint": scenario.endpoint,
-        "load": wording.load(scenario.arrival, scenario.users, scenario.rates_rps),
-        "metric": metric_of(scenario),
-        **dict.fromkeys(empty),
-        "verdict": Verdict.INVALID.value,
-        "reason": None,
-    }
-
-
-def _ratio(base: Run, new: Run, row: Row) -> IndependentRatio:
-    """The ratio of one cell, its medians filled in. Raises UnfairError with the reason that is published."""
-    sides = []
-    for name, run in (("base", base), ("new", new)):
-        try:
-            side = side_of(run, row["target"], _scenario(run, row["scenario"]))
-        except UnfairError as error:
-            raise UnfairError(f"{name.upper()}: {error}") from error
-        sides.append(list(side.values.values()))
-        row[name] = plain.median(side.values.values())
+def _cell(base: Run, new: Run, target: str, scenario: Scenario) -> tuple[CellRow, IndependentRatio | None]:
+    """One cell with its medians, and the ratio if there is a fair one; else the row has the published reason."""
+    row = CellRow(
+        target=target,
+        scenario=scenario.id,
+        endpoint=scenario.endpoint,
+        load=wording.load(scenario.arrival, scenario.users, scenario.rates_rps),
+        metric=metric_of(scenario),
+        verdict=Verdict.INVALID.value,
+        reason=None,
+    )
     try:
-        return independent.independent_ratio(*sides, lower_is_better=row["metric"] in LATENCIES)
-    except statistics.NoVariationError as error:
-        raise UnfairError(str(error)) from error
+        before = _side(base, "BASE", target, scenario.id)
+        row = replace(row, base=plain.median(before))
+        after = _side(new, "NEW", target, scenario.id)
+        row = replace(row, new=plain.median(after))
+        return row, independent.independent_ratio(before, after, lower_is_better=row.metric in LATENCIES)
+    except (UnfairError, statistics.NoVariationError) as error:
+        return replace(row, reason=str(error)), None
 
 
-def _judge(base: Run, new: Run, rows: Sequence[Row], measured: Mapping[int, IndependentRatio]) -> None:
+def _side(run: Run, name: str, target: str, scenario: str) -> list[float]:
+    """The figures of one cell in one run. Raises UnfairError with the reason that is published."""
+    try:
+        return list(side_of(run, target, _scenario(run, scenario)).values.values())
+    except UnfairError as error:
+        raise UnfairError(f"{name}: {error}") from error
+
+
+def _judge(base: Run, new: Run, rows: list[CellRow], measured: Mapping[int, IndependentRatio]) -> None:
     if not measured:
         return
     adjusted = statistics.holm([one.p_value for one in measured.values()]).tolist()
     floors = {blocks: noise_floors(base, new, blocks) for blocks in {one.blocks for one in measured.values()}}
     for (index, ratio), p_value in zip(measured.items(), adjusted, strict=True):
         row = rows[index]
-        noise = floor_for(floors[ratio.blocks], row["metric"], row["scenario"])
+        noise = floor_for(floors[ratio.blocks], row.metric, row.scenario)
         judged = verdicts.judge(ratio, adjusted_p=p_value, noise=noise)
-        row.update(
+        rows[index] = replace(
+            row,
             ratio=ratio.ratio,
-            ci95=[ratio.low, ratio.high],
+            ci95=(ratio.low, ratio.high),
             p_value=ratio.p_value,
             p_adjusted=p_value,
-            blocks=[ratio.base_blocks, ratio.new_blocks],
+            blocks=(ratio.base_blocks, ratio.new_blocks),
             margin=judged.margin,
-            noise_ci95=[noise.low, noise.high] if noise else None,
+            noise_ci95=(noise.low, noise.high) if noise else None,
             blocks_needed=judged.blocks_needed,
             verdict=judged.verdict.value,
             reason=f"{judged.reason} in each run" if judged.blocks_needed else judged.reason,
         )
 
 
-def _refused_since(base: Run, new: Run, places: Sequence[Sequence[tuple[str, str]]]) -> list[dict[str, str]]:
+def _refused_since(base: Run, new: Run, places: Sequence[Sequence[tuple[str, str]]]) -> list[RefusedSince]:
     """Targets of the comparison that NEW refused to measure and BASE did not."""
     asked = {target for target, _ in (*places[0], *places[1])}
     before = {refusal.target for refusal in base.refusals}
     found = {one.target: one.reason for one in new.refusals if one.target not in before and one.target in asked}
-    return [{"target": target, "reason": reason} for target, reason in found.items()]
+    return [RefusedSince(target=target, reason=reason) for target, reason in found.items()]
 
 
-def _told(run: Run) -> dict[str, Any]:
+def _told(run: Run) -> RunSide:
     git = run.environment.get("git")
-    return {
-        "run_id": run.run_id,
-        "folder": str(run.folder),
-        "plan": run.plan,
-        "started_utc": run.started_utc,
-        "commit": git.get("commit") if isinstance(git, Mapping) else None,
-        "complete": run.complete,
-        "partial_reason": run.partial_reason,
-    }
+    return RunSide(
+        run_id=run.run_id,
+        folder=str(run.folder),
+        plan=run.plan,
+        started_utc=run.started_utc,
+        commit=git.get("commit") if isinstance(git, Mapping) else None,
+        complete=run.complete,
+        partial_reason=run.partial_reason,
+    )
 
 
-def _whole(result: Mapping[str, Any]) -> tuple[str, str]:
+def _whole(result: RunsCompared) -> tuple[RunVerdict, str]:
     """The verdict on all cells and why. A regression that was found stays one, whatever else could not be told."""
-    counts, total = result["counts"], len(result["cells"])
+    counts, total = result.counts, len(result.cells)
     slower = counts.get(Verdict.SLOWER.value, 0)
     found = [f"{slower} of {plural(total, 'cell')} slower"] if slower else []
-    found += [f"{one['target']} is refused now: {one['reason']}" for one in result["refused_since"]]
+    found += [f"{one.target} is refused now: {one.reason}" for one in result.refused_since]
     if found:
-        return Outcome.REGRESSION.value, "; ".join(found)
+        return RunVerdict.REGRESSION, "; ".join(found)
     if not total:
-        return Outcome.OPEN.value, "the runs have no cell in common"
+        return RunVerdict.OPEN, "the runs have no cell in common"
     unsettled = [
         f"{counts[one.value]} of {plural(total, 'cell')} {one.value}"
         for one in (Verdict.INCONCLUSIVE, Verdict.INVALID)
         if counts.get(one.value)
     ]
-    unsettled += [f"{side.upper()} is partial" for side in ("base", "new") if not result[side]["complete"]]
-    unsettled += [f"{len(result['only_in_base'])} of BASE's cells not in NEW"] if result["only_in_base"] else []
+    unsettled += [f"{name} is partial" for name, (side, _) in result.sides.items() if not side.complete]
+    unsettled += [f"{len(result.only_in_base)} of BASE's cells not in NEW"] if result.only_in_base else []
     if unsettled:
-        return Outcome.OPEN.value, "; ".join(unsettled)
-    return Outcome.FINE.value, f"no cell of {total} slower"
+        return RunVerdict.OPEN, "; ".join(unsettled)
+    return RunVerdict.FINE, f"no cell of {total} slower"

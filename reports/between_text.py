@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from experiment.progress import plural
 from reports import wording
-from reports.between import Outcome
+from reports.between import RunVerdict
 from reports.comparisons import THROUGHPUT
 from reports.markdown import one_line, table
+from reports.runs_compared import CellRow, RunsCompared, RunSide
 from reports.sameness import shortened
 
-Row = Mapping[str, Any]
 ORDER = ("slower", "faster", "invalid", "inconclusive", "equivalent")
 # A shift of everything at once is seldom what a change of code does.
 COMMON_SHIFT = 0.03
 
 
-def headline(result: Row) -> str:
+def headline(result: RunsCompared) -> str:
     """The verdict on the whole in one line."""
-    kinds = [f"{result['counts'][name]} {name}" for name in ORDER if result["counts"].get(name)]
+    kinds = [f"{result.counts[name]} {name}" for name in ORDER if result.counts.get(name)]
     said = f" ({', '.join(kinds)})" if kinds else ""
-    return f"{result['verdict']}: {result['reason']}{said}"
+    return f"{result.verdict}: {result.reason}{said}"
 
 
-def cautions(result: Row) -> list[str]:
+def cautions(result: RunsCompared) -> list[str]:
     """What a reader must know beside the cells: partial runs, other machines or plans, a shift of everything."""
     found = [
-        f"{name.upper()} ({result[name]['run_id']}) is partial: {result[name]['partial_reason']}"
-        for name in ("base", "new")
-        if not result[name]["complete"]
+        f"{name} ({side.run_id}) is partial: {side.partial_reason}"
+        for name, (side, _) in result.sides.items()
+        if not side.complete
     ]
-    found += [f"different machines: {one}" for one in result["machine_differences"]]
-    found += [f"different plans: {one}" for one in result["plan_differences"]]
-    for name in ("base", "new"):
-        alone = result[f"only_in_{name}"]
+    found += [f"different machines: {one}" for one in result.machine_differences]
+    found += [f"different plans: {one}" for one in result.plan_differences]
+    for name, (_, alone) in result.sides.items():
         if alone:
             named = shortened([f"{target} {scenario}" for target, scenario in alone])
-            found.append(f"only in {name.upper()}: {', '.join(named)}")
-    ratios = [row["ratio"] for row in result["cells"] if row["ratio"]]
+            found.append(f"only in {name}: {', '.join(named)}")
+    ratios = [row.ratio for row in result.cells if row.ratio]
     if len(ratios) > 2 and (all(one > 1 for one in ratios) or all(one < 1 for one in ratios)):
-        shift = result["median_ratio"]
-        if abs(shift - 1) > COMMON_SHIFT:
+        shift = result.median_ratio
+        if shift is not None and abs(shift - 1) > COMMON_SHIFT:
             found.append(
                 f"all {len(ratios)} cells moved the same way (median {wording.signed_change(shift)}): the machine,"
                 " or something that every target shares"
@@ -50,62 +48,62 @@ def cautions(result: Row) -> list[str]:
     return found
 
 
-def lines(result: Row) -> list[str]:
+def lines(result: RunsCompared) -> list[str]:
     """For a terminal: the verdict, what changed, a line a cell, the worst first, then cautions."""
-    rows = ordered(result["cells"])
-    column = max((len(row["target"]) for row in rows), default=0)
-    names = [f"{row['target']:{column}}  {row['scenario']}" for row in rows]
+    rows = ordered(result.cells)
+    column = max((len(row.target) for row in rows), default=0)
+    names = [f"{row.target:{column}}  {row.scenario}" for row in rows]
     width = max(map(len, names), default=0)
-    told = [headline(result), f"BASE {_who(result['base'])}", f"NEW  {_who(result['new'])}"]
-    told += [f"changed: {one}" for one in shortened(result["changes"])]
+    told = [headline(result), f"BASE {_who(result.base)}", f"NEW  {_who(result.new)}"]
+    told += [f"changed: {one}" for one in shortened(result.changes)]
     told += [""] if rows else []
     told += [f"{name:{width}}  {_change(row):26} {_verdict(row)}" for name, row in zip(names, rows, strict=True)]
     told += ["", *(f"note: {one}" for one in found)] if (found := cautions(result)) else []
     return told
 
 
-def markdown(result: Row) -> str:
+def markdown(result: RunsCompared) -> str:
     """For a pull-request comment: the verdict, the cells that are not equivalent, the others folded away."""
-    rows = ordered(result["cells"])
-    loud = [row for row in rows if row["verdict"] != "equivalent"]
-    calm = [row for row in rows if row["verdict"] == "equivalent"]
-    title = {Outcome.REGRESSION.value: "Regression", Outcome.FINE.value: "No regression"}
+    rows = ordered(result.cells)
+    loud = [row for row in rows if row.verdict != "equivalent"]
+    calm = [row for row in rows if row.verdict == "equivalent"]
+    title = {RunVerdict.REGRESSION.value: "Regression", RunVerdict.FINE.value: "No regression"}
     parts = [
-        f"### {title.get(result['verdict'], 'Could not tell')}",
+        f"### {title.get(result.verdict, 'Could not tell')}",
         one_line(headline(result)),
         "\n".join(f"> **Note.** {one_line(one)}  " for one in cautions(result)),
         _table(loud) if loud else "",
         _folded(f"{plural(len(calm), 'equivalent cell')}", _table(calm)) if calm else "",
         _legend(result),
-        "\n".join(f"- {one_line(one)}" for one in shortened(result["changes"])),
+        "\n".join(f"- {one_line(one)}" for one in shortened(result.changes)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _legend(result: Row) -> str:
-    base, new = (one_line(_who(result[side])) for side in ("base", "new"))
-    family = plural(result["family_size"], "cell")
+def _legend(result: RunsCompared) -> str:
+    base, new = (one_line(_who(side)) for side, _ in result.sides.values())
+    family = plural(result.family_size, "cell")
     return (
         f"BASE `{base}`, NEW `{new}`. Above 0 % NEW is faster; intervals are of 95 %;"
         f" p-values are corrected over {family}."
     )
 
 
-def ordered(rows: Sequence[Row]) -> list[Row]:
+def ordered(rows: Sequence[CellRow]) -> list[CellRow]:
     """The rows as a reader wants them: slower first, the largest change first among its like."""
-    return sorted(rows, key=lambda row: (ORDER.index(row["verdict"]), row["ratio"] or 0))
+    return sorted(rows, key=lambda row: (ORDER.index(row.verdict), row.ratio or 0))
 
 
-def _table(rows: Sequence[Row]) -> str:
+def _table(rows: Sequence[CellRow]) -> str:
     heads = ["target", "scenario", "BASE", "NEW", "change (95 %)", "verdict"]
     return table(
         heads,
         [
             [
-                f"`{row['target']}`",
-                row["scenario"],
-                _figure(row, "base"),
-                _figure(row, "new"),
+                f"`{row.target}`",
+                row.scenario,
+                _figure(row, row.base),
+                _figure(row, row.new),
                 _change(row),
                 _verdict(row),
             ]
@@ -118,22 +116,22 @@ def _folded(title: str, body: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
 
 
-def _figure(row: Row, side: str) -> str:
-    if row[side] is None:
+def _figure(row: CellRow, median: float | None) -> str:
+    if median is None:
         return "\u2013"
-    return f"{wording.number(row[side])} {'/s' if row['metric'] == THROUGHPUT else 'ms'}"
+    return f"{wording.number(median)} {'/s' if row.metric == THROUGHPUT else 'ms'}"
 
 
-def _change(row: Row) -> str:
-    if row["ratio"] is None:
+def _change(row: CellRow) -> str:
+    if row.ratio is None or row.ci95 is None:
         return "\u2013"
-    return f"{wording.change(row['ratio'])} ({wording.interval(row['ratio'], row['ci95'])})"
+    return f"{wording.change(row.ratio)} ({wording.interval(row.ratio, row.ci95)})"
 
 
-def _verdict(row: Row) -> str:
-    return f"{row['verdict']}: {row['reason']}" if row["reason"] else str(row["verdict"])
+def _verdict(row: CellRow) -> str:
+    return f"{row.verdict}: {row.reason}" if row.reason else str(row.verdict)
 
 
-def _who(side: Row) -> str:
-    commit = f", commit {side['commit'][:12]}" if side["commit"] else ""
-    return f"{side['run_id']} ({side['started_utc']}{commit})"
+def _who(side: RunSide) -> str:
+    commit = f", commit {side.commit[:12]}" if side.commit else ""
+    return f"{side.run_id} ({side.started_utc}{commit})"

@@ -8,25 +8,24 @@ carry 95 % intervals over blocks. A percentile without the samples that it needs
 from __future__ import annotations
 
 import statistics as plain
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from experiment.records import Run, Scenario, Target, Trial
-from reports import samples, statistics, wording
-from reports.samples import Latencies, Nanoseconds
+from reports import latencies, statistics, wording
+from reports.latencies import Latencies, Nanoseconds
 from reports.sharing import Share, alone
+from reports.summary.load_rows import ResultRow
+from reports.summary.measures import COLUMNS, BlockFigures, Median, Percentiles
 
 NS_PER_MS = 1e6
-# p95 keeps no column of its own in the summary; these four are the schema's.
-COLUMNS = ("p50", "p90", "p99", "p999")
 
 
-def results(run: Run, share: Share = alone) -> list[dict[str, Any]]:
+def results(run: Run, share: Share = alone) -> list[ResultRow]:
     """One row for every target and scenario of which the run holds a trial, in the run's order."""
     return [row for rows in share(_of_target, run.targets, run) for row in rows]
 
 
-def _of_target(target: Target, run: Run) -> list[dict[str, Any]]:
+def _of_target(target: Target, run: Run) -> list[ResultRow]:
     return [
         measure(run, target, scenario, trials)
         for scenario in run.scenarios
@@ -34,85 +33,85 @@ def _of_target(target: Target, run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def measure(run: Run, target: Target, scenario: Scenario, trials: Sequence[Trial]) -> dict[str, Any]:
+def measure(run: Run, target: Target, scenario: Scenario, trials: Sequence[Trial]) -> ResultRow:
     """The figures of one cell, and those of each of its blocks, from which the comparisons are made."""
     used = sorted((trial for trial in trials if trial.unusable() is None), key=lambda trial: trial.block)
-    latencies: dict[int, Latencies] = {}
+    told: dict[int, Latencies] = {}
     notes = [(trial.block, reason) for trial in trials if (reason := trial.unusable())]
     for trial in used:
         if trial.samples is None:
             notes.append((trial.block, "no latencies: no samples were recorded"))
             continue
         try:
-            latencies[trial.block] = samples.read(run.folder / trial.samples)
-        except samples.SamplesError as error:
+            told[trial.block] = latencies.read(run.folder / trial.samples)
+        except latencies.SamplesError as error:
             notes.append((trial.block, f"no latencies: {error}"))
-    service = percentiles([one.service_ns for one in latencies.values()], run.seed)
-    response = percentiles([one.response_ns for one in latencies.values()], run.seed)
-    steady = sum(one.service_ns.size for one in latencies.values())
-    return {
-        "target": target.id,
-        "endpoint": scenario.endpoint,
-        "scenario": scenario.id,
-        "users": scenario.users,
-        "variant": scenario.variant,
-        "arrival": scenario.arrival,
-        "law": scenario.law,
-        "load": wording.load(scenario.arrival, scenario.users, scenario.rates_rps),
-        "trials": len(used),
-        "requests": sum(trial.requests for trial in used),
-        "errors": sum(trial.errors for trial in trials),
-        "valid": bool(used),
-        "reason": _told(notes),
-        "offered_rps": _median(trial.offered_rps for trial in used),
-        "throughput_rps": throughput([trial.throughput_rps or 0.0 for trial in used], run.seed),
-        "latency_ms": service,
-        "response_ms": response,
-        "steady_samples": steady,
-        "unstable_trials": sum(trial.steady is False for trial in used),
-        "missing_samples": {
+    service = percentiles([one.service_ns for one in told.values()], run.seed)
+    response = percentiles([one.response_ns for one in told.values()], run.seed)
+    steady = sum(one.service_ns.size for one in told.values())
+    return ResultRow(
+        target=target.id,
+        endpoint=scenario.endpoint,
+        scenario=scenario.id,
+        users=scenario.users,
+        variant=scenario.variant,
+        arrival=scenario.arrival,
+        law=scenario.law,
+        load=wording.load(scenario.arrival, scenario.users, scenario.rates_rps),
+        trials=len(used),
+        requests=sum(trial.requests for trial in used),
+        errors=sum(trial.errors for trial in trials),
+        valid=bool(used),
+        reason=_told(notes),
+        offered_rps=_median(trial.offered_rps for trial in used),
+        throughput_rps=throughput([trial.throughput_rps or 0.0 for trial in used], run.seed),
+        latency_ms=service,
+        response_ms=response,
+        steady_samples=steady,
+        unstable_trials=sum(trial.steady is False for trial in used),
+        missing_samples={
             name: missing
             for name in COLUMNS
             if (missing := statistics.samples_missing(steady, statistics.PERCENTILES[name]))
         },
-        "cpu_ms_per_request": _median(trial.cpu_ms_per_request for trial in used),
-        "rss_mib": _median(trial.rss_mib for trial in used),
-        "pss_mib": _median(trial.pss_mib for trial in used),
-        "threads": _median(trial.threads for trial in used),
-        "startup_s": _median(launch.startup_s for launch in run.launches if launch.target == target.id),
-        "context_switches_per_request": _median(
+        cpu_ms_per_request=_median(trial.cpu_ms_per_request for trial in used),
+        rss_mib=_median(trial.rss_mib for trial in used),
+        pss_mib=_median(trial.pss_mib for trial in used),
+        threads=_median(trial.threads for trial in used),
+        startup_s=_median(launch.startup_s for launch in run.launches if launch.target == target.id),
+        context_switches_per_request=_median(
             trial.context_switches / trial.requests
             for trial in used
             if trial.context_switches is not None and trial.requests
         ),
-        "retraces": _sum(trial.retraces for trial in used),
-        "blocks": [block_row(trial, latencies.get(trial.block)) for trial in used],
-    }
+        retraces=_sum(trial.retraces for trial in used),
+        blocks=[block_figures(trial, told.get(trial.block)) for trial in used],
+    )
 
 
-def throughput(values: Sequence[float], seed: int) -> dict[str, Any] | None:
+def throughput(values: Sequence[float], seed: int) -> Median | None:
     """The median requests per second over blocks; the interval is null for a single block."""
     if not values:
         return None
-    interval = list(statistics.median_interval(values, seed)) if len(values) > 1 else None
-    return {"median": plain.median(values), "ci95": interval}
+    interval = statistics.median_interval(values, seed) if len(values) > 1 else None
+    return Median(median=plain.median(values), ci95=interval)
 
 
-def percentiles(blocks: Sequence[Nanoseconds], seed: int) -> dict[str, Any]:
+def percentiles(blocks: Sequence[Nanoseconds], seed: int) -> Percentiles:
     """Percentiles in ms of all blocks' samples together; null below the samples that one needs."""
     steady = sum(block.size for block in blocks)
-    found: dict[str, Any] = {}
+    found: dict[str, Median | None] = {}
     for name in COLUMNS:
         quantile = statistics.PERCENTILES[name]
         if statistics.samples_missing(steady, quantile):
             found[name] = None
             continue
-        pooled = samples.pooled_percentile(blocks, quantile, seed)
+        pooled = latencies.pooled_percentile(blocks, quantile, seed)
         interval = None
         if pooled.low_ns is not None and pooled.high_ns is not None:
-            interval = [pooled.low_ns / NS_PER_MS, pooled.high_ns / NS_PER_MS]
-        found[name] = {"median": pooled.value_ns / NS_PER_MS, "ci95": interval}
-    return found
+            interval = (pooled.low_ns / NS_PER_MS, pooled.high_ns / NS_PER_MS)
+        found[name] = Median(median=pooled.value_ns / NS_PER_MS, ci95=interval)
+    return Percentiles(**found)
 
 
 def _told(notes: Sequence[tuple[int, str]]) -> str | None:
@@ -124,31 +123,31 @@ def _told(notes: Sequence[tuple[int, str]]) -> str | None:
     return "; ".join(f"{where}: {reason}" for reason, where in named.items()) or None
 
 
-def block_row(trial: Trial, latencies: Latencies | None) -> dict[str, Any]:
-    """The figures of one block; a percentile is null below the samples that it needs: 11 for p50, 662 for p99."""
-    service_ns = latencies.service_ns if latencies else None
-    return {
-        "block": trial.block,
-        "throughput_rps": trial.throughput_rps,
-        "p50_ms": _quantile_ms(service_ns, 0.5),
-        "p99_ms": _quantile_ms(service_ns, 0.99),
-        "response_p50_ms": _quantile_ms(latencies.response_ns if latencies else None, 0.5),
-        "cpu_ms_per_request": trial.cpu_ms_per_request,
-        "samples": 0 if latencies is None else int(latencies.service_ns.size),
-    }
+def block_figures(trial: Trial, told: Latencies | None) -> BlockFigures:
+    """The figures of one block; a percentile is None below the samples that it needs."""
+    service_ns = told.service_ns if told else None
+    return BlockFigures(
+        block=trial.block,
+        throughput_rps=trial.throughput_rps,
+        p50_ms=_quantile_ms(service_ns, 0.5),
+        p99_ms=_quantile_ms(service_ns, 0.99),
+        response_p50_ms=_quantile_ms(told.response_ns if told else None, 0.5),
+        cpu_ms_per_request=trial.cpu_ms_per_request,
+        samples=0 if told is None else int(told.service_ns.size),
+    )
 
 
 def _quantile_ms(latencies_ns: Nanoseconds | None, quantile: float) -> float | None:
     if latencies_ns is None or statistics.samples_missing(latencies_ns.size, quantile):
         return None
-    return samples.quantile_ns(latencies_ns, quantile) / NS_PER_MS
+    return latencies.quantile_ns(latencies_ns, quantile) / NS_PER_MS
 
 
-def _median(values: Any) -> float | None:
+def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return plain.median(known) if known else None
 
 
-def _sum(values: Any) -> int | None:
+def _sum(values: Iterable[int | None]) -> int | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None

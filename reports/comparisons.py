@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+
+from msgspec.structs import replace
 
 from experiment.records import Comparison, Run, Scenario
 from reports import statistics, treatment, verdicts, wording
 from reports.statistics import PairedRatio
+from reports.summary.load_rows import ComparisonRow, NoiseRow, NoiseSummary, ResultRow
 from reports.verdicts import Judgement, NoiseFloor, Verdict
 
 THROUGHPUT = "throughput"
@@ -23,7 +25,6 @@ LATENCIES = (LATENCY_P50, RESPONSE_P50)
 NOISE_AXIS = "noise"
 BLOCK_FIGURE = {THROUGHPUT: "throughput_rps", LATENCY_P50: "p50_ms", RESPONSE_P50: "response_p50_ms"}
 
-Row = dict[str, Any]
 Place = tuple[str, str]
 
 
@@ -41,10 +42,10 @@ def metrics_of(scenario: Scenario) -> tuple[str, ...]:
     return (THROUGHPUT, LATENCY_P50) if scenario.users == 1 else (THROUGHPUT,)
 
 
-def compare(run: Run, results: Sequence[Mapping[str, Any]]) -> tuple[list[Row], Row]:
+def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow], NoiseSummary]:
     """All comparison rows in the run's order, and the noise floor's object for the summary."""
-    cells: dict[Place, Mapping[str, Any]] = {(row["target"], row["scenario"]): row for row in results}
-    rows: list[Row] = []
+    cells: dict[Place, ResultRow] = {(row.target, row.scenario): row for row in results}
+    rows: list[ComparisonRow] = []
     ratios: dict[int, PairedRatio] = {}
     for comparison in run.comparisons:
         for scenario in run.scenarios:
@@ -55,39 +56,37 @@ def compare(run: Run, results: Sequence[Mapping[str, Any]]) -> tuple[list[Row], 
                 try:
                     ratios[len(rows)] = _ratio(run, cells, comparison, scenario, metric)
                 except UnfairError as error:
-                    row.update(verdict=Verdict.INVALID.value, reason=str(error))
+                    row = replace(row, reason=str(error))
                 rows.append(row)
     noise = _noise_floors(rows, ratios)
     for family in _families(rows, ratios):
         adjusted = statistics.holm([ratios[index].p_value for index in family])
         for index, p_value in zip(family, adjusted.tolist(), strict=True):
             row, measured = rows[index], ratios[index]
-            if row["axis"] == NOISE_AXIS:
+            if row.axis == NOISE_AXIS:
                 judged = verdicts.judge_noise(measured)
             else:
-                floor = floor_for(noise, row["metric"], row["scenario"])
+                floor = floor_for(noise, row.metric, row.scenario)
                 judged = verdicts.judge(measured, adjusted_p=p_value, noise=floor)
-                row["noise_ci95"] = [floor.low, floor.high] if floor else None
-            _fill(row, measured, p_value, len(family), judged)
+                row = replace(row, noise_ci95=(floor.low, floor.high) if floor else None)
+            rows[index] = _filled(row, measured, p_value, len(family), judged)
     return rows, _noise_object(rows, noise)
 
 
-def _noise_floors(rows: Sequence[Row], ratios: Mapping[int, PairedRatio]) -> dict[Place, NoiseFloor]:
+def _noise_floors(rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRatio]) -> dict[Place, NoiseFloor]:
     """The noise floor of every scenario that has an A/A pair, pooled over the scenarios of one endpoint.
 
     Five blocks of one scenario alone tell little of their own spread; noise differs between endpoints, whose requests
     differ in length, more than between numbers of users.
     """
-    own = {index: row for index, row in enumerate(rows) if row["axis"] == NOISE_AXIS and index in ratios}
+    own = {index: row for index, row in enumerate(rows) if row.axis == NOISE_AXIS and index in ratios}
     floors = {}
     for index, row in own.items():
         alike = [
-            ratios[other]
-            for other, its in own.items()
-            if (its["metric"], its["endpoint"]) == (row["metric"], row["endpoint"])
+            ratios[other] for other, its in own.items() if (its.metric, its.endpoint) == (row.metric, row.endpoint)
         ]
         reach = statistics.noise_reach(alike, ratios[index].blocks)
-        floors[row["metric"], row["scenario"]] = NoiseFloor(low=math.exp(-reach), high=math.exp(reach))
+        floors[row.metric, row.scenario] = NoiseFloor(low=math.exp(-reach), high=math.exp(reach))
     return floors
 
 
@@ -107,58 +106,50 @@ def _planned(run: Run, cells: Mapping[Place, object], comparison: Comparison, sc
     return any(refusal.target in pair for refusal in run.refusals)
 
 
-def _row(comparison: Comparison, scenario: Scenario, metric: str) -> Row:
-    return {
-        "baseline": comparison.baseline,
-        "candidate": comparison.candidate,
-        "axis": comparison.axis,
-        "endpoint": scenario.endpoint,
-        "scenario": scenario.id,
-        "users": scenario.users,
-        "variant": scenario.variant,
-        "arrival": scenario.arrival,
-        "load": wording.load(scenario.arrival, scenario.users, scenario.rates_rps),
-        "metric": metric,
-        "ratio": None,
-        "ci95": None,
-        "p_value": None,
-        "p_adjusted": None,
-        "family_size": None,
-        "blocks": 0,
-        "margin": None,
-        "noise_ci95": None,
-        "blocks_needed": None,
-        "verdict": None,
-        "reason": None,
-    }
+def _row(comparison: Comparison, scenario: Scenario, metric: str) -> ComparisonRow:
+    return ComparisonRow(
+        baseline=comparison.baseline,
+        candidate=comparison.candidate,
+        axis=comparison.axis,
+        endpoint=scenario.endpoint,
+        scenario=scenario.id,
+        users=scenario.users,
+        variant=scenario.variant,
+        arrival=scenario.arrival,
+        load=wording.load(scenario.arrival, scenario.users, scenario.rates_rps),
+        metric=metric,
+        verdict=Verdict.INVALID,
+        reason=None,
+    )
 
 
-def _fill(row: Row, measured: PairedRatio, p_value: float, family: int, judged: Judgement) -> None:
-    row.update(
+def _filled(row: ComparisonRow, measured: PairedRatio, p_value: float, family: int, judged: Judgement) -> ComparisonRow:
+    return replace(
+        row,
         ratio=measured.ratio,
-        ci95=[measured.low, measured.high],
+        ci95=(measured.low, measured.high),
         p_value=measured.p_value,
         p_adjusted=p_value,
         family_size=family,
         blocks=measured.blocks,
         margin=judged.margin,
         blocks_needed=judged.blocks_needed,
-        verdict=judged.verdict.value,
+        verdict=judged.verdict,
         reason=judged.reason,
     )
 
 
-def _families(rows: Sequence[Row], ratios: Iterable[int]) -> list[list[int]]:
+def _families(rows: Sequence[ComparisonRow], ratios: Iterable[int]) -> list[list[int]]:
     families: dict[tuple[str, str, str], list[int]] = {}
     for index in ratios:
         row = rows[index]
-        families.setdefault((row["axis"], row["baseline"], row["candidate"]), []).append(index)
+        families.setdefault((row.axis, row.baseline, row.candidate), []).append(index)
     return list(families.values())
 
 
 def _ratio(
     run: Run,
-    cells: Mapping[Place, Mapping[str, Any]],
+    cells: Mapping[Place, ResultRow],
     comparison: Comparison,
     scenario: Scenario,
     metric: str,
@@ -190,34 +181,37 @@ def _ratio(
         raise UnfairError(str(error)) from error
 
 
-def _blocks(
-    run: Run, cells: Mapping[Place, Mapping[str, Any]], target: str, scenario: str, metric: str
-) -> dict[int, float]:
+def _blocks(run: Run, cells: Mapping[Place, ResultRow], target: str, scenario: str, metric: str) -> dict[int, float]:
     """A target's figure by block. Raises UnfairError where there is none at all."""
     cell = cells.get((target, scenario))
-    figure = BLOCK_FIGURE[metric]
-    values = {
-        entry["block"]: float(entry[figure]) for entry in (cell["blocks"] if cell else ()) if entry[figure] is not None
-    }
+    values = cell.by_block(BLOCK_FIGURE[metric]) if cell else {}
     if values:
         return values
     refusal = next((one for one in run.refusals if one.target == target), None)
     if refusal:
         raise UnfairError(f"{target} was not measured: {refusal.reason}")
-    why = f": {cell['reason']}" if cell and cell["reason"] else ""
+    why = f": {cell.reason}" if cell and cell.reason else ""
     raise UnfairError(f"{target} has no valid trial here{why}")
 
 
-def _noise_object(rows: Sequence[Row], noise: Mapping[Place, NoiseFloor]) -> Row:
+def _noise_object(rows: Sequence[ComparisonRow], noise: Mapping[Place, NoiseFloor]) -> NoiseSummary:
     """The widest noise floor of the throughput, its reach, and the A/A ratio of every scenario."""
-    own = [row for row in rows if row["axis"] == NOISE_AXIS]
+    own = [row for row in rows if row.axis == NOISE_AXIS]
     floors = [floor for (metric, _), floor in noise.items() if metric == THROUGHPUT]
     widest = max(floors, key=lambda floor: floor.reach, default=None)
-    return {
-        "ratio_ci95": [widest.low, widest.high] if widest else None,
-        "reach": widest.reach if widest else None,
-        "pair": [own[0]["baseline"], own[0]["candidate"]] if own else None,
-        "by_scenario": [
-            {name: row[name] for name in ("scenario", "metric", "ratio", "ci95", "verdict", "reason")} for row in own
+    return NoiseSummary(
+        ratio_ci95=(widest.low, widest.high) if widest else None,
+        reach=widest.reach if widest else None,
+        pair=(own[0].baseline, own[0].candidate) if own else None,
+        by_scenario=[
+            NoiseRow(
+                scenario=row.scenario,
+                metric=row.metric,
+                ratio=row.ratio,
+                ci95=row.ci95,
+                verdict=row.verdict,
+                reason=row.reason,
+            )
+            for row in own
         ],
-    }
+    )

@@ -8,109 +8,101 @@ inside a block, with the 95 % interval of their mean over blocks.
 from __future__ import annotations
 
 import statistics as plain
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from experiment.contender_ids import varied_of
 from reports import statistics
-from reports.headline import usual
+from reports.summary import TargetSummary
+from reports.summary.load_rows import BreakEven, FrameworkCost, ResultRow
+from reports.usual_rows import usual
 from reports.verdicts import LEAST_MARGIN
 
 FLOOR = "wsgi"
 US_PER_MS = 1000.0
 
-Row = Mapping[str, Any]
 
-
-def framework_costs(targets: Sequence[Row], results: Sequence[Row], seed: int) -> list[dict[str, Any]]:
+def framework_costs(targets: Sequence[TargetSummary], results: Sequence[ResultRow], seed: int) -> list[FrameworkCost]:
     """One row for every target, endpoint and reading that pair with a floor in at least two blocks."""
-    known = {target["id"]: target for target in targets}
+    known = {target.id: target for target in targets}
     results = usual(results)
     rows = []
     for cell in results:
-        target = known[cell["target"]]
+        target = known[cell.target]
         floor = _floor_of(target, targets)
-        if floor is None or target["twin_of"]:
+        if floor is None or target.twin_of:
             continue
         ground = next(
-            (one for one in results if (one["target"], one["scenario"]) == (floor["id"], cell["scenario"])),
+            (one for one in results if (one.target, one.scenario) == (floor.id, cell.scenario)),
             None,
         )
         if ground is None:
             continue
-        most_users = max(
-            row["users"] for row in results if row["target"] == cell["target"] and row["endpoint"] == cell["endpoint"]
-        )
-        if cell["users"] == 1:
+        most_users = max(row.users for row in results if row.target == cell.target and row.endpoint == cell.endpoint)
+        if cell.users == 1:
             rows.append(_cost(cell, ground, "latency_us", "p50_ms", seed))
-        if cell["users"] == most_users:
+        if cell.users == most_users:
             rows.append(_cost(cell, ground, "cpu_us", "cpu_ms_per_request", seed))
     return [row for row in rows if row]
 
 
-def break_evens(costs: Sequence[Row], targets: Sequence[Row]) -> list[dict[str, Any]]:
+def break_evens(costs: Sequence[FrameworkCost], targets: Sequence[TargetSummary]) -> list[BreakEven]:
     """From which request time on the choice between two frameworks is within 3 %, from their added latency.
 
     One row for every two frameworks on one server, mode and endpoint whose costs differ: `model_ms` is the
     difference over 3 %.
     """
-    known = {target["id"]: target for target in targets}
-    waits = [row for row in costs if row["measure"] == "latency_us"]
+    known = {target.id: target for target in targets}
+    waits = [row for row in costs if row.measure == "latency_us"]
     rows = []
     for index, first in enumerate(waits):
         for second in waits[index + 1 :]:
-            same = (first["floor"], first["scenario"]) == (second["floor"], second["scenario"])
-            names = [known[row["target"]]["framework"] for row in (first, second)]
+            same = (first.floor, first.scenario) == (second.floor, second.scenario)
+            names = [known[row.target].framework or "" for row in (first, second)]
             if not same or any(name.endswith("-native") for name in names):
                 continue
-            difference = first["mean"] - second["mean"]
-            low, high = first["ci95"][0] - second["ci95"][1], first["ci95"][1] - second["ci95"][0]
+            difference = first.mean - second.mean
+            low, high = first.ci95[0] - second.ci95[1], first.ci95[1] - second.ci95[0]
             if low <= 0 <= high:
                 continue
             slow, fast = (first, second) if difference > 0 else (second, first)
             rows.append(
-                {
-                    "slow": slow["target"],
-                    "fast": fast["target"],
-                    "endpoint": first["endpoint"],
-                    "difference_us": abs(difference),
-                    "share": LEAST_MARGIN,
-                    "request_ms": abs(difference) / LEAST_MARGIN / US_PER_MS,
-                }
+                BreakEven(
+                    slow=slow.target,
+                    fast=fast.target,
+                    endpoint=first.endpoint,
+                    difference_us=abs(difference),
+                    share=LEAST_MARGIN,
+                    request_ms=abs(difference) / LEAST_MARGIN / US_PER_MS,
+                )
             )
     return rows
 
 
-def _floor_of(target: Row, targets: Sequence[Row]) -> Row | None:
+def _floor_of(target: TargetSummary, targets: Sequence[TargetSummary]) -> TargetSummary | None:
     """The bare WSGI target on the same server, mode and device, under the same settings."""
-    if target["framework"] in (None, FLOOR):
+    if target.framework in (None, FLOOR):
         return None
-    parts = ("server", "mode", "device")
-    return next(
-        (
-            one
-            for one in targets
-            if one["framework"] == FLOOR and not one["twin_of"] and all(one[part] == target[part] for part in parts)
-            if varied_of(one["id"]) == varied_of(target["id"])
-        ),
-        None,
-    )
+    floors = (one for one in targets if one.framework == FLOOR and not one.twin_of)
+    return next((one for one in floors if _place(one) == _place(target)), None)
 
 
-def _cost(cell: Row, ground: Row, measure: str, figure: str, seed: int) -> dict[str, Any] | None:
-    own = {entry["block"]: entry[figure] for entry in cell["blocks"] if entry[figure] is not None}
-    bare = {entry["block"]: entry[figure] for entry in ground["blocks"] if entry[figure] is not None}
+def _place(target: TargetSummary) -> tuple[object, ...]:
+    return target.server, target.mode, target.device, varied_of(target.id)
+
+
+def _cost(cell: ResultRow, ground: ResultRow, measure: str, figure: str, seed: int) -> FrameworkCost | None:
+    own, bare = cell.by_block(figure), ground.by_block(figure)
     paired = sorted(own.keys() & bare.keys())
     if len(paired) < 2:
         return None
     added = [(own[block] - bare[block]) * US_PER_MS for block in paired]
-    return {
-        "target": cell["target"],
-        "floor": ground["target"],
-        "endpoint": cell["endpoint"],
-        "scenario": cell["scenario"],
-        "measure": measure,
-        "mean": plain.fmean(added),
-        "ci95": list(statistics.mean_interval(added, seed)),
-        "blocks": len(paired),
-    }
+    return FrameworkCost(
+        target=cell.target,
+        floor=ground.target,
+        endpoint=cell.endpoint,
+        scenario=cell.scenario,
+        measure=measure,
+        mean=plain.fmean(added),
+        ci95=statistics.mean_interval(added, seed),
+        blocks=len(paired),
+    )

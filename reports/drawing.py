@@ -23,8 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from reports import lean_svg
-
-Row = Mapping[str, Any]
+from reports.wording import NamedTarget
 
 # A colour that no plot uses otherwise: it becomes `currentColor`, the ink of the page that shows the plot.
 INK = "#010203"
@@ -117,24 +116,20 @@ def on_paint(red: float, green: float, blue: float) -> str:
     return "#111111" if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else "#ffffff"
 
 
-def colour(target: Row, targets: Sequence[Row]) -> str:
+def colour(target: NamedTarget, targets: Sequence[NamedTarget]) -> str:
     """The colour of a target: its framework's; a foreign server has one of its own."""
-    name = target.get("framework") or target["id"]
+    name = target.framework or target.id
     if name in COLOURS:
         return COLOURS[name]
     others = list(
-        dict.fromkeys(
-            other
-            for one in targets
-            if (other := one.get("framework") or one["id"]) not in COLOURS and not one.get("twin_of")
-        )
+        dict.fromkeys(other for one in targets if (other := one.framework or one.id) not in COLOURS and not one.twin_of)
     )
     return SPARE[others.index(name) % len(SPARE)] if name in others else QUIET
 
 
-def marker(target: Row) -> str:
+def marker(target: NamedTarget) -> str:
     """The marker of a target: its server's."""
-    return MARKERS.get(target.get("server") or "", "o")
+    return MARKERS.get(target.server or "", "o")
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:

@@ -6,48 +6,53 @@ them is part of the interval. They are told as ratios and not judged: nothing el
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from reports import statistics
+from reports.statistics import PairedRatio
+from reports.summary.load_rows import EncodingRow, ResultRow
 
-Row = Mapping[str, Any]
 
-
-def compared(results: Sequence[Row], seed: int) -> list[dict[str, Any]]:
+def compared(results: Sequence[ResultRow], seed: int) -> list[EncodingRow]:
     """One row for every result in another encoding whose target was measured in the usual one under the same load.
 
     `ratio` and `ci95` are over the blocks that have both; null with fewer than two, or where blocks do not vary.
     """
-    usual = {(row["target"], row["endpoint"], row["law"]): row for row in results if row["variant"] is None}
+    usual = {(row.target, row.endpoint, row.law): row for row in results if row.variant is None}
     rows = []
     for row in results:
-        ground = usual.get((row["target"], row["endpoint"], row["law"]))
-        if row["variant"] is None or ground is None or not (row["throughput_rps"] and ground["throughput_rps"]):
+        ground = usual.get((row.target, row.endpoint, row.law))
+        if row.variant is None or ground is None or not (row.throughput_rps and ground.throughput_rps):
             continue
+        blocks, found = _ratio(ground, row, seed)
         rows.append(
-            {
-                "target": row["target"],
-                "endpoint": row["endpoint"],
-                "users": row["users"],
-                "load": row["load"],
-                "encoding": row["variant"],
-                "usual_rps": ground["throughput_rps"]["median"],
-                "rps": row["throughput_rps"]["median"],
-                **_ratio(ground, row, seed),
-            }
+            EncodingRow(
+                target=row.target,
+                endpoint=row.endpoint,
+                users=row.users,
+                load=row.load,
+                encoding=row.variant,
+                usual_rps=ground.throughput_rps.median,
+                rps=row.throughput_rps.median,
+                ratio=found.ratio if found else None,
+                ci95=(found.low, found.high) if found else None,
+                blocks=blocks,
+            )
         )
     return rows
 
 
-def _ratio(ground: Row, row: Row, seed: int) -> dict[str, Any]:
-    rates = [{entry["block"]: entry["throughput_rps"] for entry in one["blocks"]} for one in (ground, row)]
-    paired = sorted(block for block in rates[0].keys() & rates[1].keys() if rates[0][block] and rates[1][block])
+def _ratio(ground: ResultRow, row: ResultRow, seed: int) -> tuple[int, PairedRatio | None]:
+    """How many blocks have both, and their ratio if it can be told."""
+    before, after = (
+        {one.block: one.throughput_rps for one in side.blocks if one.throughput_rps} for side in (ground, row)
+    )
+    paired = sorted(before.keys() & after.keys())
     if len(paired) < 2:
-        return {"ratio": None, "ci95": None, "blocks": len(paired)}
+        return len(paired), None
     try:
-        before, after = ([rate[block] for block in paired] for rate in rates)
-        found = statistics.paired_ratio(before, after, seed=seed)
+        return len(paired), statistics.paired_ratio(
+            [before[block] for block in paired], [after[block] for block in paired], seed=seed
+        )
     except statistics.NoVariationError:
-        return {"ratio": None, "ci95": None, "blocks": len(paired)}
-    return {"ratio": found.ratio, "ci95": [found.low, found.high], "blocks": found.blocks}
+        return len(paired), None

@@ -4,42 +4,41 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from reports import gallery
-from reports.cells import COLUMNS
 from reports.render import write
+from reports.summary import Summary
+from reports.summary.measures import COLUMNS, Median
 
-Row = Mapping[str, Any]
 PLAIN = ("target", "endpoint", "scenario", "users", "arrival", "valid", "reason", "trials", "requests", "errors")
 SINGLE = ("cpu_ms_per_request", "rss_mib", "startup_s")
 SPREAD = ("median", "low", "high")
 
 
-def cells_csv(summary: Row) -> str:
+def cells_csv(summary: Summary) -> str:
     """One line a cell under a header, as RFC 4180; what is not known is empty; ms, and requests a second."""
     percentiles = [(kind, name) for kind in ("latency_ms", "response_ms") for name in COLUMNS]
     spreads = ["throughput_rps", *(f"{kind}_{name}" for kind, name in percentiles)]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["run_id", *PLAIN, *(f"{one}_{part}" for one in spreads for part in SPREAD), *SINGLE])
-    for row in summary["results"]:
-        figures = [row["throughput_rps"], *(row[kind][name] for kind, name in percentiles)]
+    for row in summary.results:
+        figures = [row.throughput_rps, *(row.latencies(kind).at(name) for kind, name in percentiles)]
         told = [value for figure in figures for value in _spread(figure)]
-        writer.writerow([summary["run_id"], *(row[name] for name in PLAIN), *told, *(row[name] for name in SINGLE)])
+        plain, single = ([getattr(row, name) for name in names] for names in (PLAIN, SINGLE))
+        writer.writerow([summary.run_id, *plain, *told, *single])
     return text.getvalue()
 
 
-def write_csv(_run_dir: Path, summary: Row, into: Path) -> list[Path]:
+def write_csv(_run_dir: Path, summary: Summary, into: Path) -> list[Path]:
     """Write cells.csv into the folder of a report."""
     path = into / "cells.csv"
     write(path, cells_csv(summary))
     return [path]
 
 
-def write_png(run_dir: Path, summary: Row, into: Path) -> list[Path]:
+def write_png(run_dir: Path, summary: Summary, into: Path) -> list[Path]:
     """Write every plot that has data as PNG beside its SVG. Raises JournalError."""
     from experiment.journal import read_run  # noqa: PLC0415 - only where plots are drawn
 
@@ -64,7 +63,7 @@ FORMATS = {
 }
 
 
-def _spread(figure: Row | None) -> list[float | None]:
+def _spread(figure: Median | None) -> list[float | None]:
     if figure is None:
         return [None, None, None]
-    return [figure["median"], *(figure["ci95"] or (None, None))]
+    return [figure.median, *(figure.ci95 or (None, None))]

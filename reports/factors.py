@@ -11,39 +11,39 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from reports import statistics
 from reports.statistics import Floats
+from reports.summary import ScenarioSummary, TargetSummary
+from reports.summary.load_rows import ChoiceShare, ResultRow, WhatMatters
 
 CHOICES = ("framework", "server", "mode", "encoding", "threads", "device", "interpreter")
 METRICS = {"throughput": "throughput_rps", "p99": "p99_ms"}
 _BATCHED = frozenset({"instances", "protobuf"})
 _FEWEST_BLOCKS = 2
 
-Row = Mapping[str, Any]
-Cell = tuple[dict[str, str], tuple[Any, ...], list[float]]
+Cell = tuple[dict[str, str], tuple[Hashable, ...], list[float]]
 """A cell's choices, its workload, and the logarithm of its figure in every block."""
 
 
 def what_matters(
-    targets: Sequence[Row], scenarios: Sequence[Row], results: Sequence[Row], seed: int
-) -> list[dict[str, Any]]:
+    targets: Sequence[TargetSummary], scenarios: Sequence[ScenarioSummary], results: Sequence[ResultRow], seed: int
+) -> list[WhatMatters]:
     """One object a metric that at least two choices can be told apart on; native and foreign targets are left out."""
     found = []
     for metric, figure in METRICS.items():
         cells = _cells(targets, scenarios, results, figure)
-        shares = explained(cells, seed) if cells else None
-        if shares is not None:
-            found.append({"metric": metric, "cells": len(cells), **shares})
+        told = explained(cells, seed, metric) if cells else None
+        if told is not None:
+            found.append(told)
     return found
 
 
-def explained(cells: Sequence[Cell], seed: int = 0) -> dict[str, Any] | None:
+def explained(cells: Sequence[Cell], seed: int = 0, metric: str = "throughput") -> WhatMatters | None:
     """The shares of every choice that varies, most first, and what is unexplained; None where fewer than two vary."""
     names = [name for name in CHOICES if _varies(cells, name)]
     if len(names) < 2:
@@ -55,28 +55,37 @@ def explained(cells: Sequence[Cell], seed: int = 0) -> dict[str, Any] | None:
     mean = np.full((by_block.shape[1], 1), 1 / by_block.shape[1])
     means = (mean, np.eye(by_block.shape[1]), drawn.counts.T / by_block.shape[1])
     whole, blocks, draws = (_shapley(by_block, weights, workloads, columns) for weights in means)
-    rows: list[dict[str, Any]] = []
+    shares: list[ChoiceShare] = []
     for name in names:
         low, high = statistics.bootstrap_interval(blocks[name], draws[name], drawn)
-        rows.append({"choice": name, "share": float(whole[name][0]), "ci95": [max(0.0, low), min(1.0, high)]})
-    rows.sort(key=lambda row: float(row["share"]), reverse=True)
-    return {"shares": rows, "unexplained": 1.0 - sum(row["share"] for row in rows), "blocks": by_block.shape[1]}
+        ends = (max(0.0, low), min(1.0, high))
+        shares.append(ChoiceShare(choice=name, share=float(whole[name][0]), ci95=ends))
+    shares.sort(key=lambda one: one.share, reverse=True)
+    return WhatMatters(
+        metric=metric,
+        cells=len(cells),
+        shares=shares,
+        unexplained=1.0 - sum(one.share for one in shares),
+        blocks=by_block.shape[1],
+    )
 
 
-def _cells(targets: Sequence[Row], scenarios: Sequence[Row], results: Sequence[Row], figure: str) -> list[Cell]:
-    known = {target["id"]: target for target in targets}
-    encodings = {scenario["id"]: scenario["encoding"] for scenario in scenarios}
-    found: list[tuple[dict[str, str], tuple[Any, ...], dict[int, float]]] = []
+def _cells(
+    targets: Sequence[TargetSummary], scenarios: Sequence[ScenarioSummary], results: Sequence[ResultRow], figure: str
+) -> list[Cell]:
+    known = {target.id: target for target in targets}
+    encodings = {scenario.id: scenario.encoding for scenario in scenarios}
+    found: list[tuple[dict[str, str], tuple[Hashable, ...], dict[int, float]]] = []
     for row in results:
-        target = known[row["target"]]
-        if target["framework"] is None or target["framework"].endswith("-native") or target["twin_of"]:
+        target = known[row.target]
+        if target.framework is None or target.framework.endswith("-native") or target.twin_of:
             continue
-        encoding = encodings[row["scenario"]]
-        choices = {part: str(target[part]) for part in ("framework", "server", "mode", "device")}
-        choices["interpreter"] = str(target.get("interpreter"))
-        choices |= {"encoding": encoding, "threads": str(target["settings"].get("threads"))}
-        values = {entry["block"]: math.log(entry[figure]) for entry in row["blocks"] if entry[figure]}
-        found.append((choices, (row["endpoint"], row["users"], encoding in _BATCHED), values))
+        encoding = encodings[row.scenario]
+        parts = ("framework", "server", "mode", "device", "interpreter")
+        choices = {part: str(getattr(target, part)) for part in parts}
+        choices |= {"encoding": encoding, "threads": str(target.settings.get("threads"))}
+        values = {block: math.log(value) for block, value in row.by_block(figure).items() if value}
+        found.append((choices, (row.endpoint, row.users, encoding in _BATCHED), values))
     # Only blocks that nearly all cells have can be resampled together, and then only cells that have them all.
     counted = Counter(block for _, _, values in found for block in values)
     most = max(counted.values(), default=0)
@@ -92,13 +101,13 @@ def _cells(targets: Sequence[Row], scenarios: Sequence[Row], results: Sequence[R
 
 def _varies(cells: Sequence[Cell], name: str) -> bool:
     """Whether some workload was measured under two values of the choice."""
-    seen: dict[tuple[Any, ...], set[str]] = {}
+    seen: dict[tuple[Hashable, ...], set[str]] = {}
     for choices, workload, _ in cells:
         seen.setdefault(workload, set()).add(choices.get(name, ""))
     return any(len(values) > 1 for values in seen.values())
 
 
-def _dummies(values: Sequence[Any]) -> Floats:
+def _dummies(values: Sequence[Hashable]) -> Floats:
     """One column of zeros and ones a value."""
     known = list(dict.fromkeys(values))
     return np.array([[float(value == one) for one in known] for value in values])

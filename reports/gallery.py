@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiment.records import Run
 from reports.sharing import Share, alone
+from reports.summary import Summary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,12 +34,12 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 
 
-def draw_all(summary: Mapping[str, Any], run: Run, share: Share = alone) -> dict[str, Plot]:
+def draw_all(summary: Summary, run: Run, share: Share = alone) -> dict[str, Plot]:
     """Every plot that has data, by name. Imports matplotlib."""
     return {plot.name: plot for plot in share(_draw, names(), summary, run) if plot is not None}
 
 
-def _draw(name: str, summary: Mapping[str, Any], run: Run) -> Plot | None:
+def _draw(name: str, summary: Summary, run: Run) -> Plot | None:
     from reports import drawing  # noqa: PLC0415 - matplotlib is loaded only where something is drawn
 
     module, figure = _figure(name, summary, run)
@@ -50,7 +50,7 @@ def _draw(name: str, summary: Mapping[str, Any], run: Run) -> Plot | None:
     return Plot(name=name, title=module.TITLE, note=module.NOTE, alt=alt, svg=svg)
 
 
-def pictures(summary: Mapping[str, Any], run: Run) -> dict[str, bytes]:
+def pictures(summary: Summary, run: Run) -> dict[str, bytes]:
     """Every plot that has data as PNG on white paper, by name. Imports matplotlib."""
     from reports import drawing  # noqa: PLC0415 - matplotlib is loaded only where something is drawn
 
@@ -58,7 +58,7 @@ def pictures(summary: Mapping[str, Any], run: Run) -> dict[str, bytes]:
     return {name: drawing.png(figure) for name, figure in drawn if figure is not None}
 
 
-def _figure(name: str, summary: Mapping[str, Any], run: Run) -> tuple[ModuleType, Figure | None]:
+def _figure(name: str, summary: Summary, run: Run) -> tuple[ModuleType, Figure | None]:
     """A plot's module, and its figure if it has data."""
     from reports import drawing  # noqa: PLC0415 - matplotlib is loaded only where something is drawn
 

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from experiment.records import Run, Scenario
 from reports import statistics, wording
 from reports.between import metric_of, places, side_of
-from reports.comparisons import LATENCIES, Row, UnfairError
+from reports.comparisons import LATENCIES, UnfairError
+from reports.runs_compared import History, LeftOutRun, Series, SeriesPoint, SeriesRun, SeriesStep, SeriesTarget
 from reports.sameness import machine_differences, plan_differences
 from reports.steps import LEAST_RUNS, find_steps
 from reports.verdicts import LEAST_MARGIN
 
-SCHEMA_VERSION = 1
-
 
 def alike(
     runs: Sequence[Run], *, across_machines: bool = False, across_plans: bool = False
-) -> tuple[list[Run], list[dict[str, str]]]:
+) -> tuple[list[Run], list[LeftOutRun]]:
     """The runs that may stand in one series with the newest, oldest first; and those left out, each with a reason."""
     ordered = sorted(runs, key=lambda run: (run.started_utc, run.run_id))
     kept, left_out = [], []
@@ -30,14 +29,19 @@ def alike(
         reasons += [] if across_plans else plan_differences(run, ordered[-1])
         if reasons:
             said = "; ".join(reasons).replace("in BASE", "here").replace("in NEW", "in the newest")
-            left_out.append({"run_id": run.run_id, "reason": said})
+            left_out.append(LeftOutRun(run_id=run.run_id, reason=said))
         else:
             kept.append(run)
     return kept, left_out
 
 
-def history(runs: Sequence[Run], targets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> dict[str, Any]:
-    """The series of every cell of `runs`, oldest first, ready for JSON.
+def history(
+    runs: Sequence[Run],
+    targets: Sequence[str] = (),
+    scenarios: Sequence[str] = (),
+    left_out: Sequence[LeftOutRun] = (),
+) -> History:
+    """The series of every cell of `runs`, oldest first; `left_out` is only told.
 
     A figure is the geometric mean over blocks, with its 95 % interval; a run in which a cell cannot be told has none,
     and is skipped. A step's ratio is above 1 where the target became faster. All series together have a chance of at
@@ -45,35 +49,40 @@ def history(runs: Sequence[Run], targets: Sequence[str] = (), scenarios: Sequenc
     """
     cells = list(dict.fromkeys(place for run in runs for place in places(run, targets, scenarios)))
     rows = [_series(runs, target, scenario) for target, scenario in cells]
-    told = [row for row in rows if row["judged"]]
-    for row in told:
-        _mark(row, statistics.SIGNIFICANCE / len(told))
+    judged = sum(row.judged for row in rows)
+    rows = [_marked(row, statistics.SIGNIFICANCE / judged) if row.judged else row for row in rows]
     described = {target.id: target for run in runs for target in run.targets}
-    shown: list[dict[str, Any]] = [
-        {name: getattr(target, name) for name in ("id", "framework", "server", "mode", "device", "twin_of")}
+    shown = [
+        SeriesTarget(
+            id=target.id,
+            framework=target.framework,
+            server=target.server,
+            mode=target.mode,
+            device=target.device,
+            twin_of=target.twin_of,
+            label="",
+        )
         for target in described.values()
-        if any(row["target"] == target.id for row in rows)
+        if any(row.target == target.id for row in rows)
     ]
-    for target, label in zip(shown, wording.labels(shown).values(), strict=True):
-        target["label"] = label
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "runs": [
-            {
-                "run_id": run.run_id,
-                "started_utc": run.started_utc,
-                "commit": (run.environment.get("git") or {}).get("commit"),
-                "partial_reason": run.partial_reason,
-            }
+    return History(
+        runs=[
+            SeriesRun(
+                run_id=run.run_id,
+                started_utc=run.started_utc,
+                commit=(run.environment.get("git") or {}).get("commit"),
+                partial_reason=run.partial_reason,
+            )
             for run in runs
         ],
-        "targets": shown,
-        "least_runs": LEAST_RUNS,
-        "series": rows,
-    }
+        targets=[replace(one, label=label) for one, label in zip(shown, wording.labels(shown).values(), strict=True)],
+        least_runs=LEAST_RUNS,
+        series=rows,
+        left_out=list(left_out),
+    )
 
 
-def _series(runs: Sequence[Run], target: str, scenario: str) -> Row:
+def _series(runs: Sequence[Run], target: str, scenario: str) -> Series:
     known: Scenario = next(found for run in runs if (found := run.scenario(scenario)) is not None)
     points = []
     for index, run in enumerate(runs):
@@ -88,30 +97,31 @@ def _series(runs: Sequence[Run], target: str, scenario: str) -> Row:
             continue
         low, high = statistics.student_interval(logs)
         points.append(
-            {
-                "run": index,
-                "figure": math.exp(logs.mean()),
-                "ci95": [math.exp(low), math.exp(high)],
-                "log_error": float(logs.std(ddof=1)) / math.sqrt(logs.size),
-            }
+            SeriesPoint(
+                run=index,
+                figure=math.exp(logs.mean()),
+                ci95=(math.exp(low), math.exp(high)),
+                log_error=float(logs.std(ddof=1)) / math.sqrt(logs.size),
+            )
         )
-    return {
-        "target": target,
-        "scenario": scenario,
-        "metric": metric_of(known),
-        "points": points,
-        "steps": [],
-        "judged": len(points) >= LEAST_RUNS,
-    }
+    return Series(
+        target=target,
+        scenario=scenario,
+        metric=metric_of(known),
+        points=points,
+        steps=[],
+        judged=len(points) >= LEAST_RUNS,
+    )
 
 
-def _mark(row: Row, level: float) -> None:
-    points = row["points"]
-    sign = -1 if row["metric"] in LATENCIES else 1
+def _marked(row: Series, level: float) -> Series:
+    points = row.points
+    sign = -1 if row.metric in LATENCIES else 1
     found = find_steps(
-        [point["figure"] ** sign for point in points],
-        [point["log_error"] for point in points],
+        [point.figure**sign for point in points],
+        [point.log_error for point in points],
         level=level,
         least=LEAST_MARGIN,
     )
-    row["steps"] = [{"run": points[step.first]["run"], "ratio": step.ratio, "p_value": step.p_value} for step in found]
+    steps = [SeriesStep(run=points[step.first].run, ratio=step.ratio, p_value=step.p_value) for step in found]
+    return replace(row, steps=steps)

@@ -10,11 +10,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import choosing, lean_html, outline, prices, repeating, tables, wording
-from reports.cells import COLUMNS
 from reports.gallery import Plot
-from reports.ladder import SEGMENTS
+from reports.ladder_summary import SEGMENTS
 from reports.ladder_words import SEGMENT_WORDS, break_even_sentences, counted_rows, tax_functions
 from reports.plots import order
+from reports.summary import Summary
+from reports.summary.check_rows import TreatmentRow
+from reports.summary.measures import COLUMNS
+from reports.tables import PairRow
 from reports.treatment import flatten
 
 HERE = Path(__file__).parent
@@ -22,7 +25,7 @@ LONGEST_TEXT = 400
 VERDICT_ORDER = ("right", "wrong", "diverges", "servers_own", "observed", "skipped", "setup_fault", "harness_fault")
 
 
-def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
+def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
     """The whole document."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -43,11 +46,12 @@ def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
         symbol=tables.SYMBOLS.__getitem__,
         groupby_axis=_by_axis,
         ranges=wording.ranges,
-        caveats=lambda row: tables.caveats(row, summary["blocks"]),
+        caveats=lambda row: tables.caveats(row, summary.blocks),
         price=lambda value: f"{value:g}",
     )
-    targets = {target["id"]: target for target in summary["targets"]}
+    targets = summary.target_by_id
     names = outline.sections(summary, plots)
+    counts = summary.ladder.instructions if summary.ladder else None
     drawn = environment.get_template("page.html.j2").render(
         summary=summary,
         style=_inlined("report.css"),
@@ -55,8 +59,8 @@ def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
         plots=plots,
         svg={name: Markup(plot.svg) for name, plot in plots.items()},  # noqa: S704 - drawn here, its texts escaped
         other_plots=[name for name in plots if name not in order()],
-        labels={identifier: target["label"] for identifier, target in targets.items()},
-        questions=[tables.question(row, targets) for row in summary["comparisons"]],
+        labels={identifier: target.label for identifier, target in targets.items()},
+        questions=[tables.question(row, targets) for row in summary.comparisons],
         metrics=tables.METRICS,
         endpoints=tables.endpoints(summary),
         verdicts=tables.verdict_table(summary),
@@ -70,25 +74,25 @@ def page(summary: Mapping[str, Any], plots: Mapping[str, Plot]) -> str:
         steps=repeating.steps(summary),
         segments=SEGMENTS,
         segment_words=SEGMENT_WORDS,
-        break_even_sentences=break_even_sentences(summary["ladder"]) if summary["ladder"] else [],
-        counted=counted_rows(summary["ladder"]["instructions"]) if summary["ladder"] else [],
-        tax_functions=lambda row: tax_functions(summary["ladder"]["instructions"], row["framework"], row["endpoint"]),
+        break_even_sentences=break_even_sentences(summary.ladder) if summary.ladder else [],
+        counted=counted_rows(counts),
+        tax_functions=lambda row: tax_functions(counts, row.framework, row.endpoint),
         percentile_columns=COLUMNS,
         case_verdicts=_case_verdicts(summary),
         topics=tables.topics(summary),
-        equal_settings=[row for row in summary["parity_table"] if row["equal"]],
-        unequal_settings=[row for row in summary["parity_table"] if not row["equal"]],
+        equal_settings=[row for row in summary.treatment if row.equal],
+        unequal_settings=[row for row in summary.treatment if not row.equal],
         equal_value=_equal_value,
-        machine=_machine(summary["environment"]),
+        machine=_machine(summary.environment),
     )
     return lean_html.lean(drawn)
 
 
-def _by_axis(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+def _by_axis(rows: Sequence[PairRow]) -> list[tuple[str, list[PairRow]]]:
     """Rows under their axes, both in the order given."""
-    groups: dict[str, list[Mapping[str, Any]]] = {}
+    groups: dict[str, list[PairRow]] = {}
     for row in rows:
-        groups.setdefault(row["axis"], []).append(row)
+        groups.setdefault(row.axis, []).append(row)
     return list(groups.items())
 
 
@@ -103,15 +107,15 @@ def _short(value: Any) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}\u2026"
 
 
-def _equal_value(row: Mapping[str, Any]) -> str:
+def _equal_value(row: TreatmentRow) -> str:
     """The one value of a setting that is equal for all that tell it."""
-    value = next((one for one in row["values"].values() if one is not None), None)
+    value = next((one for one in row.values.values() if one is not None), None)
     return "not set" if value in (None, "") else _short(value)
 
 
-def _case_verdicts(summary: Mapping[str, Any]) -> list[str]:
+def _case_verdicts(summary: Summary) -> list[str]:
     """The verdicts that some target has, in a fixed order."""
-    present = {name for row in summary["conformance"] for name in row["counts"]}
+    present = {name for row in summary.conformance for name in row.counts}
     return [name for name in VERDICT_ORDER if name in present] + sorted(present - set(VERDICT_ORDER))
 
 

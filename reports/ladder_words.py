@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
 from reports import wording
+from reports.summary.ladder_rows import (
+    CountedFunction,
+    CountedRow,
+    ExactCounts,
+    LadderSummary,
+    ModelBreakEven,
+    ModelThreshold,
+    WaterfallRow,
+)
+from reports.summary.load_rows import WhatMatters
 
-Row = Mapping[str, Any]
+ClimbedRow = TypeVar("ClimbedRow", WaterfallRow, ModelBreakEven)
 US_PER_MS = 1000.0
 SMALL_REST = 0.02
 
@@ -31,65 +41,61 @@ SEGMENT_WORDS: Mapping[str, str] = {
 }
 
 
-def matters_sentence(rows: Sequence[Row]) -> str:
+def matters_sentence(rows: Sequence[WhatMatters]) -> str:
     """Which choice explains most of what differs between the targets of this run; empty where that is not known."""
-    row = next((one for one in rows if one["metric"] == "throughput"), None)
+    row = next((one for one in rows if one.metric == "throughput"), None)
     if row is None:
         return ""
-    left = row["unexplained"]
+    left = row.unexplained
     said = [
-        f"{CHOICE_WORDS[one['choice']]} {wording.percent(one['share'])} %"
-        f" ({wording.percent(one['ci95'][0])} to {wording.percent(one['ci95'][1])})"
-        for one in row["shares"]
+        f"{CHOICE_WORDS[one.choice]} {wording.percent(one.share)} %"
+        f" ({wording.percent(one.ci95[0])} to {wording.percent(one.ci95[1])})"
+        for one in row.shares
     ]
     rest = f"; {wording.percent(left)} % lies in their combinations and in noise" if left > SMALL_REST else ""
     subject = "Of what differs in throughput between this run's targets under equal load,"
     return f"{subject} {wording.listed(said)} explain{rest}."
 
 
-def usual(rows: Sequence[Row]) -> list[Row]:
+def usual(rows: Sequence[ClimbedRow]) -> list[ClimbedRow]:
     """Rows of one mode, the compiled one where there is one, each endpoint in its first encoding."""
-    modes = [row["mode"] for row in rows]
+    modes = [row.mode for row in rows]
     mode = "function" if "function" in modes else next(iter(modes), "")
-    chosen: dict[tuple[str, str], Row] = {}
+    chosen: dict[tuple[str, str], ClimbedRow] = {}
     for row in rows:
-        if row["mode"] == mode:
-            chosen.setdefault((row["endpoint"], row.get("framework", "")), row)
+        if row.mode == mode:
+            chosen.setdefault((row.endpoint, getattr(row, "framework", "")), row)
     return list(chosen.values())
 
 
-def ladder_sentence(ladder: Row) -> str:
+def ladder_sentence(ladder: LadderSummary) -> str:
     """The ladder's answer in one sentence: what Flask instead of Bottle does to a request, beside its model's time."""
-    rows = usual(ladder["break_evens"])
+    rows = usual(ladder.break_evens)
     if not rows:
         return "The ladder has no Flask and Bottle over HTTP to compare."
-    candidate, baseline = (_name(rows[0][side]) for side in ("candidate", "baseline"))
-    said = [f"/{row['endpoint']} by {_change(row)} at a model of {_ms(row['model_us']['value'])}" for row in rows]
+    candidate, baseline = (wording.framework_name(one) for one in (rows[0].candidate, rows[0].baseline))
+    said = [f"/{row.endpoint} by {_change(row)} at a model of {_ms(row.model_us.value)}" for row in rows]
     return (
         f"On this machine, one request at a time, {candidate} instead of {baseline} changes the time of a request to "
         f"{wording.listed(said)}."
     )
 
 
-def break_even_sentences(ladder: Row) -> list[str]:
+def break_even_sentences(ladder: LadderSummary) -> list[str]:
     """Every endpoint's change at its own model, and every threshold with its interval."""
     return [
-        f"/{row['endpoint']} ({row['mode']}, {row['encoding']}): {_name(row['candidate'])} instead of "
-        f"{_name(row['baseline'])} changes a request by {_change(row)} at this model, which takes "
-        f"{_ms(row['model_us']['value'])}; "
-        + ", ".join(f"by less than {wording.percent(one['share'])} % {_from_on(one)}" for one in row["thresholds"])
+        f"/{row.endpoint} ({row.mode}, {row.encoding}): {wording.framework_name(row.candidate)} instead of "
+        f"{wording.framework_name(row.baseline)} changes a request by {_change(row)} at this model, which takes "
+        f"{_ms(row.model_us.value)}; "
+        + ", ".join(f"by less than {wording.percent(one.share)} % {_from_on(one)}" for one in row.thresholds)
         + "."
-        for row in ladder["break_evens"]
+        for row in ladder.break_evens
     ]
 
 
-def _name(framework: str) -> str:
-    return wording.part_name("framework", {"framework": framework})
-
-
-def _change(row: Row) -> str:
-    low, high = row["change"]["ci95"]
-    change = wording.signed_change(1 + row["change"]["value"])
+def _change(row: ModelBreakEven) -> str:
+    low, high = row.change.ci95
+    change = wording.signed_change(1 + row.change.value)
     return f"{change} ({wording.signed_change(1 + low)} to {wording.signed_change(1 + high)})"
 
 
@@ -97,9 +103,9 @@ def _ms(microseconds: float) -> str:
     return f"{wording.number(microseconds / US_PER_MS)} ms"
 
 
-def _from_on(threshold: Row) -> str:
-    value = threshold["model_us"]["value"]
-    low, high = threshold["model_us"]["ci95"]
+def _from_on(threshold: ModelThreshold) -> str:
+    value = threshold.model_us.value
+    low, high = threshold.model_us.ci95
     if high <= 0:
         return "with any model"
     if value <= 0:
@@ -107,16 +113,16 @@ def _from_on(threshold: Row) -> str:
     return f"from a model of {_ms(value)} on ({wording.number(max(low, 0.0) / US_PER_MS)} to {_ms(high)})"
 
 
-def counted_rows(counts: Row | None) -> list[Row]:
-    """The exact counts, each with its difference from the floor; empty where nothing was counted."""
-    rows = (counts or {}).get("rows", [])
-    floor = {row["endpoint"]: row["instructions"] for row in rows if row["framework"] == "wsgi"}
-    return [row | {"tax": row["instructions"] - floor.get(row["endpoint"], row["instructions"])} for row in rows]
+def counted_rows(counts: ExactCounts | None) -> list[tuple[CountedRow, int]]:
+    """The exact counts, each with its instructions over the floor's; empty where nothing was counted."""
+    rows = (counts and counts.rows) or []
+    floor = {row.endpoint: row.instructions for row in rows if row.framework == "wsgi"}
+    return [(row, row.instructions - floor.get(row.endpoint, row.instructions)) for row in rows]
 
 
-def tax_functions(counts: Row | None, framework: str, endpoint: str, most: int = 8) -> list[Row]:
+def tax_functions(counts: ExactCounts | None, framework: str, endpoint: str, most: int = 8) -> list[CountedFunction]:
     """The Python functions of one request that the floor's request does not run, most bytecodes first."""
-    rows = {(row["framework"], row["endpoint"]): row["functions"] for row in (counts or {}).get("rows", [])}
-    bare = {(one["module"], one["function"]) for one in rows.get(("wsgi", endpoint), [])}
+    rows = {(row.framework, row.endpoint): row.functions for row in (counts and counts.rows) or []}
+    bare = {(one.module, one.function) for one in rows.get(("wsgi", endpoint), [])}
     own = rows.get((framework, endpoint), [])
-    return [one for one in own if (one["module"], one["function"]) not in bare][:most]
+    return [one for one in own if (one.module, one.function) not in bare][:most]

@@ -2,66 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from reports import choosing, prices, tables, wording
-from reports.cells import COLUMNS
-from reports.ladder import SEGMENTS
+from reports.ladder_summary import SEGMENTS
 from reports.ladder_words import break_even_sentences, counted_rows
 from reports.outline import is_loaded
+from reports.summary import Summary
+from reports.summary.ladder_rows import LadderSummary
+from reports.summary.load_rows import ComparisonRow, CostRow
+from reports.summary.measures import COLUMNS, Median
 
-Row = Mapping[str, Any]
 
-
-def markdown(summary: Row) -> str:
+def markdown(summary: Summary) -> str:
     """The whole text, ending in a newline."""
     parts = [
         "# Which part decides how the model is served?",
-        one_line(f"{summary['headline']} {summary['second_sentence']}".strip()),
+        one_line(f"{summary.headline} {summary.second_sentence}".strip()),
         _banner(summary),
         "## How far to trust it",
         "\n".join(f"- **{label}.** {one_line(text)}" for label, text in tables.trust(summary)),
         *_choices(summary),
         *(["## Verdicts", _verdicts(summary), "## Figures", _figures(summary)] if is_loaded(summary) else []),
         *_capacity(summary),
-        *(["## The ladder", _ladder(summary)] if summary["ladder"] else []),
+        *(["## The ladder", _ladder(summary.ladder)] if summary.ladder else []),
         "## Repeat it",
         f"```\n{tables.command_line(summary)}\n```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _banner(summary: Row) -> str:
-    if summary["complete"]:
+def _banner(summary: Summary) -> str:
+    if summary.complete:
         return ""
-    reason = one_line(summary["partial_reason"])
+    reason = one_line(summary.partial_reason or "")
     return f"> **This run is partial:** {reason}. Everything below comes from the part that was done."
 
 
-def _ladder(summary: Row) -> str:
+def _ladder(ladder: LadderSummary) -> str:
     """Where a request's time goes, from which model on the framework is moot, and what was counted."""
-    ladder = summary["ladder"]
     heads = ["endpoint", "framework", "mode", "encoding", *SEGMENTS, "remainder", "in all \u00b5s"]
     rows = [
         [
-            f"/{row['endpoint']}",
-            *(row[name] for name in ("framework", "mode", "encoding")),
-            *(wording.number(row["segments"][name]["value"]) for name in SEGMENTS),
-            f"{wording.number(row['remainder_us'])} ({wording.percent(row['remainder_share'])} %)",
-            wording.number(row["total_us"]["value"]),
+            f"/{row.endpoint}",
+            row.framework,
+            row.mode,
+            row.encoding,
+            *(wording.number(row.segments[name].value) for name in SEGMENTS),
+            f"{wording.number(row.remainder_us)} ({wording.percent(row.remainder_share)} %)",
+            wording.number(row.total_us.value),
         ]
-        for row in ladder["waterfalls"]
+        for row in ladder.waterfalls
     ]
     counted = [
         [
-            f"/{row['endpoint']}",
-            row["framework"],
-            f"{row['instructions']:,}",
-            f"{row['tax']:+,}",
-            f"{row['bytecodes']:,}",
+            f"/{row.endpoint}",
+            row.framework,
+            f"{row.instructions:,}",
+            f"{over:+,}",
+            f"{row.bytecodes:,}",
         ]
-        for row in counted_rows(ladder["instructions"])
+        for row, over in counted_rows(ladder.instructions)
     ]
     parts = [
         table(heads, rows) if rows else "",
@@ -71,70 +72,71 @@ def _ladder(summary: Row) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _choices(summary: Row) -> list[str]:
+def _choices(summary: Summary) -> list[str]:
     """What each choice brings and costs, and what that leaves out; nothing where there is no CPU time to tell of."""
     rows = [
         [
-            f"{row['label']} ({row['note']})" if row["note"] else row["label"],
-            *(_spent(row["costs"][name]) for name in tables.endpoints(summary)),
+            f"{row.label} ({row.note})" if row.note else row.label,
+            *(_spent(row.costs[name]) for name in tables.endpoints(summary)),
         ]
         for row in choosing.choices(summary)
-        if any(row["costs"].values())
+        if any(row.costs.values())
     ]
     if not rows:
         return []
-    price = summary["price_per_core_hour"]
+    price = summary.price_per_core_hour
     unit = f"cost at {price:g} a core hour" if price else "core hours of CPU time"
     said = f"For a million predictions: {unit}. Not in it: {prices.LEFT_OUT}."
     heads = ["choice", *(f"/{name}" for name in tables.endpoints(summary))]
     return ["## What a million predictions cost", said, table(heads, rows)]
 
 
-def _spent(row: Row | None) -> str:
+def _spent(row: CostRow | None) -> str:
     if row is None:
         return "\u2013"
-    spent = row["cost_per_million"] or row["core_hours_per_million"]
-    low_high = spent["ci95"]
+    return _figure(row.cost_per_million or row.core_hours_per_million)
+
+
+def _figure(told: Median | None) -> str:
+    """A median with its interval, or a dash."""
+    if told is None:
+        return wording.number(None)
+    low_high = told.ci95
     spread = f" ({wording.number(low_high[0])} to {wording.number(low_high[1])})" if low_high else ""
-    return f"{wording.number(spent['median'])}{spread}"
+    return f"{wording.number(told.median)}{spread}"
 
 
-def _verdicts(summary: Row) -> str:
+def _verdicts(summary: Summary) -> str:
     """One row a pair, one column an endpoint, each at the most users measured."""
     rows = []
     for entry in tables.verdict_table(summary):
-        where = f"{entry['question']} ({entry['conditions']})" if entry["conditions"] else entry["question"]
-        rows.append([where, *(_verdict(cell) for cell in entry["cells"])])
+        where = f"{entry.question} ({entry.conditions})" if entry.conditions else entry.question
+        rows.append([where, *(_verdict(cell) for cell in entry.cells)])
     if not rows:
         return "Nothing was compared."
     return table(["candidate instead of baseline", *(f"/{name}" for name in tables.endpoints(summary))], rows)
 
 
-def _verdict(row: Row | None) -> str:
+def _verdict(row: ComparisonRow | None) -> str:
     if row is None:
         return "\u2013"
-    if row["ratio"] is None:
-        return f"{row['verdict']}: {row['reason']}"
-    return f"{row['verdict']} {tables.change(row)} ({tables.interval(row)})"
+    if row.ratio is None:
+        return f"{row.verdict}: {row.reason}"
+    return f"{row.verdict} {tables.change(row)} ({tables.interval(row)})"
 
 
-def _figures(summary: Row) -> str:
+def _figures(summary: Summary) -> str:
     rows = []
-    for row in summary["results"]:
-        figures = row["throughput_rps"]
-        spread = figures["ci95"] if figures else None
-        rate = wording.number(figures["median"] if figures else None)
-        if spread:
-            rate += f" ({wording.number(spread[0])} to {wording.number(spread[1])})"
-        latencies = [row["latency_ms"][name] for name in COLUMNS]
+    for row in summary.results:
+        latencies = [row.latency_ms.at(name) for name in COLUMNS]
         rows.append(
             [
-                f"`{row['target']}`",
-                row["scenario"],
-                rate,
-                *(wording.number(entry["median"] if entry else None) for entry in latencies),
-                wording.number(row["cpu_ms_per_request"]),
-                str(row["errors"]),
+                f"`{row.target}`",
+                row.scenario,
+                _figure(row.throughput_rps),
+                *(wording.number(entry.median if entry else None) for entry in latencies),
+                wording.number(row.cpu_ms_per_request),
+                str(row.errors),
             ]
         )
     if not rows:
@@ -143,20 +145,20 @@ def _figures(summary: Row) -> str:
     return table(heads, rows)
 
 
-def _capacity(summary: Row) -> list[str]:
+def _capacity(summary: Summary) -> list[str]:
     """What each target can take, where it was searched."""
-    if not summary["capacity"]:
+    if not summary.capacity:
         return []
     rows = [
         [
-            f"`{row['target']}`",
-            f"/{row['endpoint']}",
-            row["slo"],
-            wording.number(row["rate_rps"]["median"] if row["rate_rps"] else None),
-            wording.number(row["saturated_rps"]["median"] if row["saturated_rps"] else None),
-            row["reason"] or "",
+            f"`{row.target}`",
+            f"/{row.endpoint}",
+            row.slo,
+            wording.number(row.rate_rps.median if row.rate_rps else None),
+            wording.number(row.saturated_rps.median if row.saturated_rps else None),
+            row.reason or "",
         ]
-        for row in summary["capacity"]
+        for row in summary.capacity
     ]
     heads = ["target", "endpoint", "promise", "requests/s that keep it", "saturated at", "notes"]
     return ["## Capacity", table(heads, rows)]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
-Row = Mapping[str, Any]
+from reports.summary import Summary
 
 # The file in sections/ is named as its heading's anchor; the text is that of the contents.
 TITLES: Mapping[str, str] = {
@@ -19,7 +18,7 @@ TITLES: Mapping[str, str] = {
     "encodings": "Encodings",
     "ladder": "The ladder",
     "modes": "Execution mode",
-    "matrix": "Matrix",
+    "grid": "Matrix",
     "ratios": "Every ratio",
     "conformance": "Conformance",
     "resources": "Resources",
@@ -31,7 +30,7 @@ BY_PLOT: Mapping[str, str] = {
     "matters": "what_matters",
     "offered": "offered_load",
     "modes": "modes",
-    "matrix": "matrix",
+    "grid": "grid",
 }
 BY_MEMBER: Mapping[str, str] = {
     "cost": "framework_costs",
@@ -41,15 +40,15 @@ BY_MEMBER: Mapping[str, str] = {
 }
 
 
-def is_loaded(summary: Row) -> bool:
+def is_loaded(summary: Summary) -> bool:
     """Whether this is a run under load, and not a climb of the ladder alone."""
-    return bool(summary["results"]) or not summary["ladder"]
+    return bool(summary.results) or not summary.ladder
 
 
-def sections(summary: Row, plots: Collection[str]) -> list[str]:
+def sections(summary: Summary, plots: Collection[str]) -> list[str]:
     """The names of the sections, in order, without those that every page ends with."""
     shown = {name for name, plot in BY_PLOT.items() if plot in plots}
-    shown |= {name for name, member in BY_MEMBER.items() if summary[member]}
+    shown |= {name for name, member in BY_MEMBER.items() if getattr(summary, member)}
     shown |= set(LOADED) if is_loaded(summary) else set()
     return [name for name in TITLES if name in shown]
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 import statistics as plain
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from reports import statistics
-from reports.headline import at_most_users, usual
+from reports.summary.load_rows import CostRow, ResultRow
+from reports.summary.measures import Median
+from reports.usual_rows import busiest_cells
 
 PREDICTIONS = 1_000_000
 MS_PER_HOUR = 3_600_000.0
@@ -22,8 +23,6 @@ LEFT_OUT = (
     "idle cores that are kept for a peak, memory, network, start-up, "
     "the kernel\u2019s work that is booked to no process"
 )
-
-Row = Mapping[str, Any]
 
 
 class PriceError(ValueError):
@@ -41,36 +40,33 @@ def read(text: str) -> float:
     return price
 
 
-def costs(results: Sequence[Row], price: float | None, seed: int) -> list[dict[str, Any]]:
+def costs(results: Sequence[ResultRow], price: float | None, seed: int) -> list[CostRow]:
     """One row a target and endpoint: core hours a million predictions, and their cost; medians over blocks.
 
     Left out are cells without a CPU time: servers given by address, and trials that were invalid.
     """
     rows = []
-    closed = (row for row in usual(results) if row["valid"])
-    for (target, endpoint), cell in at_most_users(closed, "target", "endpoint").items():
-        spent = [entry["cpu_ms_per_request"] for entry in cell["blocks"] if entry["cpu_ms_per_request"]]
+    for (target, endpoint), cell in busiest_cells(row for row in results if row.valid).items():
+        spent = [entry.cpu_ms_per_request for entry in cell.blocks if entry.cpu_ms_per_request]
         if not spent:
             continue
         hours = _scaled(spent, PREDICTIONS / MS_PER_HOUR, seed)
         rows.append(
-            {
-                "target": target,
-                "endpoint": endpoint,
-                "scenario": cell["scenario"],
-                "users": cell["users"],
-                "throughput_rps": cell["throughput_rps"],
-                "p99_ms": cell["latency_ms"]["p99"],
-                "core_hours_per_million": hours,
-                "cost_per_million": None if price is None else _scaled(spent, price * PREDICTIONS / MS_PER_HOUR, seed),
-            }
+            CostRow(
+                target=target,
+                endpoint=endpoint,
+                scenario=cell.scenario,
+                users=cell.users,
+                throughput_rps=cell.throughput_rps,
+                p99_ms=cell.latency_ms.p99,
+                core_hours_per_million=hours,
+                cost_per_million=None if price is None else _scaled(spent, price * PREDICTIONS / MS_PER_HOUR, seed),
+            )
         )
     return rows
 
 
-def _scaled(spent: Sequence[float], factor: float, seed: int) -> dict[str, Any]:
+def _scaled(spent: Sequence[float], factor: float, seed: int) -> Median:
     values = [one * factor for one in spent]
-    return {
-        "median": plain.median(values),
-        "ci95": list(statistics.median_interval(values, seed)) if len(values) > 1 else None,
-    }
+    interval = statistics.median_interval(values, seed) if len(values) > 1 else None
+    return Median(median=plain.median(values), ci95=interval)

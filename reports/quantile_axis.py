@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from reports.samples import Nanoseconds
+from reports.latencies import Nanoseconds
 from reports.statistics import Floats
 
 LEAST_BEYOND = 10

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from experiment.journal import read_run
 from reports.sharing import helped
+from reports.summary import to_json
 
 MANY_TRIALS = 1_000
 """From so many on, a second process saves more time than it takes to start."""
@@ -22,7 +22,7 @@ def render(run_dir: Path, price_per_core_hour: float | None = None, into: Path |
     from reports import drawing, gallery  # noqa: PLC0415
     from reports.html import page  # noqa: PLC0415
     from reports.markdown import markdown  # noqa: PLC0415
-    from reports.summary import summarise  # noqa: PLC0415
+    from reports.summarising import summarise  # noqa: PLC0415
 
     run = read_run(run_dir)
     with helped(worthwhile=len(run.trials) >= MANY_TRIALS) as share:
@@ -30,7 +30,7 @@ def render(run_dir: Path, price_per_core_hour: float | None = None, into: Path |
         plots = gallery.draw_all(summary, run, share)
     into = into or run_dir
     into.mkdir(parents=True, exist_ok=True)
-    write(into / "summary.json", json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write(into / "summary.json", to_json(summary) + "\n")
     write(into / "summary.md", markdown(summary))
     folder = into / "plots"
     folder.mkdir(exist_ok=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from experiment.records import Run, Target
+from reports.summary.check_rows import TreatmentRow
 
 # An axis that is not listed allows exactly the setting of its own name.
 ALLOWED: Mapping[str, frozenset[str]] = {
@@ -85,13 +86,13 @@ def _show(value: Any) -> str:
     return "not set" if value is None else str(value)
 
 
-def table(run: Run, targets: Iterable[Target]) -> list[dict[str, Any]]:
-    """The parity table: a row a setting, with its value for every target and whether all that tell it agree."""
+def table(run: Run, targets: Iterable[Target]) -> list[TreatmentRow]:
+    """Equal treatment: a row a setting, with its value for every target and whether all that tell it agree."""
     columns = {target.id: settings_of(run, target) for target in targets}
     names = list(dict.fromkeys(name for settings in columns.values() for name in settings))
     rows = []
     for name in names:
         values = {identifier: settings.get(name) for identifier, settings in columns.items()}
         told = [values[one] for one in values if not (_fact(name) and values[one] is None)]
-        rows.append({"setting": name, "values": values, "equal": all(value == told[0] for value in told)})
+        rows.append(TreatmentRow(setting=name, values=values, equal=all(value == told[0] for value in told)))
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Protocol
 
 from experiment.contender_ids import varied_of
 
@@ -51,6 +51,40 @@ COMPARED: Mapping[str, tuple[str, ...]] = {
     "native": ("framework",),
     "stack": ("framework", "server", "mode"),
 }
+
+
+class NamedTarget(Protocol):
+    """A target as it is named: by its parts, or by its id alone where it has none."""
+
+    @property
+    def id(self) -> str:
+        """Its whole name."""
+
+    @property
+    def framework(self) -> str | None:
+        """The web framework."""
+
+    @property
+    def server(self) -> str | None:
+        """The WSGI server."""
+
+    @property
+    def mode(self) -> str | None:
+        """The execution mode of the model."""
+
+    @property
+    def device(self) -> str | None:
+        """Where the model runs."""
+
+    @property
+    def interpreter(self) -> str | None:
+        """The name of its interpreter, where a run compares several."""
+
+    @property
+    def twin_of(self) -> str | None:
+        """The id of the target that this is a second name of."""
+
+
 # A ratio this far from 1 reads better as a factor than as a percentage.
 FACTOR_FROM = 1.5
 
@@ -60,56 +94,69 @@ def axis_title(axis: str) -> str:
     return AXIS_TITLES.get(axis, axis.capitalize())
 
 
-def part_name(axis: str, target: Mapping[str, Any]) -> str:
+def framework_name(framework: str) -> str:
+    """What a framework is called."""
+    return FRAMEWORK_NAMES.get(framework, framework)
+
+
+def part_of(target: NamedTarget, part: str) -> str | None:
+    """That part of a target; None where it has none of that name."""
+    found: str | None = getattr(target, part, None)
+    return found
+
+
+def part_name(axis: str, target: NamedTarget) -> str:
     """What a target is called where `axis` is what differs."""
-    if axis == "stack" and target.get("framework"):
-        return f"{part_name('framework', target)} on {target['server']} with {part_name('mode', target)}"
-    if axis in ("framework", "floor", "native") and target.get("framework"):
-        return FRAMEWORK_NAMES.get(target["framework"], target["framework"])
-    if axis == "mode" and target.get("mode"):
-        return MODE_NAMES.get(target["mode"], target["mode"])
-    varied = varied_of(target["id"])
-    return f"{axis} {varied[axis]}" if axis in varied else str(target.get(axis) or target["id"])
+    if axis == "stack" and target.framework:
+        return f"{framework_name(target.framework)} on {target.server} with {part_name('mode', target)}"
+    if axis in ("framework", "floor", "native") and target.framework:
+        return framework_name(target.framework)
+    if axis == "mode" and target.mode:
+        return MODE_NAMES.get(target.mode, target.mode)
+    return f"{axis} {varied}" if (varied := varied_of(target.id).get(axis)) else str(part_of(target, axis) or target.id)
 
 
-def conditions(axis: str, target: Mapping[str, Any]) -> str:
+def conditions(axis: str, target: NamedTarget) -> str:
     """The parts that a comparison keeps equal, e.g. `gunicorn, function, cpu`; empty for a foreign server."""
     compared = COMPARED.get(axis, (axis,))
-    kept = [str(target[part]) for part in PARTS if part not in compared and target.get(part)]
-    own = [f"{name} {value}" for name, value in varied_of(target.get("id", "")).items() if name != axis]
-    return ", ".join(kept + own)
+    kept = [told for part in PARTS if part not in compared and (told := part_of(target, part))]
+    return ", ".join([*kept, *_kept_settings(axis, target)])
 
 
-def varying(targets: Sequence[Mapping[str, Any]]) -> list[str]:
+def _kept_settings(axis: str, target: NamedTarget) -> list[str]:
+    return [f"{name} {value}" for name, value in varied_of(target.id).items() if name != axis]
+
+
+def varying(targets: Sequence[NamedTarget]) -> list[str]:
     """Those parts in which the run's targets differ."""
-    return [part for part in PARTS if len({target.get(part) for target in targets}) > 1]
+    return [part for part in PARTS if len({part_of(target, part) for target in targets}) > 1]
 
 
-def fraction(axis: str, baseline: Mapping[str, Any], candidate: Mapping[str, Any], parts: Sequence[str]) -> str:
+def fraction(axis: str, baseline: NamedTarget, candidate: NamedTarget, parts: Sequence[str]) -> str:
     """A comparison as `candidate / baseline` by the compared part, with the other `parts` of the candidate behind."""
     compared = COMPARED.get(axis, (axis,))
     names = [_short(compared, one) for one in (candidate, baseline)]
-    own = [f"{name} {value}" for name, value in varied_of(candidate["id"]).items() if name != axis]
-    kept = [str(candidate[part]) for part in parts if part not in compared and candidate.get(part)]
-    return ", ".join([" / ".join(names), *kept, *own])
+    kept = [told for part in parts if part not in compared and (told := part_of(candidate, part))]
+    return ", ".join([" / ".join(names), *kept, *_kept_settings(axis, candidate)])
 
 
-def _short(compared: Sequence[str], target: Mapping[str, Any]) -> str:
-    told = {**target, **varied_of(target["id"])}
-    return " ".join(str(told[part]) for part in compared if told.get(part)) or str(target["id"])
+def _short(compared: Sequence[str], target: NamedTarget) -> str:
+    varied = varied_of(target.id)
+    told = (varied.get(part) or part_of(target, part) for part in compared)
+    return " ".join(str(one) for one in told if one) or target.id
 
 
-def labels(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def labels(targets: Sequence[NamedTarget]) -> dict[str, str]:
     """A short name for every target: its framework, and those parts in which the run's targets differ."""
     kept = ["framework", *(part for part in varying(targets) if part != "framework")]
     found = {}
     for target in targets:
-        if not target.get("framework"):
-            found[target["id"]] = target["id"]
+        if not target.framework:
+            found[target.id] = target.id
             continue
-        parts = [target[part] for part in kept if target[part]]
-        parts += [f"{name}={value}" for name, value in varied_of(target["id"]).items()]
-        found[target["id"]] = " ".join(parts) + (" (again)" if target.get("twin_of") else "")
+        parts = [told for part in kept if (told := part_of(target, part))]
+        parts += [f"{name}={value}" for name, value in varied_of(target.id).items()]
+        found[target.id] = " ".join(parts) + (" (again)" if target.twin_of else "")
     return found
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiment.records import Run, Scenario
-from reports import drawing, quantile_axis, samples, wording
-from reports.samples import Nanoseconds
+from reports import drawing, latencies, quantile_axis, wording
+from reports.latencies import Latencies
+from reports.summary import Summary, TargetSummary
+from reports.summary.load_rows import ResultRow
 
 TITLE = "The same requests both ways"
 NOTE = (
@@ -24,31 +24,29 @@ NOTE = (
 ROW_IN = 2.6
 COLUMNS = 2
 
-Pair = tuple[Nanoseconds, Nanoseconds]
 
-
-def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """Both 99th percentiles, or medians where those need more samples, of every open-loop cell, in words."""
     said = []
     for row in _rows(summary):
-        name = "p99" if row["response_ms"]["p99"] and row["latency_ms"]["p99"] else "p50"
-        both = [row[kind][name] for kind in ("response_ms", "latency_ms")]
-        if all(both):
-            response, service = (wording.number(entry["median"]) for entry in both)
-            said.append(f"{row['target']} in {row['scenario']}, {name}: response {response} ms, service {service} ms")
+        name = "p99" if row.response_ms.p99 and row.latency_ms.p99 else "p50"
+        both = [found for kind in (row.response_ms, row.latency_ms) if (found := kind.at(name))]
+        if len(both) == 2:
+            response, service = (wording.number(entry.median) for entry in both)
+            said.append(f"{row.target} in {row.scenario}, {name}: response {response} ms, service {service} ms")
     return f"Response and service time of the same requests. {'; '.join(said)}."
 
 
-def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:
+def draw(summary: Summary, run: Run) -> Figure | None:
     """The figure, a panel a scenario and a server and mode; None where nothing was measured on a schedule."""
-    shown = {row["scenario"] for row in _rows(summary)}
-    panels: list[tuple[str, dict[str, Pair]]] = []
+    shown = {row.scenario for row in _rows(summary)}
+    panels: list[tuple[str, dict[str, Latencies]]] = []
     for scenario in (one for one in run.scenarios if one.id in shown):
         found = _samples(summary, run, scenario)
         load = wording.load(scenario.arrival, scenario.users, scenario.rates_rps)
-        known = [target for target in summary["targets"] if target["id"] in found]
+        known = [target for target in summary.targets if target.id in found]
         for group in dict.fromkeys(wording.conditions("framework", target) for target in known):
-            members = [one["id"] for one in known if wording.conditions("framework", one) == group]
+            members = [one.id for one in known if wording.conditions("framework", one) == group]
             where = ", ".join(part for part in (f"/{scenario.endpoint}", load, group) if part)
             panels.append((where, {name: found[name] for name in members}))
     if not panels:
@@ -57,7 +55,7 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:
     figure, grid = drawing.figure(rows, min(COLUMNS, len(panels)), height_in=ROW_IN * rows + 0.3)
     places = [axes for line in grid for axes in line]
     for axes, (where, pairs) in zip(places, panels, strict=False):
-        _panel(axes, pairs, summary["targets"])
+        _panel(axes, pairs, summary.targets)
         drawing.heading(axes, where)
     for axes in places[len(panels) :]:
         axes.set_visible(False)
@@ -66,17 +64,17 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:
     return figure
 
 
-def _panel(axes: Axes, pairs: Mapping[str, Pair], targets: Sequence[Mapping[str, Any]]) -> None:
+def _panel(axes: Axes, pairs: Mapping[str, Latencies], targets: Sequence[TargetSummary]) -> None:
     furthest = 0.5
     ends: list[tuple[float, str, str]] = []
-    for target in (one for one in targets if one["id"] in pairs):
-        service, response = pairs[target["id"]]
+    for target in (one for one in targets if one.id in pairs):
+        service, response = pairs[target.id].service_ns, pairs[target.id].response_ns
         colour = drawing.colour(target, targets)
         furthest = max(furthest, quantile_axis.last_quantile(response.size))
         places, waited_ms = quantile_axis.curve(response)
         axes.plot(places, waited_ms, color=colour, linewidth=1.4)
         axes.plot(*quantile_axis.curve(service), color=colour, linewidth=1.1, linestyle="--")
-        ends.append((math.log10(waited_ms[-1]), target["framework"] or target["id"], colour))
+        ends.append((math.log10(waited_ms[-1]), target.framework or target.id, colour))
     quantile_axis.scale(axes, furthest)
     axes.set_yscale("log")
     drawing.milliseconds(axes.yaxis)
@@ -85,27 +83,12 @@ def _panel(axes: Axes, pairs: Mapping[str, Pair], targets: Sequence[Mapping[str,
     drawing.end_labels(axes, ends, quantile_axis.place(furthest))
 
 
-def _rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _rows(summary: Summary) -> list[ResultRow]:
     """The open-loop cells in the usual encoding."""
-    return [row for row in summary["results"] if row["arrival"] != "closed" and row["valid"] and not row["variant"]]
+    return [row for row in summary.results if row.arrival != "closed" and row.valid and not row.variant]
 
 
-def _samples(summary: Mapping[str, Any], run: Run, scenario: Scenario) -> dict[str, Pair]:
-    """Service and response times of every target's usable trials, each sorted; a twin is left out."""
-    first = {target["id"] for target in summary["targets"] if not target["twin_of"]}
-    found: dict[str, list[samples.Latencies]] = {}
-    for trial in run.trials:
-        if trial.scenario == scenario.id and trial.target in first and trial.samples and trial.unusable() is None:
-            try:
-                found.setdefault(trial.target, []).append(samples.read(run.folder / trial.samples))
-            except samples.SamplesError:
-                # The cell's notes name the file; what is left of the others is still the target's.
-                continue
-    pairs = {
-        target: (
-            np.sort(np.concatenate([one.service_ns for one in parts])),
-            np.sort(np.concatenate([one.response_ns for one in parts])),
-        )
-        for target, parts in found.items()
-    }
-    return {target: pair for target, pair in pairs.items() if pair[0].size > 2 * quantile_axis.LEAST_BEYOND}
+def _samples(summary: Summary, run: Run, scenario: Scenario) -> dict[str, Latencies]:
+    """The latencies of every target's usable trials, where a curve has room; a twin is left out."""
+    found = {one.id: latencies.pooled(run, one.id, scenario.id) for one in summary.first_targets}
+    return {name: one for name, one in found.items() if one.service_ns.size > 2 * quantile_axis.LEAST_BEYOND}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from experiment.records import Run
 from reports import drawing, wording
-from reports.ladder import SHARES, change_at
+from reports.ladder_summary import SHARES, change_at
 from reports.ladder_words import usual
+from reports.summary import Summary
+from reports.summary.ladder_rows import ModelBreakEven
 
 TITLE = "From which model on the framework is moot"
 NOTE = (
@@ -23,37 +22,37 @@ COLOURS = drawing.SPARE
 LEAST = 1e-4
 
 
-def _rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    rows = usual(summary["ladder"]["break_evens"]) if summary["ladder"] else []
-    return [row for row in rows if row["difference_us"]["value"] > 0]
+def _rows(summary: Summary) -> list[ModelBreakEven]:
+    rows = usual(summary.ladder.break_evens) if summary.ladder else []
+    return [row for row in rows if row.difference_us.value > 0]
 
 
-def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """Every endpoint's line, in words."""
     said = [
-        f"/{row['endpoint']}: {wording.signed_change(1 + row['change']['value'])} at a model of "
-        f"{wording.number(row['model_us']['value'])} microseconds"
+        f"/{row.endpoint}: {wording.signed_change(1 + row.change.value)} at a model of "
+        f"{wording.number(row.model_us.value)} microseconds"
         for row in _rows(summary)
     ]
     return f"Change of the request's time, Flask instead of Bottle, over the model's time. {'; '.join(said)}."
 
 
-def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure; None where Flask and Bottle were not both climbed, or Flask is nowhere the slower one."""
     rows = _rows(summary)
     if not rows:
         return None
     figure, grid = drawing.figure(1, 1, height_in=3.2)
     axes = grid[0][0]
-    most = max(row["difference_us"]["value"] for row in rows) / min(SHARES) * 2
+    most = max(row.difference_us.value for row in rows) / min(SHARES) * 2
     models_us = np.geomspace(10.0, max(most, 20.0), 200)
     for row, colour in zip(rows, COLOURS, strict=False):
         changes = [max(LEAST, change_at(row, float(model))) for model in models_us]
         axes.plot(models_us / 1e3, np.array(changes) * 100, color=colour, linewidth=1.4)
-        own_ms = row["model_us"]["value"] / 1e3
-        ends = [max(LEAST, end) * 100 for end in row["change"]["ci95"]]
+        own_ms = row.model_us.value / 1e3
+        ends = [max(LEAST, end) * 100 for end in row.change.ci95]
         axes.plot([own_ms, own_ms], ends, color=colour, linewidth=2.2)
-        axes.plot(own_ms, max(LEAST, row["change"]["value"]) * 100, "o", color=colour, markersize=6)
+        axes.plot(own_ms, max(LEAST, row.change.value) * 100, "o", color=colour, markersize=6)
     for share in SHARES:
         axes.axhline(share * 100, color=drawing.INK, linewidth=0.8, linestyle=":")
     axes.set_xscale("log")
@@ -62,9 +61,9 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
     drawing.plain_numbers(axes.xaxis)
     drawing.plain_numbers(axes.yaxis)
     for number, (row, colour) in enumerate(zip(rows, COLOURS, strict=False)):
-        at = (row["model_us"]["value"] / 1e3, max(LEAST, row["change"]["value"]) * 100)
+        at = (row.model_us.value / 1e3, max(LEAST, row.change.value) * 100)
         axes.annotate(
-            f"/{row['endpoint']}",
+            f"/{row.endpoint}",
             at,
             xytext=(7, 4 + 11 * number),
             textcoords="offset points",

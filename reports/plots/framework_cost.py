@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiment.records import Run
 from reports import drawing, wording
+from reports.summary import Summary, TargetSummary
+from reports.summary.load_rows import FrameworkCost
 from reports.tables import endpoints
 
 TITLE = "The framework\u2019s cost over bare WSGI"
@@ -22,25 +23,25 @@ ROW_IN = 0.24
 REACH = 4.0
 
 
-def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """Every cost, in words."""
     said = [
-        f"{row['target']} on /{row['endpoint']}, {READINGS[row['measure']]}: {wording.number(row['mean'])} microseconds"
-        for row in summary["framework_costs"]
+        f"{row.target} on /{row.endpoint}, {READINGS[row.measure]}: {wording.number(row.mean)} microseconds"
+        for row in summary.framework_costs
     ]
     return f"Microseconds a request over bare WSGI. {'; '.join(said)}."
 
 
-def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure, a row of panels an endpoint; None where no target pairs with a floor."""
-    costs = summary["framework_costs"]
+    costs = summary.framework_costs
     if not costs:
         return None
-    readings = [name for name in READINGS if any(row["measure"] == name for row in costs)]
+    readings = [name for name in READINGS if any(row.measure == name for row in costs)]
     rows = {
-        endpoint: list(dict.fromkeys(row["target"] for row in costs if row["endpoint"] == endpoint))
+        endpoint: list(dict.fromkeys(row.target for row in costs if row.endpoint == endpoint))
         for endpoint in endpoints(summary)
-        if any(row["endpoint"] == endpoint for row in costs)
+        if any(row.endpoint == endpoint for row in costs)
     }
     heights = [len(names) + 2.2 for names in rows.values()]
     figure, grid = drawing.figure(
@@ -49,9 +50,9 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
     for line, (endpoint, names) in zip(grid, rows.items(), strict=True):
         for axes, reading in zip(line, readings, strict=True):
             drawing.heading(axes, f"/{endpoint}, {READINGS[reading]}")
-            own = [row for row in costs if (row["endpoint"], row["measure"]) == (endpoint, reading)]
-            _panel(axes, own, names, summary["targets"])
-        labels = {target["id"]: target["label"] for target in summary["targets"]}
+            own = [row for row in costs if (row.endpoint, row.measure) == (endpoint, reading)]
+            _panel(axes, own, names, summary.targets)
+        labels = {target.id: target.label for target in summary.targets}
         line[0].set_yticks(range(len(names)), [labels[name] for name in names])
         line[0].set_ylim(len(names) - 0.4, -0.6)
     for axes in grid[-1]:
@@ -59,22 +60,20 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
     return figure
 
 
-def _panel(
-    axes: Axes, rows: Sequence[Mapping[str, Any]], names: Sequence[str], targets: Sequence[Mapping[str, Any]]
-) -> None:
+def _panel(axes: Axes, rows: Sequence[FrameworkCost], names: Sequence[str], targets: Sequence[TargetSummary]) -> None:
     if not rows:
         axes.text(0.02, 0.5, "not measured", transform=axes.transAxes, va="center", fontsize=8.5)
         axes.set_xticks([])
         return
-    known = {target["id"]: target for target in targets}
+    known = {target.id: target for target in targets}
     for row in rows:
-        place, target = names.index(row["target"]), known[row["target"]]
+        place, target = names.index(row.target), known[row.target]
         colour = drawing.colour(target, targets)
-        axes.plot(row["ci95"], [place, place], color=colour, linewidth=1.6)
-        axes.plot(row["mean"], place, drawing.marker(target), color=colour, markersize=5)
+        axes.plot(row.ci95, [place, place], color=colour, linewidth=1.6)
+        axes.plot(row.mean, place, drawing.marker(target), color=colour, markersize=5)
         axes.annotate(
-            wording.whole(row["mean"]),
-            (max(row["ci95"]), place),
+            wording.whole(row.mean),
+            (max(row.ci95), place),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
@@ -84,7 +83,7 @@ def _panel(
     axes.margins(x=0.12)
     # Two blocks can have an interval without bounds; it leaves the panel, and the means stay readable.
     low, high = axes.get_xlim()
-    widest = REACH * max(abs(row["mean"]) for row in rows)
+    widest = REACH * max(abs(row.mean) for row in rows)
     if max(-low, high) > widest > 0:
         axes.set_xlim(max(low, -widest), min(high, widest))
     drawing.plain_numbers(axes.xaxis)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,8 +11,11 @@ from matplotlib.ticker import LogLocator
 from experiment.progress import plural
 from experiment.records import Run
 from reports import drawing, wording
-from reports.headline import usual
+from reports.summary import Summary
+from reports.summary.load_rows import ResultRow
+from reports.summary.measures import Median
 from reports.tables import endpoints
+from reports.usual_rows import usual
 
 TITLE = "Latency percentiles"
 NOTE = (
@@ -23,27 +25,25 @@ NOTE = (
 ROW_IN = 0.27
 
 
-def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """The median latencies at the busiest scenario of every endpoint, in words."""
     said = []
     for endpoint, users in _busiest(summary).items():
         medians = [
-            f"{row['target']} {wording.number(row['latency_ms']['p50']['median'])} ms"
-            for row in usual(summary["results"])
-            if (row["endpoint"], row["users"]) == (endpoint, users) and row["latency_ms"]["p50"]
+            f"{row.target} {wording.number(median.median)} ms"
+            for row in usual(summary.results)
+            if (row.endpoint, row.users) == (endpoint, users) and (median := row.latency_ms.p50)
         ]
         said.append(f"/{endpoint} with {users} users, medians: {', '.join(medians)}")
     return f"Service time percentiles. {'; '.join(said)}."
 
 
-def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure; None where no latency was measured."""
     busiest = _busiest(summary)
-    rows = [row for row in usual(summary["results"]) if row["latency_ms"]["p50"]]
+    rows = [row for row in usual(summary.results) if row.latency_ms.p50]
     targets = [
-        target
-        for target in summary["targets"]
-        if not target["twin_of"] and any(row["target"] == target["id"] for row in rows)
+        target for target in summary.targets if not target.twin_of and any(row.target == target.id for row in rows)
     ]
     columns = [name for name in endpoints(summary) if name in busiest]
     if not targets or not columns:
@@ -52,8 +52,8 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
     for axes, endpoint in zip(grid[0], columns, strict=True):
         for place, target in enumerate(targets):
             for row in rows:
-                if (row["target"], row["endpoint"], row["users"]) == (target["id"], endpoint, busiest[endpoint]):
-                    _line(axes, place, row["latency_ms"], drawing.colour(target, summary["targets"]))
+                if (row.target, row.endpoint, row.users) == (target.id, endpoint, busiest[endpoint]):
+                    _line(axes, place, row.latency_ms.told, drawing.colour(target, summary.targets))
         drawing.heading(axes, f"/{endpoint}, {plural(busiest[endpoint], 'user')}")
         axes.set_xscale("log")
         axes.set_xlim(*_reach(rows, endpoint, busiest[endpoint]))
@@ -61,37 +61,37 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
         drawing.plain_numbers(axes.xaxis)
         axes.set_xlabel("ms")
         axes.grid(axis="x")
-    grid[0][0].set_yticks(range(len(targets)), [target["label"] for target in targets])
+    grid[0][0].set_yticks(range(len(targets)), [target.label for target in targets])
     grid[0][0].set_ylim(len(targets) - 0.4, -0.6)
     return figure
 
 
-def _busiest(summary: Mapping[str, Any]) -> dict[str, int]:
+def _busiest(summary: Summary) -> dict[str, int]:
     """The most users at which each endpoint has a median."""
     found: dict[str, int] = {}
-    for row in usual(summary["results"]):
-        if row["latency_ms"]["p50"]:
-            found[row["endpoint"]] = max(found.get(row["endpoint"], 0), row["users"])
+    for row in usual(summary.results):
+        if row.latency_ms.p50:
+            found[row.endpoint] = max(found.get(row.endpoint, 0), row.users)
     return found
 
 
-def _reach(rows: Sequence[Mapping[str, Any]], endpoint: str, users: int) -> tuple[float, float]:
+def _reach(rows: Sequence[ResultRow], endpoint: str, users: int) -> tuple[float, float]:
     """Where the panel ends: at its intervals, but at most a factor of two beyond its percentiles."""
-    cells = [row["latency_ms"] for row in rows if (row["endpoint"], row["users"]) == (endpoint, users)]
-    known = [entry for cell in cells for name, entry in cell.items() if entry and name != "p999"]
-    middles = [entry["median"] for entry in known]
-    ends = [end for cell in cells for end in cell["p50"]["ci95"] or ()] + middles
+    cells = [row.latency_ms.told for row in rows if (row.endpoint, row.users) == (endpoint, users)]
+    known = [entry for cell in cells for name, entry in cell.items() if name != "p999"]
+    middles = [entry.median for entry in known]
+    ends = [end for cell in cells for end in cell["p50"].ci95 or ()] + middles
     return max(min(ends), min(middles) / 2) * 0.93, min(max(ends), max(middles) * 2) * 1.07
 
 
-def _line(axes: Axes, place: int, latencies: Mapping[str, Any], colour: str) -> None:
-    known = [latencies[name]["median"] for name in ("p50", "p90", "p99") if latencies[name]]
+def _line(axes: Axes, place: int, latencies: Mapping[str, Median], colour: str) -> None:
+    known = [latencies[name].median for name in ("p50", "p90", "p99") if name in latencies]
     axes.plot([known[0], known[-1]], [place, place], color=colour, linewidth=1, alpha=0.55)
     median = latencies["p50"]
-    if median["ci95"]:
-        axes.plot(median["ci95"], [place, place], color=colour, linewidth=4, alpha=0.4, solid_capstyle="butt")
-    axes.plot(median["median"], place, "o", color=colour, markersize=5)
-    if latencies["p90"]:
-        axes.plot(latencies["p90"]["median"], place, "o", markerfacecolor="none", color=colour, markersize=4.5)
-    if latencies["p99"]:
-        axes.plot(latencies["p99"]["median"], place, "|", color=colour, markersize=8, markeredgewidth=1.4)
+    if median.ci95:
+        axes.plot(median.ci95, [place, place], color=colour, linewidth=4, alpha=0.4, solid_capstyle="butt")
+    axes.plot(median.median, place, "o", color=colour, markersize=5)
+    if "p90" in latencies:
+        axes.plot(latencies["p90"].median, place, "o", markerfacecolor="none", color=colour, markersize=4.5)
+    if "p99" in latencies:
+        axes.plot(latencies["p99"].median, place, "|", color=colour, markersize=8, markeredgewidth=1.4)

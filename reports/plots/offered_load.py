@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +11,9 @@ from matplotlib.figure import Figure
 
 from experiment.records import Run
 from reports import drawing, wording
+from reports.summary import Summary, TargetSummary
+from reports.summary.load_rows import CapacityRow
+from reports.summary.measures import Median
 from reports.tables import endpoints
 
 TITLE = "Response time against offered load"
@@ -25,45 +28,57 @@ MOST_ACROSS = 2
 PERCENTILES = {"p50": "-", "p99": "--"}
 
 
-def _rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """What one target answered at one offered rate."""
+
+    target: str
+    endpoint: str
+    rate_rps: float
+    response_ms: Mapping[str, Median]
+
+
+def _points(summary: Summary) -> list[Point]:
     """The open loops of one rate, in the usual encoding."""
-    rates = {one["id"]: one["rates_rps"] for one in summary["scenarios"]}
-    first = {target["id"] for target in summary["targets"] if not target["twin_of"]}
+    rates = {one.id: one.rates_rps for one in summary.scenarios}
+    first = {target.id for target in summary.first_targets}
     return [
-        {**row, "rate_rps": rates[row["scenario"]][0]}
-        for row in summary["results"]
-        if len(rates[row["scenario"]]) == 1
-        and row["arrival"] != "closed"
-        and row["target"] in first
-        and row["response_ms"]["p50"]
-        and not row["variant"]
+        Point(
+            target=row.target, endpoint=row.endpoint, rate_rps=rates[row.scenario][0], response_ms=row.response_ms.told
+        )
+        for row in summary.results
+        if len(rates[row.scenario]) == 1
+        and row.arrival != "closed"
+        and row.target in first
+        and row.response_ms.p50
+        and not row.variant
     ]
 
 
-def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """Every point, in words."""
     said = [
-        f"{row['target']} on /{row['endpoint']} at {row['rate_rps']:g} requests/s: "
+        f"{row.target} on /{row.endpoint} at {row.rate_rps:g} requests/s: "
         + ", ".join(
-            f"{name} {wording.number(row['response_ms'][name]['median'])} ms"
+            f"{name} {wording.number(row.response_ms[name].median)} ms"
             for name in PERCENTILES
-            if row["response_ms"][name]
+            if name in row.response_ms
         )
-        for row in _rows(summary)
+        for row in _points(summary)
     ]
     return f"Response time over offered requests per second. {'; '.join(said)}."
 
 
-def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure, a panel an endpoint, server and mode; None where nothing was measured on a schedule.
 
     Endpoints lie side by side; where there is one alone, servers and modes do.
     """
-    rows = _rows(summary)
-    shown = {row["target"] for row in rows}
-    targets = [target for target in summary["targets"] if target["id"] in shown]
+    rows = _points(summary)
+    shown = {row.target for row in rows}
+    targets = [target for target in summary.targets if target.id in shown]
     groups = list(dict.fromkeys(wording.conditions("framework", target) for target in targets))
-    columns = [name for name in endpoints(summary) if any(row["endpoint"] == name for row in rows)]
+    columns = [name for name in endpoints(summary) if any(row.endpoint == name for row in rows)]
     if not groups:
         return None
     panels = [(group, endpoint) for group in groups for endpoint in columns]
@@ -73,8 +88,8 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
     places = [axes for line in grid for axes in line]
     for axes, (group, endpoint) in zip(places, panels, strict=False):
         members = [target for target in targets if wording.conditions("framework", target) == group]
-        kept = [row for row in summary["capacity"] if row["endpoint"] == endpoint]
-        _panel(axes, [row for row in rows if row["endpoint"] == endpoint], members, summary["targets"], kept)
+        kept = [row for row in summary.capacity if row.endpoint == endpoint]
+        _panel(axes, [row for row in rows if row.endpoint == endpoint], members, summary.targets, kept)
         drawing.heading(axes, f"/{endpoint}, {group}" if group else f"/{endpoint}")
     for axes in places[len(panels) :]:
         axes.remove()
@@ -87,32 +102,31 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
 
 def _panel(
     axes: Axes,
-    rows: Sequence[Mapping[str, Any]],
-    members: Sequence[Mapping[str, Any]],
-    targets: Sequence[Mapping[str, Any]],
-    capacities: Sequence[Mapping[str, Any]],
+    rows: Sequence[Point],
+    members: Sequence[TargetSummary],
+    targets: Sequence[TargetSummary],
+    capacities: Sequence[CapacityRow],
 ) -> None:
     ends: list[tuple[float, str, str]] = []
     middles: list[float] = []
-    rates = sorted({row["rate_rps"] for row in rows})
+    rates = sorted({row.rate_rps for row in rows})
     for target in members:
-        own = sorted((row for row in rows if row["target"] == target["id"]), key=lambda row: row["rate_rps"])
+        own = sorted((row for row in rows if row.target == target.id), key=lambda row: row.rate_rps)
         colour = drawing.colour(target, targets)
         for name, style in PERCENTILES.items():
-            told = [row for row in own if row["response_ms"][name]]
-            values = [row["response_ms"][name]["median"] for row in told]
+            told = [row for row in own if name in row.response_ms]
+            values = [row.response_ms[name].median for row in told]
             middles += values
-            places = [row["rate_rps"] for row in told]
+            places = [row.rate_rps for row in told]
             axes.plot(places, values, style, color=colour, marker=drawing.marker(target), markersize=4, linewidth=1.3)
             for row in told:
-                if row["response_ms"][name]["ci95"]:
-                    at = [row["rate_rps"]] * 2
-                    axes.plot(at, row["response_ms"][name]["ci95"], color=colour, linewidth=2.6, alpha=0.4)
+                if interval := row.response_ms[name].ci95:
+                    axes.plot([row.rate_rps] * 2, interval, color=colour, linewidth=2.6, alpha=0.4)
             if told:
-                ends.append((float(np.log10(values[-1])), f"{target['framework'] or target['id']} {name}", colour))
-        for row in capacities:
-            if row["target"] == target["id"] and row["rate_rps"]:
-                axes.axvline(row["rate_rps"]["median"], color=colour, linewidth=1, linestyle=":")
+                ends.append((float(np.log10(values[-1])), f"{target.framework or target.id} {name}", colour))
+        for kept in capacities:
+            if kept.target == target.id and kept.rate_rps:
+                axes.axvline(kept.rate_rps.median, color=colour, linewidth=1, linestyle=":")
     axes.set_yscale("log")
     if middles:
         # Two blocks can have an interval without bounds; it leaves the panel, and the points stay readable.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,6 +11,8 @@ from matplotlib.ticker import NullLocator
 
 from experiment.records import Run
 from reports import drawing, tables, wording
+from reports.summary import Summary
+from reports.summary.load_rows import ComparisonRow
 
 TITLE = "Ratios against the noise floor"
 NOTE = (
@@ -26,39 +27,39 @@ REACH = 1.5
 SHAPES = {"faster": "o", "slower": "o", "equivalent": "o", "inconclusive": "x"}
 
 
-def _panels(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
+def _panels(summary: Summary) -> dict[str, list[tuple[str, ComparisonRow]]]:
     """For every axis, its labelled rows that have a ratio."""
-    targets = {target["id"]: target for target in summary["targets"]}
-    parts = wording.varying(summary["targets"])
-    panels: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    targets = summary.target_by_id
+    parts = wording.varying(summary.targets)
+    panels: dict[str, list[tuple[str, ComparisonRow]]] = {}
     for entry in tables.verdict_table(summary):
-        for row in entry["cells"]:
-            if row and row["ratio"] is not None:
-                over = wording.fraction(row["axis"], targets[row["baseline"]], targets[row["candidate"]], parts)
-                panels.setdefault(entry["axis"], []).append((f"{over}, /{row['endpoint']}", row))
+        for row in entry.cells:
+            if row and row.ratio is not None:
+                over = wording.fraction(row.axis, targets[row.baseline], targets[row.candidate], parts)
+                panels.setdefault(entry.axis, []).append((f"{over}, /{row.endpoint}", row))
     return panels
 
 
-def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """Every ratio and verdict, in words."""
     said = [
-        f"{label}: {tables.change(row)}, {row['verdict']}" for rows in _panels(summary).values() for label, row in rows
+        f"{label}: {tables.change(row)}, {row.verdict}" for rows in _panels(summary).values() for label, row in rows
     ]
     return f"Ratios with 95 % intervals. {'; '.join(said)}."
 
 
-def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure; None where there is no ratio."""
     panels = _panels(summary)
     if not panels:
         return None
-    targets = {target["id"]: target for target in summary["targets"]}
+    targets = summary.target_by_id
     heights = [len(rows) + 1.6 for rows in panels.values()]
     figure, grid = drawing.figure(len(panels), 1, height_in=ROW_IN * sum(heights) + 0.5, height_ratios=heights)
     for line, (axis, rows) in zip(grid, panels.items(), strict=True):
         axes = line[0]
         for place, (_, row) in enumerate(rows):
-            _row(axes, place, row, drawing.colour(targets[row["candidate"]], summary["targets"]))
+            _row(axes, place, row, drawing.colour(targets[row.candidate], summary.targets))
         axes.axvline(1, color=drawing.INK, linewidth=0.8)
         drawing.heading(axes, wording.axis_title(axis))
         axes.set_yticks(range(len(rows)), [label for label, _ in rows])
@@ -68,22 +69,23 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
     return figure
 
 
-def _row(axes: Axes, place: int, row: Mapping[str, Any], colour: str) -> None:
-    if row["noise_ci95"]:
-        low, high = row["noise_ci95"]
+def _row(axes: Axes, place: int, row: ComparisonRow, colour: str) -> None:
+    if row.noise_ci95:
+        low, high = row.noise_ci95
         axes.add_patch(Rectangle((low, place - 0.5), high - low, 1, color=drawing.QUIET, alpha=0.28, linewidth=0))
-    axes.plot(row["ci95"], [place, place], color=colour, linewidth=1.6)
-    hollow = row["verdict"] == "equivalent"
+    ratio, interval = row.effect
+    axes.plot(interval, [place, place], color=colour, linewidth=1.6)
+    hollow = row.verdict == "equivalent"
     axes.plot(
-        row["ratio"],
+        ratio,
         place,
-        SHAPES.get(row["verdict"], "x"),
+        SHAPES.get(row.verdict, "x"),
         color=colour,
         markersize=5,
         markerfacecolor="none" if hollow else colour,
     )
     axes.annotate(
-        f"{tables.change(row)}  {row['verdict']}",
+        f"{tables.change(row)}  {row.verdict}",
         (1, place),
         xycoords=("axes fraction", "data"),
         xytext=(6, 0),
@@ -93,10 +95,10 @@ def _row(axes: Axes, place: int, row: Mapping[str, Any], colour: str) -> None:
     )
 
 
-def _scale(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+def _scale(axes: Axes, rows: Sequence[ComparisonRow]) -> None:
     """A logarithmic axis with plain numbers that leaves 1 in sight."""
-    ends = [end for row in rows for end in (*row["ci95"], *(row["noise_ci95"] or ()))]
-    ratios = [row["ratio"] for row in rows]
+    ends = [end for row in rows for end in (*row.effect[1], *(row.noise_ci95 or ()))]
+    ratios = [row.effect[0] for row in rows]
     # Two blocks can have an interval without bounds; it leaves the panel, and the ratios stay readable.
     low, high = max(min(ends), min(*ratios, 1) / REACH), min(max(ends), max(*ratios, 1) * REACH)
     low, high = min(low, 0.97), max(high, 1.03)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from matplotlib.figure import Figure
 
 from experiment.records import Run
 from reports import drawing, wording
+from reports.summary import Summary
+from reports.summary.check_rows import StartupRow
 
 TITLE = "Start-up"
 NOTE = (
@@ -22,42 +21,43 @@ REST = 0.3
 REACH = 1.6
 
 
-def _rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    first = {target["id"] for target in summary["targets"] if not target["twin_of"]}
-    return [row for row in summary["startup"] if row["target"] in first and row["startup_s"] is not None]
+def _rows(summary: Summary) -> list[tuple[StartupRow, float]]:
+    """Every target that was launched here, with the seconds until its first answer; a twin is left out."""
+    first = {target.id for target in summary.first_targets}
+    return [(row, row.startup_s) for row in summary.startup if row.target in first and row.startup_s is not None]
 
 
-def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """Every start-up, in words."""
-    said = [f"{row['target']} {wording.number(row['startup_s'])} s" for row in _rows(summary)]
+    said = [f"{row.target} {wording.number(seconds)} s" for row, seconds in _rows(summary)]
     return f"Seconds from start to first answer. {'; '.join(said)}."
 
 
-def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure; None where nothing was launched here."""
     rows = _rows(summary)
     if not rows:
         return None
-    known = {target["id"]: target for target in summary["targets"]}
+    known = summary.target_by_id
     figure, grid = drawing.figure(1, 1, height_in=ROW_IN * len(rows) + 0.6)
     axes = grid[0][0]
-    for place, row in enumerate(rows):
-        colour = drawing.colour(known[row["target"]], summary["targets"])
+    for place, (row, seconds) in enumerate(rows):
+        colour = drawing.colour(known[row.target], summary.targets)
         left = 0.0
         for name, alpha in PARTS.items():
-            width = row[name] or 0.0
+            width = row.figure(name) or 0.0
             axes.barh(place, width, left=left, color=colour, alpha=alpha, height=0.6)
             left += width
-        axes.barh(place, max(0.0, row["startup_s"] - left), left=left, color=colour, alpha=REST, height=0.6)
-        ends = row["startup_ci95"] or [row["startup_s"]] * 2
+        axes.barh(place, max(0.0, seconds - left), left=left, color=colour, alpha=REST, height=0.6)
+        ends = row.startup_ci95 or (seconds, seconds)
         axes.plot(ends, [place, place], color=drawing.INK, linewidth=1.2)
-        label = f"{wording.number(row['startup_s'])} s"
+        label = f"{wording.number(seconds)} s"
         axes.annotate(label, (ends[1], place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
     # Two launches can have an interval without bounds; it leaves the panel, and the bars stay readable.
-    longest = max(row["startup_s"] for row in rows)
-    furthest = max((row["startup_ci95"] or [0, longest])[1] for row in rows)
+    longest = max(seconds for _, seconds in rows)
+    furthest = max((row.startup_ci95 or (0, longest))[1] for row, _ in rows)
     axes.set_xlim(0, min(furthest, REACH * longest) * 1.1)
-    axes.set_yticks(range(len(rows)), [known[row["target"]]["label"] for row in rows])
+    axes.set_yticks(range(len(rows)), [known[row.target].label for row, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("seconds")
     axes.grid(axis="x")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiment.records import Run
 from reports import drawing, wording
-from reports.headline import usual
+from reports.summary import Summary, TargetSummary
+from reports.summary.load_rows import ResultRow
 from reports.tables import endpoints
+from reports.usual_rows import usual
 
 TITLE = "Throughput against users"
 NOTE = "Median over blocks with its 95 % interval; one that leaves its panel is cut off. Higher is better."
@@ -19,33 +20,33 @@ ROW_IN = 2.35
 REACH = 1.5
 
 
-def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """The highest throughput of every endpoint, in words."""
     said = []
     for endpoint in endpoints(summary):
-        rows = [row for row in usual(summary["results"]) if row["endpoint"] == endpoint and row["throughput_rps"]]
+        rows = [row for row in usual(summary.results) if row.endpoint == endpoint and row.throughput_rps]
         if rows:
-            best = max(rows, key=lambda row: row["throughput_rps"]["median"])
-            rate = wording.number(best["throughput_rps"]["median"])
-            said.append(f"/{endpoint}: highest {rate} requests/s, {best['target']} with {best['users']} users")
+            best = max(rows, key=lambda row: row.rate.median)
+            rate = wording.number(best.rate.median)
+            said.append(f"/{endpoint}: highest {rate} requests/s, {best.target} with {best.users} users")
     return f"Requests per second against concurrent users. {'; '.join(said)}."
 
 
-def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure; None where no throughput was measured."""
-    targets = [target for target in summary["targets"] if not target["twin_of"]]
-    measured = [row for row in usual(summary["results"]) if row["throughput_rps"]]
-    shown = {row["target"] for row in measured}
-    groups = list(dict.fromkeys(_group(target) for target in targets if target["id"] in shown))
-    columns = [name for name in endpoints(summary) if any(row["endpoint"] == name for row in measured)]
+    targets = summary.first_targets
+    measured = [row for row in usual(summary.results) if row.throughput_rps]
+    shown = {row.target for row in measured}
+    groups = list(dict.fromkeys(_group(target) for target in targets if target.id in shown))
+    columns = [name for name in endpoints(summary) if any(row.endpoint == name for row in measured)]
     if not groups or not columns:
         return None
     figure, grid = drawing.figure(len(groups), len(columns), height_in=ROW_IN * len(groups) + 0.3)
     for line, group in zip(grid, groups, strict=True):
         members = [target for target in targets if _group(target) == group]
         for axes, endpoint in zip(line, columns, strict=True):
-            rows = [row for row in measured if row["endpoint"] == endpoint]
-            _panel(axes, rows, members, summary["targets"])
+            rows = [row for row in measured if row.endpoint == endpoint]
+            _panel(axes, rows, members, summary.targets)
             drawing.heading(axes, f"/{endpoint}, {group}" if group and axes is line[0] else f"/{endpoint}")
             if line is grid[-1]:
                 axes.set_xlabel("users")
@@ -53,26 +54,26 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001
     return figure
 
 
-def _group(target: Mapping[str, Any]) -> str:
+def _group(target: TargetSummary) -> str:
     return wording.conditions("framework", target)
 
 
 def _panel(
     axes: Axes,
-    rows: Sequence[Mapping[str, Any]],
-    members: Sequence[Mapping[str, Any]],
-    targets: Sequence[Mapping[str, Any]],
+    rows: Sequence[ResultRow],
+    members: Sequence[TargetSummary],
+    targets: Sequence[TargetSummary],
 ) -> None:
     ends: list[tuple[float, str, str]] = []
-    users = sorted({row["users"] for row in rows})
+    users = sorted({row.users for row in rows})
     for target in members:
-        own = sorted((row for row in rows if row["target"] == target["id"]), key=lambda row: row["users"])
+        own = sorted((row for row in rows if row.target == target.id), key=lambda row: row.users)
         if not own:
             continue
         colour = drawing.colour(target, targets)
-        medians = [row["throughput_rps"]["median"] for row in own]
-        spans = [row["throughput_rps"]["ci95"] or [middle, middle] for row, middle in zip(own, medians, strict=True)]
-        places = [users.index(row["users"]) for row in own]
+        medians = [row.rate.median for row in own]
+        spans = [row.rate.ci95 or (middle, middle) for row, middle in zip(own, medians, strict=True)]
+        places = [users.index(row.users) for row in own]
         axes.errorbar(
             places,
             medians,
@@ -86,11 +87,11 @@ def _panel(
             markersize=3.6,
             linewidth=1.4,
             elinewidth=0.9,
-            linestyle="--" if (target["framework"] or "").endswith("-native") else "-",
+            linestyle="--" if (target.framework or "").endswith("-native") else "-",
         )
-        ends.append((medians[-1], target["framework"] or target["id"], colour))
-    highest = max(row["throughput_rps"]["median"] for row in rows)
-    top = max((row["throughput_rps"]["ci95"] or [0, highest])[1] for row in rows)
+        ends.append((medians[-1], target.framework or target.id, colour))
+    highest = max(row.rate.median for row in rows)
+    top = max((row.rate.ci95 or (0, highest))[1] for row in rows)
     # Two blocks can have an interval without bounds; it leaves the panel, and the medians stay readable.
     top = min(top, REACH * highest)
     axes.set_ylim(0, top * 1.08)

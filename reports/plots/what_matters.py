@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from matplotlib.figure import Figure
 
 from experiment.records import Run
 from reports import drawing, wording
 from reports.ladder_words import METRIC_WORDS
+from reports.summary import Summary
 
 TITLE = "What matters most"
 NOTE = (
@@ -20,32 +18,32 @@ NOTE = (
 ROW_IN = 0.34
 
 
-def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """Every share, in words."""
     said = [
-        f"{METRIC_WORDS[row['metric']]}: "
-        + ", ".join(f"{one['choice']} {wording.percent(one['share'])} %" for one in row["shares"])
-        + f", unexplained {wording.percent(row['unexplained'])} %"
-        for row in summary["what_matters"]
+        f"{METRIC_WORDS[row.metric]}: "
+        + ", ".join(f"{one.choice} {wording.percent(one.share)} %" for one in row.shares)
+        + f", unexplained {wording.percent(row.unexplained)} %"
+        for row in summary.what_matters
     ]
     return f"Share of the variation explained by each choice. {'; '.join(said)}."
 
 
-def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
+def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure, a panel a metric; None where fewer than two choices vary."""
-    rows = summary["what_matters"]
+    rows = summary.what_matters
     if not rows:
         return None
-    most = max(len(row["shares"]) for row in rows) + 1
+    most = max(len(row.shares) for row in rows) + 1
     figure, grid = drawing.figure(1, len(rows), height_in=ROW_IN * most + 0.9)
     for axes, row in zip(grid[0], rows, strict=True):
-        drawing.heading(axes, METRIC_WORDS[row["metric"]])
-        for place, one in enumerate(row["shares"]):
-            axes.barh(place, 100 * one["share"], color=drawing.SPARE[0], height=0.6)
-            axes.plot([100 * end for end in one["ci95"]], [place, place], color=drawing.INK, linewidth=1.4)
-        last = len(row["shares"])
-        axes.barh(last, 100 * max(0.0, row["unexplained"]), color=drawing.QUIET, height=0.6)
-        axes.set_yticks(range(last + 1), [*(one["choice"] for one in row["shares"]), "unexplained"])
+        drawing.heading(axes, METRIC_WORDS[row.metric])
+        for place, one in enumerate(row.shares):
+            axes.barh(place, 100 * one.share, color=drawing.SPARE[0], height=0.6)
+            axes.plot([100 * end for end in one.ci95], [place, place], color=drawing.INK, linewidth=1.4)
+        last = len(row.shares)
+        axes.barh(last, 100 * max(0.0, row.unexplained), color=drawing.QUIET, height=0.6)
+        axes.set_yticks(range(last + 1), [*(one.choice for one in row.shares), "unexplained"])
         axes.set_ylim(last + 0.6, -0.6)
         axes.set_xlim(0, 100)
         axes.set_xlabel("% of the variation")

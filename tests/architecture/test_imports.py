@@ -9,9 +9,6 @@ import pytest
 from import_graph import REPOSITORY, Graph, circle, import_graph, layers, packages, upward
 
 OPEN: Final = (
-    ("experiment.block", "experiment.experiment"),
-    ("experiment.against_wrk", "reports.statistics"),
-    ("experiment.ladder_run", "reports.ladder"),
     ("conformance.fuzzing.differential", "commands.terminal"),
     ("conformance.fuzzing.differential", "experiment.built_models"),
     ("conformance.fuzzing.differential", "servers.core.endpoints"),
@@ -23,8 +20,6 @@ OPEN: Final = (
     ("conformance.fuzzing.schema", "servers.models.reference"),
     ("conformance.fuzzing.socket_lanes", "commands.terminal"),
     ("conformance.fuzzing.socket_lanes", "experiment.built_models"),
-    ("conformance.fuzzing.socket_lanes", "experiment.fleet"),
-    ("conformance.fuzzing.socket_lanes", "experiment.line_up"),
     ("conformance.fuzzing.socket_lanes", "servers.settings"),
     ("conformance.fuzzing.socket_lanes", "servers.target"),
 )

@@ -17,7 +17,7 @@ from experiment.interpreters import Interpreter, distinct, interpreters, package
 from experiment.journal import FILE_NAME, read_run
 from experiment.line_up import contenders
 from experiment.planning import described
-from reports.summary import summarise
+from reports.summarising import summarise
 from servers.settings import Settings
 
 OLD = Interpreter(

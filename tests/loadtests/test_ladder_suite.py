@@ -12,7 +12,7 @@ import pytest
 
 from experiment.ladder_run import count
 from loadtests.ladder import callgrind
-from reports.ladder import change_at
+from reports.ladder_summary import change_at
 from servers.repository import REPOSITORY
 
 pytestmark = pytest.mark.ladder

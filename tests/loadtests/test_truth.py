@@ -21,7 +21,7 @@ from loadtests.arrival import Arrival, ClosedLoop, PoissonRate
 from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
 from loadtests.remote import Generator
 from loadtests.scenarios import Scenario
-from reports import samples
+from reports import latencies
 from servers.repository import REPOSITORY
 
 pytestmark = [
@@ -102,7 +102,7 @@ def truth(log: Path, trial: Path) -> Truth:
     assert len(done) == len(order), "server and generator count different requests"
     # A request that was sent after the server had last looked has waited from then on, however long that core was away.
     came = np.minimum(read, np.maximum(looked, columns["sent_ns"][order]))
-    steady = columns["phase"][order] == samples.STEADY
+    steady = columns["phase"][order] == latencies.STEADY
     return Truth(
         service_ns=(done - came)[steady],
         response_ns=(done - columns["due_ns"][order])[steady],
@@ -128,13 +128,13 @@ def test_percentiles_are_the_known_ones(
     log = tmp_path / "log"
     with serving(log) as url:
         trial = measured(generator, url, services_us, arrival, tmp_path)
-    found, real = samples.read(trial), truth(log, trial)
+    found, real = latencies.read(trial), truth(log, trial)
     assert np.quantile(real.service_ns, 0.5) == pytest.approx(known_ns(services_us, 0.5), rel=0.03)
     told = {}
     for quantile in QUANTILES:
         pairs = (("service", found.service_ns, real.service_ns), ("response", found.response_ns, real.response_ns))
         for kind, values, known in pairs:
-            told[kind, quantile] = (samples.quantile_ns(values, quantile) / US, np.quantile(known, quantile) / US)
+            told[kind, quantile] = (latencies.quantile_ns(values, quantile) / US, np.quantile(known, quantile) / US)
     wrong = {place: pair for place, pair in told.items() if abs(pair[0] - pair[1]) > max(0.03 * pair[1], 100)}
     assert not wrong
 
@@ -154,17 +154,17 @@ def test_the_stall_is_in_the_open_loop_and_hidden_in_the_closed_one(generator: G
         return moves_at(at, every * SECOND, stall * SECOND)
 
     with np.load(opened) as file:
-        steady = file["phase"] == samples.STEADY
+        steady = file["phase"] == latencies.STEADY
         due = file["due_ns"][steady].tolist()
     expected = np.array([moves(moves(at) + service_ns) - at for at in due])
-    found = samples.read(opened)
+    found = latencies.read(opened)
     for quantile in (0.5, 0.95, 0.99):
         known = float(np.quantile(expected, quantile, method="inverted_cdf"))
-        assert samples.quantile_ns(found.response_ns, quantile) == pytest.approx(known, rel=0.05), quantile
+        assert latencies.quantile_ns(found.response_ns, quantile) == pytest.approx(known, rel=0.05), quantile
     assert np.quantile(expected, 0.99) > 500_000_000
     # Half a second there, and here nothing that a stall could be told from.
-    hidden = samples.read(closed)
-    assert samples.quantile_ns(hidden.response_ns, 0.99) < 2 * service_ns
+    hidden = latencies.read(closed)
+    assert latencies.quantile_ns(hidden.response_ns, 0.99) < 2 * service_ns
 
 
 def test_requests_leave_as_a_poisson_process(generator: Generator, tmp_path: Path) -> None:

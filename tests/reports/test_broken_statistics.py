@@ -14,10 +14,10 @@ import pytest
 from synthetic_run import Truth, write_run, write_samples
 
 from experiment.journal import FILE_NAME, read_records, read_run
-from reports import samples, statistics, verdicts
+from reports import latencies, statistics, verdicts
 from reports.render import render
 from reports.statistics import PairedRatio
-from reports.summary import summarise
+from reports.summarising import summarise
 from reports.verdicts import NoiseFloor
 
 TRUTH = Truth(samples=100, blocks=3, scenarios=("predict@1",), modes=("function",), native=False)
@@ -66,7 +66,7 @@ def test_p_values_that_are_none_are_not_corrected(raw: list[float]) -> None:
 def test_a_percentile_of_nothing_raises() -> None:
     """Without a sample there is no percentile, however many blocks there are."""
     with pytest.raises(ValueError, match="no sample"):
-        samples.pooled_percentile([np.empty(0, dtype=np.int64)] * 3, 0.5)
+        latencies.pooled_percentile([np.empty(0, dtype=np.int64)] * 3, 0.5)
 
 
 def _same(record: Record) -> Record:

@@ -10,7 +10,7 @@ from synthetic_run import VARIANT_RATIO, Truth, write_run
 from experiment.journal import read_run
 from reports.plots import latency, throughput
 from reports.render import render
-from reports.summary import summarise
+from reports.summarising import summarise
 from reports.tables import verdict_table
 
 TRUTH = Truth(

@@ -13,14 +13,14 @@ from synthetic_run import Truth as RunTruth
 from synthetic_run import write_run
 
 from experiment.journal import JournalError
-from reports import ladder
+from reports import ladder_summary
 from reports.render import render
 
 SMALL = RunTruth(samples=150, scenarios=("predict@1",), modes=("function",), native=False)
 
 
 def _summary(folder: Path, *truths: Truth) -> dict[str, Any]:
-    found = ladder.summarise(write_ladder(folder, *truths))
+    found = ladder_summary.summarise(write_ladder(folder, *truths))
     assert found is not None
     return found
 
@@ -49,7 +49,7 @@ def test_the_break_even_of_one_model_foretells_the_change_at_another(tmp_path: P
     (tmp_path / "other").mkdir()
     other = _summary(tmp_path / "other", Truth(model_us=model_us, seed=11))["break_evens"][0]
     rest_us = 200.0 + TAX_US["bottle"] + sum(PIECES_US.values())
-    foretold = ladder.change_at(small, model_us)
+    foretold = ladder_summary.change_at(small, model_us)
     assert foretold == pytest.approx(90.0 / (rest_us + model_us), rel=0.15)
     low, high = other["change"]["ci95"]
     spread = (small["difference_us"]["ci95"][1] - small["difference_us"]["ci95"][0]) / (rest_us + model_us)
@@ -83,7 +83,7 @@ def test_the_noise_of_the_same_application_twice_is_near_one(tmp_path: Path) -> 
 
 def test_a_folder_without_a_ladder_has_none(tmp_path: Path) -> None:
     """No file, no ladder."""
-    assert ladder.summarise(tmp_path) is None
+    assert ladder_summary.summarise(tmp_path) is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"benchmarks": [{}]}', '{"benchmarks": 3}'])
@@ -91,7 +91,7 @@ def test_a_broken_ladder_is_refused(tmp_path: Path, text: str) -> None:
     """A file that is not pytest-benchmark's raises one error that names it."""
     (tmp_path / "ladder.json").write_text(text)
     with pytest.raises(JournalError, match=r"ladder\.json"):
-        ladder.summarise(tmp_path)
+        ladder_summary.summarise(tmp_path)
 
 
 def test_a_run_shows_the_ladder_that_lies_in_its_folder(tmp_path: Path) -> None:

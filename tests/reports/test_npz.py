@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports import npz, samples
+from reports import latencies, npz
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -69,5 +69,5 @@ def test_a_broken_file_of_samples_names_itself(tmp_path: Path) -> None:
     for name, content in broken.items():
         if content is not None:
             (tmp_path / name).write_bytes(content)
-        with pytest.raises(samples.SamplesError, match=name):
-            samples.read(tmp_path / name)
+        with pytest.raises(latencies.SamplesError, match=name):
+            latencies.read(tmp_path / name)

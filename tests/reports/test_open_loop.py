@@ -14,7 +14,7 @@ from experiment.journal import read_run
 from reports import drawing
 from reports.plots import offered_load
 from reports.render import render
-from reports.summary import summarise
+from reports.summarising import summarise
 
 TRUTH = Truth(scenarios=("predict@16", "predict~poisson200rps"), modes=("function",), native=False, samples=1500)
 

@@ -15,7 +15,7 @@ from experiment.journal import FILE_NAME, read_run
 from reports import prices
 from reports.prices import PriceError
 from reports.render import render
-from reports.summary import summarise
+from reports.summarising import summarise
 
 TRUTH = Truth(samples=60, blocks=3, scenarios=("predict@1", "predict@16"), modes=("function",), native=False)
 FLASK = "flask+gunicorn+function+cpu"

@@ -13,8 +13,9 @@ import pytest
 from synthetic_run import Truth, true_rate, write_run
 
 from experiment.journal import FILE_NAME, read_run
-from reports import samples, wording
-from reports.summary import headline, summarise
+from reports import latencies, wording
+from reports.headline import headline
+from reports.summarising import summarise
 
 FLASK, BOTTLE = "flask+gunicorn+function+cpu", "bottle+gunicorn+function+cpu"
 SMALL = Truth(samples=200, scenarios=("predict@1", "predict@16", "classify@16"), native=False)
@@ -98,7 +99,7 @@ def test_a_pooled_percentile_is_that_of_the_pool() -> None:
     rng = np.random.default_rng(8)
     blocks = [np.sort(rng.integers(1, 10_000, size)) for size in (11, 230, 400)]
     for quantile in (0.5, 0.9, 0.99):
-        pooled = samples.pooled_percentile(blocks, quantile)
+        pooled = latencies.pooled_percentile(blocks, quantile)
         assert pooled.value_ns == np.quantile(np.concatenate(blocks), quantile, method="inverted_cdf")
         assert pooled.low_ns is not None
         assert pooled.low_ns <= pooled.value_ns

@@ -8,19 +8,29 @@ than a batch is in it. Differences are taken call by call.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec import UNSET, Struct
 
 from experiment.journal import JournalError
 from experiment.ladder_files import COUNTS_NAME, LADDER_NAME
 from reports import statistics
 from reports.statistics import Floats
+from reports.summary.ladder_rows import (
+    Estimate,
+    ExactCounts,
+    LadderNoise,
+    LadderSummary,
+    ModelBreakEven,
+    ModelThreshold,
+    RungRow,
+    WaterfallRow,
+)
 
 BATCHES = 10
 NULL, FLOOR = "null", "wsgi"
@@ -31,20 +41,6 @@ PAIR = ("bottle", "flask")
 """Baseline and candidate of the break-even."""
 
 Place = tuple[str, str, str]
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A figure and its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def to_json(self) -> Row:
-        """`value` and `ci95`."""
-        return {"value": self.value, "ci95": [self.low, self.high]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,26 +65,46 @@ class Group:
         found = [framework for rung, framework, _ in self.calls_us if rung == "http" and framework != NULL]
         return sorted(found, key=lambda name: (name != FLOOR, name))
 
-    def named(self) -> Row:
-        """Mode, endpoint and encoding."""
-        return {"mode": self.mode, "endpoint": self.endpoint, "encoding": self.encoding}
+
+class _Facts(Struct):
+    mode: str
+    endpoint: str
+    encoding: str
+    rung: str
+    framework: str
+    twin: str
+    calls_ns: list[float]
+
+
+class _Stats(Struct):
+    iterations: int
+
+
+class _Benchmark(Struct):
+    extra_info: _Facts
+    stats: _Stats
+
+
+class _Document(Struct):
+    """What is read of pytest-benchmark's file."""
+
+    benchmarks: list[_Benchmark]
 
 
 def read(folder: Path) -> list[Group]:
     """The ladder's groups, empty where the folder has none. Raises JournalError where the file is something else."""
     path = folder / LADDER_NAME
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = msgspec.json.decode(path.read_bytes(), type=_Document)
         made: dict[Place, dict[Place, Floats]] = {}
-        for entry in document["benchmarks"]:
-            facts = entry["extra_info"]
-            payloads = int(entry["stats"]["iterations"])
-            calls = statistics.finite(facts["calls_ns"], least=payloads).reshape(-1, payloads) / 1e3
-            place = (facts["mode"], facts["endpoint"], facts["encoding"])
-            made.setdefault(place, {})[facts["rung"], facts["framework"], facts["twin"]] = calls
+        for entry in document.benchmarks:
+            facts, payloads = entry.extra_info, entry.stats.iterations
+            calls = statistics.finite(facts.calls_ns, least=payloads).reshape(-1, payloads) / 1e3
+            place = (facts.mode, facts.endpoint, facts.encoding)
+            made.setdefault(place, {})[facts.rung, facts.framework, facts.twin] = calls
     except FileNotFoundError:
         return []
-    except (ValueError, KeyError, TypeError) as error:
+    except (msgspec.DecodeError, ValueError) as error:
         raise JournalError(f"{path} is not the ladder's file: {error}") from error
     found = []
     for (mode, endpoint, encoding), calls_us in made.items():
@@ -110,42 +126,50 @@ def estimate(calls: Floats) -> Estimate:
     parts = [middle(batch) for batch in np.array_split(calls, min(BATCHES, len(calls)))]
     low, high = statistics.student_interval(np.array(parts))
     half = (high - low) / 2
-    return Estimate(value=value, low=value - half, high=value + half)
+    return Estimate(value=value, ci95=(value - half, value + half))
 
 
-def summarise(folder: Path) -> Row | None:
+def summarise(folder: Path) -> LadderSummary | None:
     """The summary's `ladder` object; None where the folder has no ladder. Raises JournalError."""
     groups = read(folder)
     counts = instructions(folder)
     if not groups and counts is None:
         return None
-    return {
-        "rungs": [row for group in groups for row in _rungs(group)],
-        "inconsistent": [text for group in groups for text in inconsistencies(group)],
-        "noise": noise(groups),
-        "waterfalls": [row for group in groups for row in waterfalls(group)],
-        "break_evens": [row for group in groups if (row := break_even(group)) is not None],
-        "instructions": counts,
-    }
+    return LadderSummary(
+        rungs=[row for group in groups for row in _rungs(group)],
+        inconsistent=[text for group in groups for text in inconsistencies(group)],
+        noise=noise(groups),
+        waterfalls=[row for group in groups for row in waterfalls(group)],
+        break_evens=[row for group in groups if (row := break_even(group)) is not None],
+        instructions=counts,
+    )
 
 
-def instructions(folder: Path) -> Row | None:
+def instructions(folder: Path) -> ExactCounts | None:
     """What was counted exactly: `rows`, or `skipped` with the reason; None where the folder has nothing of it."""
     path = folder / COUNTS_NAME
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        counts = msgspec.json.decode(path.read_bytes(), type=ExactCounts)
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise JournalError(f"{path} is not JSON: {error}") from error
-    if not isinstance(document, dict) or not {"rows", "skipped"} & document.keys():
+    except msgspec.DecodeError as error:
+        raise JournalError(f"{path} is not the file of the exact counts: {error}") from error
+    if counts.rows is UNSET and counts.skipped is UNSET:
         raise JournalError(f"{path} holds neither rows nor a reason")
-    return document
+    return counts
 
 
-def _rungs(group: Group) -> list[Row]:
+def _rungs(group: Group) -> list[RungRow]:
     return [
-        group.named() | {"rung": rung, "framework": framework, "twin": twin, "us": estimate(calls).to_json()}
+        RungRow(
+            mode=group.mode,
+            endpoint=group.endpoint,
+            encoding=group.encoding,
+            rung=rung,
+            framework=framework,
+            twin=twin,
+            us=estimate(calls),
+        )
         for (rung, framework, twin), calls in group.calls_us.items()
     ]
 
@@ -160,13 +184,13 @@ def inconsistencies(group: Group) -> list[str]:
             if lower is None or upper is None:
                 continue
             step = estimate(upper - lower)
-            if step.high < 0:
+            if step.ci95[1] < 0:
                 where = f"{group.mode}, /{group.endpoint} as {group.encoding}, {framework}"
                 found.append(f"{where}: {above[0]} is {-step.value:.0f} us below {below[0]}")
     return found
 
 
-def noise(groups: Sequence[Group]) -> Row | None:
+def noise(groups: Sequence[Group]) -> LadderNoise | None:
     """The same application against its twin on the WSGI rung, over all groups: the median ratio and its interval."""
     logs = []
     for group in groups:
@@ -178,17 +202,17 @@ def noise(groups: Sequence[Group]) -> Row | None:
         return None
     # Each group by its own median, so that one with many short calls does not outweigh the others.
     own = [estimate(one) for one in logs]
-    weights = np.array([1 / max(one.high - one.low, 1e-12) ** 2 for one in own])
+    weights = np.array([1 / max(one.ci95[1] - one.ci95[0], 1e-12) ** 2 for one in own])
     value = float(np.average([one.value for one in own], weights=weights))
     half = float(1 / np.sqrt(weights.sum())) / 2
-    return {
-        "ratio": float(np.exp(value)),
-        "ci95": [float(np.exp(value - half)), float(np.exp(value + half))],
-        "pairs": int(sum(one.size for one in logs)),
-    }
+    return LadderNoise(
+        ratio=float(np.exp(value)),
+        ci95=(float(np.exp(value - half)), float(np.exp(value + half))),
+        pairs=int(sum(one.size for one in logs)),
+    )
 
 
-def waterfalls(group: Group) -> list[Row]:
+def waterfalls(group: Group) -> list[WaterfallRow]:
     """Where a request's time goes in each framework; `remainder_us` is what the segments do not add up to.
 
     `server` is what HTTP adds to the WSGI call: socket, client, server, and what a process that sleeps between requests
@@ -209,23 +233,24 @@ def waterfalls(group: Group) -> list[Row]:
         estimates = {name: estimate(calls) for name, calls in segments.items()}
         total = estimate(http)
         remainder = total.value - sum(one.value for one in estimates.values())
+        constant = None if null_http is None or null_wsgi is None else estimate(null_http - null_wsgi)
         rows.append(
-            group.named()
-            | {
-                "framework": framework,
-                "total_us": total.to_json(),
-                "segments": {name: one.to_json() for name, one in estimates.items()},
-                "remainder_us": remainder,
-                "remainder_share": remainder / total.value,
-                "constant_us": None
-                if null_http is None or null_wsgi is None
-                else estimate(null_http - null_wsgi).to_json(),
-            }
+            WaterfallRow(
+                mode=group.mode,
+                endpoint=group.endpoint,
+                encoding=group.encoding,
+                framework=framework,
+                total_us=total,
+                segments=estimates,
+                remainder_us=remainder,
+                remainder_share=remainder / total.value,
+                constant_us=constant,
+            )
         )
     return rows
 
 
-def break_even(group: Group, pair: tuple[str, str] = PAIR) -> Row | None:
+def break_even(group: Group, pair: tuple[str, str] = PAIR) -> ModelBreakEven | None:
     """From which model time on the candidate instead of the baseline changes a request's time by less than each share.
 
     With d the candidate's extra time and b the baseline's request without its model, the change at a model of m is
@@ -237,20 +262,23 @@ def break_even(group: Group, pair: tuple[str, str] = PAIR) -> Row | None:
     difference = estimate(candidate - baseline)
     model, request = estimate(core), estimate(baseline)
     rest = baseline - core
-    return group.named() | {
-        "baseline": pair[0],
-        "candidate": pair[1],
-        "difference_us": difference.to_json(),
-        "model_us": model.to_json(),
-        "rest_us": estimate(rest).to_json(),
-        "request_us": request.to_json(),
-        "change": estimate((candidate - baseline) / request.value).to_json(),
-        "thresholds": [
-            {"share": share, "model_us": estimate((candidate - baseline) / share - rest).to_json()} for share in SHARES
+    return ModelBreakEven(
+        mode=group.mode,
+        endpoint=group.endpoint,
+        encoding=group.encoding,
+        baseline=pair[0],
+        candidate=pair[1],
+        difference_us=difference,
+        model_us=model,
+        rest_us=estimate(rest),
+        request_us=request,
+        change=estimate((candidate - baseline) / request.value),
+        thresholds=[
+            ModelThreshold(share=share, model_us=estimate((candidate - baseline) / share - rest)) for share in SHARES
         ],
-    }
+    )
 
 
-def change_at(row: Mapping[str, Any], model_us: float) -> float:
+def change_at(row: ModelBreakEven, model_us: float) -> float:
     """The share by which the candidate changes a request whose model takes `model_us`, by the line of `break_even`."""
-    return float(row["difference_us"]["value"] / (row["rest_us"]["value"] + model_us))
+    return row.difference_us.value / (row.rest_us.value + model_us)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,10 +10,11 @@ from matplotlib.figure import Figure
 
 from experiment.progress import plural
 from experiment.records import Run
-from reports import drawing, quantile_axis, samples, statistics, wording
-from reports.headline import usual
-from reports.samples import Nanoseconds
+from reports import drawing, latencies, quantile_axis, statistics, wording
+from reports.summary import Summary, TargetSummary
+from reports.summary.load_rows import ResultRow
 from reports.tables import endpoints
+from reports.usual_rows import usual
 
 TITLE = "Percentile curves"
 NOTE = (
@@ -25,25 +25,25 @@ ROW_IN = 2.35
 ASIDE = 1.05
 SHOWN = ("p50", "p90", "p99", "p999")
 
-Cells = dict[str, dict[str, Mapping[str, Any]]]
+Cells = dict[str, dict[str, ResultRow]]
 
 
-def ALT(summary: Mapping[str, Any]) -> str:  # noqa: N802 - the name that every plot has
+def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """Median and 99th percentile of every curve, in words; a median alone where the other needs more samples."""
     said = []
     for endpoint, cells in _cells(summary).items():
         for row in cells.values():
-            known = [(name, row["latency_ms"][name]) for name in ("p50", "p99") if row["latency_ms"][name]]
-            figures = ", ".join(f"{name} {wording.number(one['median'])} ms" for name, one in known)
-            said.append(f"{row['target']} on /{endpoint}: {figures}")
+            known = [(name, one) for name in ("p50", "p99") if (one := row.latency_ms.at(name))]
+            figures = ", ".join(f"{name} {wording.number(one.median)} ms" for name, one in known)
+            said.append(f"{row.target} on /{endpoint}: {figures}")
     return f"Service time over the share of requests answered within it. {'; '.join(said)}."
 
 
-def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:
+def draw(summary: Summary, run: Run) -> Figure | None:
     """The figure; None where no latency was measured."""
     cells = _cells(summary)
     shown = {name for own in cells.values() for name in own}
-    targets = [one for one in summary["targets"] if one["id"] in shown]
+    targets = [one for one in summary.targets if one.id in shown]
     groups = list(dict.fromkeys(wording.conditions("framework", one) for one in targets))
     if not groups:
         return None
@@ -51,55 +51,55 @@ def draw(summary: Mapping[str, Any], run: Run) -> Figure | None:
     for line, group in zip(grid, groups, strict=True):
         members = [one for one in targets if wording.conditions("framework", one) == group]
         for axes, (endpoint, own) in zip(line, cells.items(), strict=True):
-            _panel(axes, [(one, own[one["id"]]) for one in members if one["id"] in own], summary["targets"], run)
+            _panel(axes, [(one, own[one.id]) for one in members if one.id in own], summary.targets, run)
             drawing.heading(axes, f"/{endpoint}, {group}" if group and axes is line[0] else f"/{endpoint}")
         line[0].set_ylabel("ms")
     for axes, own in zip(grid[-1], cells.values(), strict=True):
-        users = max(row["users"] for row in own.values())
+        users = max(row.users for row in own.values())
         axes.set_xlabel(f"share answered within, {plural(users, 'user')}")
     return figure
 
 
-def _cells(summary: Mapping[str, Any]) -> Cells:
+def _cells(summary: Summary) -> Cells:
     """By endpoint and target: the closed loop with the most users that has a median; a twin is left out."""
-    first = {target["id"] for target in summary["targets"] if not target["twin_of"]}
+    first = {target.id for target in summary.first_targets}
     found: Cells = {}
     for endpoint in endpoints(summary):
         rows = [
             row
-            for row in usual(summary["results"])
-            if row["endpoint"] == endpoint and row["latency_ms"]["p50"] and row["target"] in first
+            for row in usual(summary.results)
+            if row.endpoint == endpoint and row.latency_ms.p50 and row.target in first
         ]
-        most = max((row["users"] for row in rows), default=0)
+        most = max((row.users for row in rows), default=0)
         if rows:
-            found[endpoint] = {row["target"]: row for row in rows if row["users"] == most}
+            found[endpoint] = {row.target: row for row in rows if row.users == most}
     return found
 
 
 def _panel(
     axes: Axes,
-    rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
-    targets: Sequence[Mapping[str, Any]],
+    rows: Sequence[tuple[TargetSummary, ResultRow]],
+    targets: Sequence[TargetSummary],
     run: Run,
 ) -> None:
     furthest = 0.9
     ends: list[tuple[float, str, str]] = []
     for number, (target, row) in enumerate(rows):
-        ordered = _ordered(run, row)
+        ordered = latencies.pooled(run, row.target, row.scenario).service_ns
         if ordered.size <= 2 * quantile_axis.LEAST_BEYOND:
             continue
         colour = drawing.colour(target, targets)
-        style = "--" if (target["framework"] or "").endswith("-native") else "-"
+        style = "--" if (target.framework or "").endswith("-native") else "-"
         places, values = quantile_axis.curve(ordered)
         axes.plot(places, values, color=colour, linewidth=1.4, linestyle=style)
         furthest = max(furthest, quantile_axis.last_quantile(ordered.size))
-        ends.append((float(np.log10(values[-1])), target["framework"] or target["id"], colour))
+        ends.append((float(np.log10(values[-1])), target.framework or target.id, colour))
         for name in SHOWN:
-            entry = row["latency_ms"][name]
+            entry = row.latency_ms.at(name)
             # Side by side, so that no bar hides another.
             at = quantile_axis.place(statistics.PERCENTILES[name]) * ASIDE ** (number - len(rows) / 2)
-            if entry and entry["ci95"] and at <= places[-1]:
-                axes.plot([at, at], entry["ci95"], color=colour, linewidth=2.6, alpha=0.45, solid_capstyle="butt")
+            if entry and entry.ci95 and at <= places[-1]:
+                axes.plot([at, at], entry.ci95, color=colour, linewidth=2.6, alpha=0.45, solid_capstyle="butt")
     quantile_axis.scale(axes, furthest)
     axes.set_yscale("log")
     # Two blocks can have an interval without bounds; it leaves the panel, and the curves stay readable.
@@ -109,18 +109,3 @@ def _panel(
     drawing.milliseconds(axes.yaxis)
     axes.grid()
     drawing.end_labels(axes, ends, quantile_axis.place(furthest))
-
-
-def _ordered(run: Run, row: Mapping[str, Any]) -> Nanoseconds:
-    """All steady service times of one cell's usable trials, sorted."""
-    parts = []
-    for trial in run.trials:
-        place = (trial.target, trial.scenario)
-        if place == (row["target"], row["scenario"]) and trial.samples and trial.unusable() is None:
-            try:
-                parts.append(samples.read(run.folder / trial.samples).service_ns)
-            except samples.SamplesError:
-                # The cell's notes name the file; what is left of the others is still the target's.
-                continue
-    # The parts are sorted, and a stable sort merges sorted runs in one pass.
-    return np.sort(np.concatenate(parts), kind="stable") if parts else np.empty(0, dtype=np.int64)

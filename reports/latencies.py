@@ -9,12 +9,14 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from experiment.records import Run
 from reports import npz, statistics
 
 Nanoseconds = npt.NDArray[np.int64]
@@ -59,6 +61,25 @@ def read(path: Path) -> Latencies:
     if (service < 0).any() or (response < 0).any():
         raise SamplesError(f"{path.name}: an answer came before its request")
     return Latencies(service_ns=np.sort(service), response_ns=np.sort(response))
+
+
+def pooled(run: Run, target: str, scenario: str) -> Latencies:
+    """The latencies of all usable trials of one cell together, each sorted; a file that cannot be read is left out.
+
+    The cell's own notes name such a file.
+    """
+    parts: list[Latencies] = []
+    for trial in run.trials_of(target, scenario):
+        if trial.samples and trial.unusable() is None:
+            with suppress(SamplesError):
+                parts.append(read(run.folder / trial.samples))
+    if not parts:
+        return Latencies(service_ns=np.empty(0, dtype=np.int64), response_ns=np.empty(0, dtype=np.int64))
+    # The parts are sorted, and a stable sort merges sorted runs in one pass.
+    return Latencies(
+        service_ns=np.sort(np.concatenate([one.service_ns for one in parts]), kind="stable"),
+        response_ns=np.sort(np.concatenate([one.response_ns for one in parts]), kind="stable"),
+    )
 
 
 def quantile_ns(ordered: Nanoseconds, quantile: float) -> int:

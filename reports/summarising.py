@@ -1,0 +1,233 @@
+"""From a run to its summary: the one object that every page, table and plot is drawn from."""
+
+from __future__ import annotations
+
+import statistics as plain
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from experiment.measured import LINE
+from experiment.records import Gate, Run
+from reports import (
+    capacities,
+    cells,
+    comparisons,
+    costs,
+    encodings,
+    factors,
+    ladder_summary,
+    prices,
+    statistics,
+    tracing,
+    treatment,
+    wording,
+)
+from reports.headline import headline
+from reports.ladder_words import matters_sentence
+from reports.sharing import Share, alone
+from reports.summary import NotRun, ScenarioSummary, Stops, Summary, TargetSummary
+from reports.summary.check_rows import AnswersAlike, Audit, ConformanceRow, RefusedTarget, StartupRow
+from reports.summary.measures import Interval
+
+NOT_WRONG = frozenset({"right", "skipped", "servers_own"})
+
+
+def summarise(run: Run, price_per_core_hour: float | None = None, share: Share = alone) -> Summary:
+    """The summary of a run: no NaN, no infinity. A price given here stands for the run's own."""
+    targets, scenarios = _targets(run), _scenarios(run)
+    results = cells.results(run, share)
+    compared, noise_floor = comparisons.compare(run, results)
+    price = run.price_per_core_hour if price_per_core_hour is None else price_per_core_hour
+    framework_costs = costs.framework_costs(targets, results, run.seed)
+    matters = factors.what_matters(targets, scenarios, results, run.seed)
+    summary = Summary(
+        run_id=run.run_id,
+        plan=run.plan,
+        seed=run.seed,
+        started_utc=run.started_utc,
+        blocks=run.blocks,
+        slice_s=run.slice_s,
+        command=list(run.command),
+        complete=run.complete,
+        partial_reason=run.partial_reason,
+        resumed=Stops(
+            times=len(run.resumptions), begun_anew=sum(one.get("in_flight") is not None for one in run.resumptions)
+        ),
+        wall_s=(run.end or {}).get("wall_s"),
+        measuring_s=(run.end or {}).get("measuring_s"),
+        model=dict(run.model) or None,
+        environment=dict(run.environment),
+        generator={name: value for name, value in run.generator.items() if name not in ("kind", LINE)}
+        | {"lines": [run.generator[LINE]] if LINE in run.generator else []},
+        kept_every=run.kept_every,
+        price_per_core_hour=price,
+        costs=prices.costs(results, price, run.seed),
+        targets=targets,
+        scenarios=scenarios,
+        not_run=[NotRun(what=entry["what"], reason=entry["reason"]) for entry in run.not_run],
+        refused=_refused(run),
+        noise_floor=noise_floor,
+        results=results,
+        comparisons=compared,
+        parity_table=treatment.table(run, [one for one in run.targets if not one.twin_of]),
+        framework_costs=framework_costs,
+        capacity=capacities.rows(run),
+        encodings=encodings.compared(results, run.seed),
+        break_evens=costs.break_evens(framework_costs, targets),
+        conformance=[_conformance(target, gates) for target in targets if (gates := _gates(run, target.id))],
+        answers_alike=[
+            AnswersAlike(
+                block=one.block,
+                targets=list(one.targets),
+                cases=one.cases,
+                differences=[dict(difference) for difference in one.differences],
+                lines=[one.line],
+            )
+            for one in run.parities
+        ],
+        startup=[_startup(run, target.id) for target in targets],
+        audit=_audit(run),
+        ladder=ladder_summary.summarise(run.folder),
+        what_matters=matters,
+        second_sentence=matters_sentence(matters),
+        headline="",
+    )
+    return tracing.with_lines(replace(summary, headline=headline(summary)), run)
+
+
+def _targets(run: Run) -> list[TargetSummary]:
+    found = [
+        TargetSummary(
+            id=target.id,
+            framework=target.framework,
+            server=target.server,
+            mode=target.mode,
+            device=target.device,
+            interpreter=target.settings.get("interpreter"),
+            twin_of=target.twin_of,
+            judged=target.judged,
+            settings=dict(target.settings),
+            label="",
+        )
+        for target in run.targets
+    ]
+    return [replace(one, label=label) for one, label in zip(found, wording.labels(found).values(), strict=True)]
+
+
+def _scenarios(run: Run) -> list[ScenarioSummary]:
+    return [
+        ScenarioSummary(
+            id=one.id,
+            endpoint=one.endpoint,
+            users=one.users,
+            arrival=one.arrival,
+            law=one.law,
+            rates_rps=list(one.rates_rps),
+            encoding=one.encoding,
+            variant=one.variant,
+        )
+        for one in run.scenarios
+    ]
+
+
+def _refused(run: Run) -> list[RefusedTarget]:
+    """Each refused target once, with the blocks in which it was refused."""
+    found: dict[tuple[str, str], RefusedTarget] = {}
+    for refusal in run.refusals:
+        entry = found.setdefault(
+            (refusal.target, refusal.reason),
+            RefusedTarget(
+                target=refusal.target,
+                reason=refusal.reason,
+                cases=list(refusal.cases),
+                blocks=[],
+                lines=sorted(one.line for one in run.refusals if one.target == refusal.target),
+            ),
+        )
+        entry.blocks.append(refusal.block)
+    return list(found.values())
+
+
+def _gates(run: Run, target: str) -> list[Gate]:
+    return sorted((gate for gate in run.gates if gate.target == target), key=lambda gate: gate.block)
+
+
+def _conformance(target: TargetSummary, gates: Sequence[Gate]) -> ConformanceRow:
+    """The last gate's counts, and every finding of any block once, with the blocks that saw it."""
+    findings: dict[tuple[str, str], dict[str, Any]] = {}
+    for gate in gates:
+        for finding in gate.findings:
+            key = (str(finding.get("case")), str(finding.get("verdict")))
+            entry = findings.setdefault(key, {**finding, "blocks": []})
+            entry["blocks"].append(gate.block)
+    return ConformanceRow(
+        target=target.id,
+        judged=target.judged,
+        passed=all(gate.passed for gate in gates),
+        blocks=len(gates),
+        counts=dict(gates[-1].counts),
+        topics={topic: dict(counts) for topic, counts in gates[-1].topics.items()},
+        steady=len({tuple(sorted(gate.counts.items())) for gate in gates}) == 1,
+        findings=[entry for entry in findings.values() if entry.get("verdict") not in NOT_WRONG],
+        lines=sorted(gate.line for gate in gates),
+    )
+
+
+def _startup(run: Run, target: str) -> StartupRow:
+    launches = [launch for launch in run.launches if launch.target == target]
+    return StartupRow(
+        target=target,
+        launches=len(launches),
+        startup_s=_median([launch.startup_s for launch in launches]),
+        startup_ci95=_interval([launch.startup_s for launch in launches], run.seed),
+        import_s=_median([launch.import_s for launch in launches]),
+        load_s=_median([launch.load_s for launch in launches]),
+        rss_mib=_median([launch.rss_mib for launch in launches]),
+        lines=sorted(launch.line for launch in launches),
+    )
+
+
+def _interval(values: Sequence[float | None], seed: int) -> Interval | None:
+    """The 95 % interval of the median over launches; None for fewer than two."""
+    known = [value for value in values if value]
+    return statistics.median_interval(known, seed) if len(known) > 1 else None
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return plain.median(known) if known else None
+
+
+def _audit(run: Run) -> Audit:
+    reasons = Counter(reason for trial in run.trials if (reason := trial.unusable()))
+    workers = [worker for trial in run.trials for worker in trial.workers]
+
+    def worst(name: str) -> float | None:
+        return _worst(trial.generator.get(name) for trial in run.trials)
+
+    return Audit(
+        trials=len(run.trials),
+        invalid=sum(reasons.values()),
+        invalid_reasons=dict(reasons.most_common()),
+        requests=sum(trial.requests for trial in run.trials),
+        errors=sum(trial.errors for trial in run.trials),
+        error_kinds=dict(sum((Counter(trial.error_kinds) for trial in run.trials), Counter())),
+        worst_cpu_share=worst("cpu_share"),
+        worst_late_share=worst("late_share"),
+        worst_lag_p99_us=worst("lag_p99_us"),
+        worst_send_lag_p99_us=worst("send_lag_p99_us"),
+        worst_queued_share=worst("queued_share"),
+        workers=max((len(trial.workers) for trial in run.trials), default=0),
+        worst_clock_us=_worst(worker.get("offset_uncertainty_us") for worker in workers),
+        unstable=sum(trial.steady is False for trial in run.trials),
+        worst_idle_cpu_share=_worst(trial.idle_cpu_share for trial in run.trials),
+        retraces=sum(trial.retraces or 0 for trial in run.trials),
+        lines=sorted(trial.line for trial in run.trials),
+    )
+
+
+def _worst(told: Iterable[float | None]) -> float | None:
+    return max((value for value in told if value is not None), default=None)
