@@ -19,6 +19,7 @@ _VERBS: Final = (
     "worker",
     "serve",
     "check",
+    "fuzz",
     "natives",
     "micro",
     "calibrate",
@@ -36,6 +37,7 @@ examples:
   python bench.py worker --master HOST               load from this machine for a `run --expect-workers` on HOST
   python bench.py serve bottle+granian+function      one target, until Ctrl-C
   python bench.py check --targets flask,bottle       is it right, and are they alike?
+  python bench.py fuzz requests                      generated requests, until they differ
   python bench.py micro --quick                      where each microsecond of a request goes
   python bench.py report reports/runs/RUN            draw a report again
   python bench.py compare reports/runs/BASE reports/runs/NEW

@@ -1,4 +1,4 @@
-"""Fuzz the contract: `python bench.py fuzz requests`, `schema`, or `repeat SEED NUMBER`."""
+"""Fuzz the contract: generated requests, each to flask, bottle and wsgi, until they differ or break it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from commands.exits import run_program
-from commands.terminal import Terminal
 from experiment.errors import FINDING, HARNESS, INTERRUPTED, OK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
+    from conformance.fuzzing.differential import Apps
     from conformance.fuzzing.faults import Tally
     from conformance.fuzzing.schema import SchemaRun
     from conformance.http_connection import HttpExchange
     from conformance.http_request import HttpRequest
+    from servers.core.service import Service
 
-_EPILOG: Final = """\
+EPILOG: Final = """\
 examples:
   python bench.py fuzz requests --requests 1000000 --seed 7     in process, flask against bottle against wsgi
   python bench.py fuzz requests --requests 50000 --sockets      over raw sockets, on granian, gunicorn and waitress
@@ -33,19 +35,19 @@ examples:
 exit codes: 0 nothing found; 1 a fault was found; 3 the harness could not tell
 """
 
+FRAMEWORKS: Final = ("wsgi", "flask", "bottle")
+"""No framework is the yardstick: then a difference names the framework that makes it."""
+
+SERVERS: Final = ("granian", "gunicorn", "waitress")
+
+_MODELS: Final = {"/predict": "linear_regression", "/advanced_predict": "advanced_regression"}
 _SOCKETS: Final = "over raw sockets, on every WSGI server, instead of in process"
 
 
-def main(arguments: list[str]) -> int:
-    """Parse, run, print; the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python bench.py fuzz",
-        description=__doc__,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
-    verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True)
-    requests = verbs.add_parser("requests", help="the frameworks against each other on generated requests")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of each of the three ways to fuzz."""
+    ways = parser.add_subparsers(dest="way", metavar="way", required=True)
+    requests = ways.add_parser("requests", help="the frameworks against each other on generated requests")
     requests.add_argument("--requests", type=int, default=100_000, metavar="N", help="default: %(default)s")
     requests.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
@@ -53,32 +55,93 @@ def main(arguments: list[str]) -> int:
     requests.add_argument(
         "--out", type=Path, default=Path(".cache/fuzzing"), metavar="DIR", help="where found cases go (%(default)s)"
     )
-    schema = verbs.add_parser("schema", help="Schemathesis on /openapi.json, with all its checks")
+    schema = ways.add_parser("schema", help="Schemathesis on /openapi.json, with all its checks")
     schema.add_argument("--examples", type=int, default=200, metavar="N", help="per operation (default: %(default)s)")
-    for verb in (requests, schema):
-        verb.add_argument("--seed", type=int, help="default: a new one, printed")
-        verb.add_argument("--sockets", action="store_true", help=_SOCKETS)
-    repeat = verbs.add_parser("repeat", help="one generated request again, with all answers")
+    for way in (requests, schema):
+        way.add_argument("--seed", type=int, help="default: a new one, printed")
+        way.add_argument("--sockets", action="store_true", help=_SOCKETS)
+    repeat = ways.add_parser("repeat", help="one generated request again, with all answers")
     repeat.add_argument("seed", type=int)
     repeat.add_argument("number", type=int)
-    repeat.add_argument("--server", metavar="NAME", help="over a raw socket, on this WSGI server")
-    chosen = parser.parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = {"requests": _requests, "schema": _schema, "repeat": _repeat}[
-        chosen.verb
-    ]
-    return run_program("fuzzing", lambda: run(chosen))
+    repeat.add_argument("--server", metavar="NAME", choices=SERVERS, help="over a raw socket, on this WSGI server")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Fuzz one way, and print what was found."""
+    ways: dict[str, Callable[[argparse.Namespace], int]] = {
+        "requests": _requests,
+        "schema": _schema,
+        "repeat": _repeat,
+    }
+    return ways[arguments.way](arguments)
+
+
+def apps(service: Service) -> Apps:
+    """The adapters over one core, each as a server would call it."""
+    from importlib import import_module  # noqa: PLC0415 - TensorFlow and the frameworks stay out of --help
+
+    from servers import registry  # noqa: PLC0415
+
+    modules = {name: registry.FRAMEWORKS[name].module for name in FRAMEWORKS}
+    return {name: import_module(f"servers.apps.{module}").create_app(service) for name, module in modules.items()}
+
+
+def loaded_apps() -> Apps:
+    """The adapters over a core that has its models loaded as they are served by default.
+
+    In this process, which no other command does: here nothing is timed, and each request costs microseconds.
+    """
+    from commands.terminal import Terminal  # noqa: PLC0415 - as above
+    from experiment.built_models import built_models  # noqa: PLC0415
+    from servers.core.endpoints import ENDPOINTS  # noqa: PLC0415
+    from servers.core.loading import load  # noqa: PLC0415
+    from servers.core.service import Service  # noqa: PLC0415
+
+    service = Service(
+        target="fuzzing", endpoints=ENDPOINTS, facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0}
+    )
+    service.loaded = load(mode="function", device="cpu", folder=built_models(Terminal()), intra=1, inter=1)
+    return apps(service)
+
+
+def reference(path: str, rows: NDArray[Any]) -> NDArray[Any]:
+    """What the model behind a route answers, in float64."""
+    from servers.models import reference as float64  # noqa: PLC0415 - as above
+
+    return float64.reference(_MODELS[path], rows)
+
+
+@contextmanager
+def _served(server: str) -> Iterator[Mapping[str, str]]:
+    """The frameworks on `server`, up and warm: base URL by framework."""
+    import tempfile  # noqa: PLC0415 - as above
+
+    from commands.terminal import Terminal  # noqa: PLC0415
+    from experiment.built_models import built_models  # noqa: PLC0415
+    from servers.fleet import Berth, Fleet  # noqa: PLC0415
+    from servers.settings import Settings  # noqa: PLC0415
+    from servers.target import Target  # noqa: PLC0415
+
+    targets = {name: Target.parse(f"{name}+{server}") for name in FRAMEWORKS}
+    settings = Settings(python=sys.executable, models_dir=built_models(Terminal()))
+    with (
+        tempfile.TemporaryDirectory(prefix="titrate-") as logs,
+        Fleet(logs=Path(logs)) as fleet,
+    ):
+        fleet.launch([Berth(name=name, target=one, settings=settings) for name, one in targets.items()])
+        yield {name: up.base_url for name, up in fleet.servers.items()}
 
 
 def _requests(arguments: argparse.Namespace) -> int:
-    from conformance.fuzzing import differential as in_process  # noqa: PLC0415 - TensorFlow and the frameworks stay out of --help
-    from conformance.fuzzing import socket_lanes as sockets  # noqa: PLC0415
+    from commands.terminal import Terminal  # noqa: PLC0415 - as above
+    from conformance.fuzzing import differential, socket_lanes  # noqa: PLC0415
     from conformance.fuzzing.faults import Tally  # noqa: PLC0415
 
-    seed, terminal = _seed(arguments), Terminal()
+    seed = _seed(arguments)
     print(f"seed {seed}, {arguments.requests} requests, each to wsgi, flask and bottle", flush=True)
     tally = Tally()
     interrupted = False
-    with terminal.bar("Fuzzing") as bar:
+    with Terminal().bar("Fuzzing") as bar:
 
         def told(so_far: Tally) -> None:
             nonlocal tally
@@ -88,9 +151,11 @@ def _requests(arguments: argparse.Namespace) -> int:
 
         try:
             if arguments.sockets:
-                sockets.run_all(seed=seed, requests=arguments.requests, told=told, terminal=terminal)
+                socket_lanes.run_all(SERVERS, _served, seed=seed, requests=arguments.requests, told=told)
             else:
-                in_process.run_all(seed=seed, requests=arguments.requests, jobs=arguments.jobs, told=told)
+                differential.run_all(
+                    loaded_apps, seed=seed, requests=arguments.requests, jobs=arguments.jobs, told=told
+                )
         except KeyboardInterrupt:
             interrupted = True
             print("interrupted; until then:")
@@ -99,8 +164,8 @@ def _requests(arguments: argparse.Namespace) -> int:
 
 
 def _report(tally: Tally, out: Path, *, shrink: bool) -> int:
-    from conformance.fuzzing.differential import Differential, loaded_service  # noqa: PLC0415
-    from conformance.fuzzing.faults import CASES_FILE, write_cases  # noqa: PLC0415 - as above
+    from conformance.fuzzing.differential import Differential  # noqa: PLC0415 - as above
+    from conformance.fuzzing.faults import CASES_FILE, write_cases  # noqa: PLC0415
 
     rate = tally.requests / max(tally.seconds, 1e-9)
     print(f"{tally.requests} requests in {tally.seconds:.0f} s, {rate:.0f} a second")
@@ -110,7 +175,7 @@ def _report(tally: Tally, out: Path, *, shrink: bool) -> int:
         return OK
     found = list(tally.found.values())
     if shrink:
-        differential = Differential(loaded_service(Terminal()))
+        differential = Differential(loaded_apps())
         found = [differential.shrunk(each) for each in found]
     path = write_cases(found, out)
     for each in found:
@@ -121,21 +186,21 @@ def _report(tally: Tally, out: Path, *, shrink: bool) -> int:
 
 
 def _schema(arguments: argparse.Namespace) -> int:
-    from conformance.fuzzing import differential as in_process  # noqa: PLC0415 - as above
-    from conformance.fuzzing import schema  # noqa: PLC0415
-    from conformance.fuzzing import socket_lanes as sockets  # noqa: PLC0415
+    from conformance.fuzzing import schema  # noqa: PLC0415 - as above
 
-    seed, terminal = _seed(arguments), Terminal()
+    seed = _seed(arguments)
     print(f"seed {seed}, up to {arguments.examples} examples an operation", flush=True)
     runs: dict[str, SchemaRun] = {}
     if arguments.sockets:
-        for server in sockets.SERVERS:
-            with sockets.served(server, terminal) as urls:
+        for server in SERVERS:
+            with _served(server) as urls:
                 for name, url in urls.items():
-                    runs[f"{name}+{server}"] = schema.over_socket(url, seed=seed, examples=arguments.examples)
+                    runs[f"{name}+{server}"] = schema.over_socket(
+                        url, reference, seed=seed, examples=arguments.examples
+                    )
     else:
-        for name, app in in_process.apps(in_process.loaded_service(terminal)).items():
-            runs[name] = schema.in_process(app, seed=seed, examples=arguments.examples)
+        for name, app in loaded_apps().items():
+            runs[name] = schema.in_process(app, reference, seed=seed, examples=arguments.examples)
     for name, run in runs.items():
         print(f"{name}: {run.cases} cases, {run.checks.total()} checks of {len(run.checks)} kinds,", end=" ")
         print(f"{len(run.failures)} failures")
@@ -163,20 +228,15 @@ def _repeat(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _asking(server: str | None) -> Iterator[Callable[[HttpRequest], Mapping[str, HttpExchange]]]:
-    from conformance.fuzzing import differential as in_process  # noqa: PLC0415 - as above
-    from conformance.fuzzing import socket_lanes as sockets  # noqa: PLC0415
+    from conformance.fuzzing import socket_lanes  # noqa: PLC0415 - as above
+    from conformance.fuzzing.differential import Differential  # noqa: PLC0415
 
-    terminal = Terminal()
     if server is None:
-        yield in_process.Differential(in_process.loaded_service(terminal)).ask
+        yield Differential(loaded_apps()).ask
         return
-    with sockets.served(server, terminal) as urls:
-        yield lambda request: sockets.ask(urls, request)
+    with _served(server) as urls:
+        yield lambda request: socket_lanes.ask(urls, request)
 
 
 def _seed(arguments: argparse.Namespace) -> int:
     return secrets.randbelow(2**31) if arguments.seed is None else int(arguments.seed)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -30,6 +30,9 @@ CLASSIFY_ACCEPT: Final = (
     "application/json, application/x-www-form-urlencoded, image/jpeg, image/png, multipart/form-data"
 )
 
+BASE64_IMAGE: Final = "base64-image"
+"""The `format` that the OpenAPI document gives to a string which holds a picture."""
+
 CODES: Final = {
     "malformed_json": 400,
     "malformed_form": 400,

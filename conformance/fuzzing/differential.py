@@ -1,4 +1,4 @@
-"""Generated requests in this process: three adapters over one loaded core, called one after the other."""
+"""Generated requests in this process: WSGI callables by framework, called one after the other."""
 
 from __future__ import annotations
 
@@ -6,50 +6,30 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from commands.terminal import Terminal
 from conformance.fuzzing import draw
-from conformance.fuzzing.faults import Found, Tally, smallest
+from conformance.fuzzing.faults import FoundFault, Tally, smallest
 from conformance.fuzzing.judge import Fault, judged
 from conformance.http_connection import HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.wsgi_connection import WsgiConnection
-from experiment.built_models import built_models
-from servers.core.endpoints import ENDPOINTS
-from servers.core.loading import load
-from servers.core.service import Service
-from servers.registry import FRAMEWORKS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-ORDER: Final = ("wsgi", "flask", "bottle")
-"""No framework is the yardstick: then a difference names the framework that makes it."""
+Apps: TypeAlias = "Mapping[str, WSGIApplication]"
+"""The frameworks' callables over one core. The first is what the others are compared with: bare WSGI, so that a
+difference names the framework that makes it."""
 
 _SLICE: Final = 2000
 
 
-def apps(service: Service) -> dict[str, WSGIApplication]:
-    """The three adapters over one core."""
-    return {name: import_module(f"servers.apps.{FRAMEWORKS[name].module}").create_app(service) for name in ORDER}
-
-
-def loaded_service(terminal: Terminal) -> Service:
-    """A core with its models loaded as they are served by default."""
-    service = Service(
-        target="fuzzing", endpoints=ENDPOINTS, facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0}
-    )
-    service.loaded = load(mode="function", device="cpu", folder=built_models(terminal), intra=1, inter=1)
-    return service
-
-
 class Differential:
-    """The three adapters under examination. `validated` puts the validator of PEP 3333 before each."""
+    """Callables under examination. `validated` puts the validator of PEP 3333 before each."""
 
-    def __init__(self, service: Service, *, validated: bool = False) -> None:
-        self._asked = {name: WsgiConnection(app, validated=validated) for name, app in apps(service).items()}
+    def __init__(self, apps: Apps, *, validated: bool = False) -> None:
+        self._asked = {name: WsgiConnection(app, validated=validated) for name, app in apps.items()}
 
     def ask(self, request: HttpRequest) -> dict[str, HttpExchange]:
         """What each framework answers."""
@@ -59,7 +39,7 @@ class Differential:
         """What is wrong with the answers, if anything."""
         return judged(request, self.ask(request))
 
-    def shrunk(self, found: Found) -> Found:
+    def shrunk(self, found: FoundFault) -> FoundFault:
         """The same fault in a smaller request."""
         signature = found.fault.signature
 
@@ -72,7 +52,7 @@ class Differential:
         return (
             found
             if fault is None
-            else Found(fault=fault, request=request, seed=found.seed, index=found.index, repeat=found.repeat)
+            else FoundFault(fault=fault, request=request, seed=found.seed, index=found.index, repeat=found.repeat)
         )
 
 
@@ -87,17 +67,19 @@ def run(differential: Differential, *, seed: int, first: int, requests: int) -> 
         tally.statuses[status(seen)] += 1
         fault = judged(request, seen)
         if fault is not None:
-            tally.add(Found(fault=fault, request=request, seed=seed, index=index, repeat=repeat_command(seed, index)))
+            tally.add(
+                FoundFault(fault=fault, request=request, seed=seed, index=index, repeat=repeat_command(seed, index))
+            )
     tally.seconds = time.perf_counter() - started
     return tally
 
 
-def run_all(*, seed: int, requests: int, jobs: int, told: Callable[[Tally], None]) -> Tally:
-    """The same in `jobs` processes, a slice at a time; `told` hears of progress."""
+def run_all(make: Callable[[], Apps], *, seed: int, requests: int, jobs: int, told: Callable[[Tally], None]) -> Tally:
+    """The same in `jobs` processes, a slice at a time; each calls `make` once, and `told` hears of progress."""
     slices = [(seed, first, min(_SLICE, requests - first)) for first in range(0, requests, _SLICE)]
     whole = Tally()
     # A fork would share TensorFlow's threads (tensorflow#8220).
-    with multiprocessing.get_context("spawn").Pool(min(jobs, len(slices)), initializer=_load) as pool:
+    with multiprocessing.get_context("spawn").Pool(min(jobs, len(slices)), initializer=_load, initargs=(make,)) as pool:
         started: float | None = None
         for part in pool.imap_unordered(_slice, slices):
             # Loading is not asking: the clock starts as the first slice did.
@@ -111,10 +93,10 @@ def run_all(*, seed: int, requests: int, jobs: int, told: Callable[[Tally], None
 _loaded: list[Differential] = []
 
 
-def _load() -> None:
+def _load(make: Callable[[], Apps]) -> None:
     # Ctrl-C goes to the whole group; the parent alone decides, and reports what there is.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _loaded.append(Differential(loaded_service(Terminal())))
+    _loaded.append(Differential(make()))
 
 
 def _slice(part: tuple[int, int, int]) -> Tally:

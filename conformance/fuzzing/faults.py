@@ -25,7 +25,7 @@ CASES_FILE: Final = "conformance/cases/found_by_fuzzing.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundFault:
     """The first request with a fault of its signature. `repeat` is the command that asks it again."""
 
     fault: Fault
@@ -43,9 +43,9 @@ class Tally:
     seconds: float = 0.0
     statuses: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
-    found: dict[str, Found] = field(default_factory=dict)
+    found: dict[str, FoundFault] = field(default_factory=dict)
 
-    def add(self, found: Found) -> None:
+    def add(self, found: FoundFault) -> None:
         """Count a fault; the first of its signature is kept."""
         self.seen[found.fault.signature] += 1
         self.found.setdefault(found.fault.signature, found)
@@ -91,7 +91,7 @@ def _smaller(request: HttpRequest) -> Iterator[HttpRequest]:
         run //= 2
 
 
-def as_case(found: Found) -> Case:
+def as_case(found: FoundFault) -> Case:
     """The fault as a named case. What it expects is what the contract lets it be answered, for a person to narrow."""
     words = re.findall(r"[a-z0-9]+", found.fault.signature.lower())
     digest = sha256(json.dumps(document_of(found.request), sort_keys=True).encode()).hexdigest()[:6]
@@ -119,7 +119,7 @@ def _expects(request: HttpRequest) -> Expectation:
     return expects
 
 
-def write_cases(found: list[Found], folder: Path) -> Path:
+def write_cases(found: list[FoundFault], folder: Path) -> Path:
     """One case a line, ready to be appended to the suite's own file; returns the file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "found.jsonl"

@@ -2,7 +2,7 @@
 
 Two things no schema can say are told to it. What an image or a tensor is, by strategies for their media types and for
 the format of an image in base64; and that a model may leave float32 although each number of its input fits, by a filter
-that computes the prediction itself before it lets such a refusal pass.
+that asks the model itself before it lets such a refusal pass.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import schemathesis
@@ -20,20 +20,22 @@ from schemathesis import engine
 from schemathesis.engine import events
 
 from conformance import tensor_messages
+from conformance.contract import BASE64_IMAGE
+from conformance.expect import PROTOBUF
 from conformance.recipes import DrawnPicture, build
-from servers.core.endpoints.classify import BASE64_IMAGE
-from servers.core.tensor_proto import PROTOBUF
-from servers.models.reference import reference
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from _typeshed.wsgi import WSGIApplication
+    from numpy.typing import NDArray
     from schemathesis.core.failures import Failure
     from schemathesis.schemas import BaseSchema
 
-_ROUTES: Final = {
-    "/predict": ("linear_regression", ("feature",)),
-    "/advanced_predict": ("advanced_regression", ("feature1", "feature2")),
-}
+_FEATURES: Final = {"/predict": ("feature",), "/advanced_predict": ("feature1", "feature2")}
+
+Model: TypeAlias = "Callable[[str, NDArray[np.float64]], NDArray[np.float64]]"
+"""What the models behind the routes answer: a path and rows of features [N, features] to the predictions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +48,14 @@ class SchemaRun:
     errors: tuple[str, ...]
 
 
-def over_socket(base_url: str, *, seed: int, examples: int) -> SchemaRun:
+def over_socket(base_url: str, model: Model, *, seed: int, examples: int) -> SchemaRun:
     """All checks on the server at `base_url`; at most `examples` generated cases an operation and phase."""
-    return _run(schemathesis.openapi.from_url(f"{base_url}/openapi.json", config=_config(seed, examples)))
+    return _run(schemathesis.openapi.from_url(f"{base_url}/openapi.json", config=_config(seed, examples)), model)
 
 
-def in_process(app: WSGIApplication, *, seed: int, examples: int) -> SchemaRun:
+def in_process(app: WSGIApplication, model: Model, *, seed: int, examples: int) -> SchemaRun:
     """All checks on a WSGI callable."""
-    return _run(schemathesis.openapi.from_wsgi("/openapi.json", app, config=_config(seed, examples)))
+    return _run(schemathesis.openapi.from_wsgi("/openapi.json", app, config=_config(seed, examples)), model)
 
 
 def _config(seed: int, examples: int) -> schemathesis.Config:
@@ -61,8 +63,8 @@ def _config(seed: int, examples: int) -> schemathesis.Config:
     return schemathesis.Config.from_dict({"seed": seed, "continue-on-failure": True, "generation": generation})
 
 
-def _run(schema: BaseSchema) -> SchemaRun:
-    _teach(schema)
+def _run(schema: BaseSchema, model: Model) -> SchemaRun:
+    _teach(schema, model)
     checks: Counter[str] = Counter()
     failures: list[str] = []
     errors: list[str] = []
@@ -84,7 +86,7 @@ def _told(label: str | None, node: Any) -> str:
     return f"{label}: {node.name}: {node.failure_info.failure.message}\n{node.failure_info.code_sample}"
 
 
-def _teach(schema: BaseSchema) -> None:
+def _teach(schema: BaseSchema, model: Model) -> None:
     sides = st.integers(min_value=1, max_value=40)
     images = {
         kind: st.builds(_drawn, st.just(kind), st.sampled_from(("RGB", "L")), sides, sides) for kind in ("PNG", "JPEG")
@@ -103,7 +105,7 @@ def _teach(schema: BaseSchema) -> None:
     @schema.hook
     def filter_failure(_context: Any, failure: Failure, case: Any, response: Any) -> bool:
         refused = b"the prediction for these values is not finite" in response.content
-        return not (refused and type(failure).__name__ == "RejectedPositiveData" and _leaves_float32(case))
+        return not (refused and type(failure).__name__ == "RejectedPositiveData" and _leaves_float32(case, model))
 
 
 def _drawn(kind: str, mode: str, width_px: int, height_px: int) -> bytes:
@@ -125,12 +127,12 @@ def _is_the_other_endpoints(case: Any) -> bool:
         width = tensor_messages.read(bytes(case.body))["tensor_shape"][1]
     except (tensor_messages.NotTensorError, TypeError):  # a negative case may hold anything
         return False
-    return bool(width != len(_ROUTES[case.path][1]))
+    return bool(width != len(_FEATURES[case.path]))
 
 
-def _leaves_float32(case: Any) -> bool:
-    model, names = _ROUTES[case.path]
+def _leaves_float32(case: Any, model: Model) -> bool:
+    names = _FEATURES[case.path]
     rows = case.body["instances"] if "instances" in case.body else [[case.body[name] for name in names]]
     wide = np.array(rows, dtype=np.float64).reshape(-1, len(names))
     with np.errstate(over="ignore"):
-        return not np.isfinite(reference(model, wide).astype(np.float32)).all()
+        return not np.isfinite(model(case.path, wide).astype(np.float32)).all()

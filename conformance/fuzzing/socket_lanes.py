@@ -1,30 +1,21 @@
-"""Generated requests over raw sockets: the three frameworks on each WSGI server, a lane of connections a thread."""
+"""Generated requests over raw sockets: every framework on each WSGI server, a lane of connections a thread."""
 
 from __future__ import annotations
 
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Final
 
-from commands.terminal import Terminal
 from conformance.fuzzing import draw
-from conformance.fuzzing.differential import ORDER, repeat_command, status
-from conformance.fuzzing.faults import Found, Tally
+from conformance.fuzzing.differential import repeat_command, status
+from conformance.fuzzing.faults import FoundFault, Tally
 from conformance.fuzzing.judge import judged
 from conformance.http_connection import HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.socket_connection import Address, SocketConnection
-from experiment.built_models import built_models
-from servers.fleet import Berth, Fleet
-from servers.settings import Settings
-from servers.target import Target
 
-SERVERS: Final = ("granian", "gunicorn", "waitress")
 HANG_S: Final = 10.0
 """An answer that takes longer is a hang; the slowest lawful one, a picture of 32 million pixels, takes a second."""
 
@@ -32,25 +23,22 @@ _LANES: Final = 2
 _SLICE: Final = 100
 
 
-@contextmanager
-def served(server: str, terminal: Terminal) -> Iterator[dict[str, str]]:
-    """The three frameworks on `server`, up and warm: base URL by framework."""
-    targets = {name: Target.parse(f"{name}+{server}") for name in ORDER}
-    settings = Settings(python=sys.executable, models_dir=built_models(terminal))
-    with (
-        tempfile.TemporaryDirectory(prefix="titrate-") as logs,
-        Fleet(logs=Path(logs)) as fleet,
-    ):
-        fleet.launch([Berth(name=name, target=one, settings=settings) for name, one in targets.items()])
-        yield {name: server.base_url for name, server in fleet.servers.items()}
+def run_all(
+    servers: Sequence[str],
+    served: Callable[[str], AbstractContextManager[Mapping[str, str]]],
+    *,
+    seed: int,
+    requests: int,
+    told: Callable[[Tally], None],
+) -> Tally:
+    """Ask every server its share of the requests; each goes to all frameworks on it.
 
-
-def run_all(*, seed: int, requests: int, told: Callable[[Tally], None], terminal: Terminal) -> Tally:
-    """Ask every server a third of the requests; each goes to the three frameworks on it."""
+    `served` brings a server up and gives the base URL of each framework on it.
+    """
     whole = Tally()
-    for at, server in enumerate(SERVERS):
-        numbers = range(at, requests, len(SERVERS))
-        with served(server, terminal) as urls, ThreadPoolExecutor(_LANES) as lanes:
+    for at, server in enumerate(servers):
+        numbers = range(at, requests, len(servers))
+        with served(server) as urls, ThreadPoolExecutor(_LANES) as lanes:
             started = time.perf_counter()
             before = whole.seconds
             parts = [numbers[start : start + _SLICE] for start in range(0, len(numbers), _SLICE)]
@@ -86,5 +74,5 @@ def _slice(server: str, urls: Mapping[str, str], seed: int, numbers: range) -> T
             fault = judged(request, seen, server=True)
             if fault is not None:
                 repeat = repeat_command(seed, index, server)
-                tally.add(Found(fault=fault, request=request, seed=seed, index=index, repeat=repeat))
+                tally.add(FoundFault(fault=fault, request=request, seed=seed, index=index, repeat=repeat))
     return tally

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from commands.fuzz import apps
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.documents import case_of
 from conformance.expect import JSON, PREDICT, get, post
@@ -18,7 +19,7 @@ from conformance.fate import Fate
 from conformance.finding import CaseVerdict
 from conformance.fuzzing import draw
 from conformance.fuzzing.differential import Differential, repeat_command, run
-from conformance.fuzzing.faults import Found, as_case, smallest, write_cases
+from conformance.fuzzing.faults import FoundFault, as_case, smallest, write_cases
 from conformance.fuzzing.judge import judged
 from conformance.fuzzing.oracle import GOOD, lawful
 from conformance.http_answer import HttpAnswer
@@ -39,7 +40,7 @@ ERROR = b'{"code":"%s","error":"no"}'
 
 @pytest.fixture(name="differential", scope="module")
 def _differential(served: Service) -> Differential:
-    return Differential(served, validated=True)
+    return Differential(apps(served), validated=True)
 
 
 def test_adapters_are_alike_and_lawful_on_drawn_requests(differential: Differential) -> None:
@@ -159,7 +160,7 @@ def test_only_metadata_of_two_processes_may_differ() -> None:
 
 def test_a_planted_divergence_is_found_shrunk_and_kept(served: Service, tmp_path: Path) -> None:
     """A framework that merges slashes is found; what is kept is a small case, and red on that framework."""
-    planted = Differential(served)
+    planted = Differential(apps(served))
     right = planted._asked["bottle"]
 
     def lenient(environ: dict[str, Any], start_response: Any) -> Any:
@@ -203,7 +204,7 @@ def test_cases_say_where_they_come_from() -> None:
     request = post("/predict", b'{"feature":NaN}')
     fault = judged(request, {"a": GOOD_ANSWER, "b": GOOD_ANSWER})
     assert fault is not None
-    found = Found(fault=fault, request=request, seed=7, index=9, repeat=repeat_command(7, 9))
+    found = FoundFault(fault=fault, request=request, seed=7, index=9, repeat=repeat_command(7, 9))
     case = as_case(found)
     assert faults([case]) == []
     assert (case.expects.status, case.expects.code) == (400, "malformed_json")

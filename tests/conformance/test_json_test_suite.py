@@ -9,8 +9,8 @@ import pytest
 from contract_app import ContractApp, serving
 
 from bench import main
+from commands.fuzz import apps
 from conformance.finding import CaseVerdict
-from conformance.fuzzing.differential import apps
 from conformance.json_test_suite import SuiteError, suite_cases
 from conformance.session import Session
 from conformance.wsgi_connection import WsgiConnection

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from contract_app import serving
 
-from conformance.fuzzing.differential import ORDER, apps
+from commands.fuzz import FRAMEWORKS, apps, reference
 from conformance.fuzzing.schema import SchemaRun, in_process, over_socket
 
 if TYPE_CHECKING:
@@ -36,17 +36,17 @@ def _clean(run: SchemaRun) -> None:
     assert run.cases > 100
 
 
-@pytest.mark.parametrize("framework", ORDER)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_no_check_fails_in_process(served: Service, framework: str) -> None:
     """Every check of Schemathesis holds on every operation of the framework."""
     print(f"seed {SEED}")
-    _clean(in_process(apps(served)[framework], seed=SEED, examples=EXAMPLES))
+    _clean(in_process(apps(served)[framework], reference, seed=SEED, examples=EXAMPLES))
 
 
 def test_no_check_fails_over_a_socket(served: Service) -> None:
     """The same over HTTP, where the server adds and removes what it likes."""
     with serving(_Served(apps(served)["flask"])) as base_url:
-        _clean(over_socket(base_url, seed=SEED, examples=5))
+        _clean(over_socket(base_url, reference, seed=SEED, examples=5))
 
 
 def test_broken_answers_fail_a_check(served: Service) -> None:
@@ -62,6 +62,6 @@ def test_broken_answers_fail_a_check(served: Service) -> None:
             environ["CONTENT_TYPE"] = "text/plain"
         return flask(environ, start_response)
 
-    failures = "\n".join(in_process(broken, seed=SEED, examples=5).failures)
+    failures = "\n".join(in_process(broken, reference, seed=SEED, examples=5).failures)
     assert "GET /healthz: response_schema_conformance" in failures
     assert "POST /predict: positive_data_acceptance" in failures

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from commands.fuzz import apps
 from conformance.case import Case, Expectation
 from conformance.cases import CASES
 from conformance.expect import PREDICT, get
@@ -18,7 +18,6 @@ from conformance.parity import differences
 from conformance.session import Session
 from conformance.wsgi_connection import WsgiConnection, environment, expressible
 from experiment.gating import reference_figures
-from servers.registry import FRAMEWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +39,7 @@ def _session(name: str, app: Any) -> Session:
 
 @pytest.fixture(name="sessions", scope="module")
 def _sessions(served: Service) -> list[Session]:
-    return [
-        _session(name, import_module(f"servers.apps.{FRAMEWORKS[name].module}").create_app(served))
-        for name in ("wsgi", "flask", "bottle")
-    ]
+    return [_session(name, app) for name, app in apps(served).items()]
 
 
 @pytest.mark.parametrize("case", EXPRESSIBLE, ids=lambda case: case.id)
