@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from tensor_message import TensorProto, message
 from wsgi_client import Answer, call
 
 from conformance import tensor_messages
+from conformance.tensor_messages import TensorProto, tensor
 from experiment.contender import takes
 from experiment.line_up import contenders
 from loadtests.scenarios import PLANS
@@ -103,12 +103,12 @@ def test_every_way_to_write_a_tensor_is_the_same_tensor(apps: dict[str, Any], ro
     flat = [number for row in rows for number in row]
     shape = (len(rows), 2)
     ways = (
-        message(shape, tensor_content=np.array(flat, "<f4").tobytes()),
-        message(shape, float_val=flat),
-        message(shape, dtype=2, tensor_content=np.array(flat, "<f8").tobytes()),
-        message(shape, dtype=2, double_val=flat),
+        tensor(shape=shape, content=np.array(flat, "<f4").tobytes()),
+        tensor(shape=shape, float_val=flat),
+        tensor(shape=shape, dtype=2, content=np.array(flat, "<f8").tobytes()),
+        tensor(shape=shape, dtype=2, double_val=flat),
     )
-    first, *others = (_everywhere(apps, "/advanced_predict", way.SerializeToString(), PROTOBUF) for way in ways)
+    first, *others = (_everywhere(apps, "/advanced_predict", way, PROTOBUF) for way in ways)
     assert first.status == 200
     assert all(other == first for other in others)
     alone = json.dumps({"feature1": rows[0][0], "feature2": rows[0][1]}).encode()
@@ -168,30 +168,30 @@ def test_bad_batches_are_refused(apps: dict[str, Any], path: str, body: Any, poi
 @pytest.mark.parametrize(
     ("made", "pointer"),
     [
-        (message((1, 1), dtype=3), "/dtype"),
-        (message((1, 1), dtype=-1), "/dtype"),
-        (message((), float_val=[1]), "/tensor_shape"),
-        (message((-1, 1), float_val=[1]), "/tensor_shape"),
-        (message((-1, -1), float_val=[1]), "/tensor_shape"),
-        (message((2**62, 1), float_val=[1]), "/tensor_shape"),
-        (message((2**32, 2**32), float_val=[1]), "/tensor_shape"),
-        (message((MAX_ROWS + 1, 1), float_val=[1]), "/tensor_shape"),
-        (message((2, 1), tensor_content=bytes(7)), "/tensor_content"),
-        (message((2, 1), tensor_content=bytes(12)), "/tensor_content"),
-        (message((1, 1), tensor_content=bytes(4), float_val=[1]), "/tensor_content"),
-        (message((1, 1)), "/float_val"),
-        (message((1, 1), dtype=2, float_val=[1]), "/double_val"),
-        (message((1, 1), float_val=[1, 2]), "/float_val"),
-        (message((2, 1), float_val=[1, math.inf]), "/float_val/1"),
-        (message((2, 1), dtype=2, double_val=[math.nan, 1]), "/double_val/0"),
-        (message((1, 1), tensor_content=np.float32(math.nan).tobytes()), "/tensor_content"),
-        (message((1, 1), float_val=[3.4e38]), ""),
-        (message((1, 1), float_val=[1] * (MAX_BYTES // 4)), ""),
+        (tensor(shape=(1, 1), dtype=3), "/dtype"),
+        (tensor(shape=(1, 1), dtype=-1), "/dtype"),
+        (tensor(shape=(), float_val=[1]), "/tensor_shape"),
+        (tensor(shape=(-1, 1), float_val=[1]), "/tensor_shape"),
+        (tensor(shape=(-1, -1), float_val=[1]), "/tensor_shape"),
+        (tensor(shape=(2**62, 1), float_val=[1]), "/tensor_shape"),
+        (tensor(shape=(2**32, 2**32), float_val=[1]), "/tensor_shape"),
+        (tensor(shape=(MAX_ROWS + 1, 1), float_val=[1]), "/tensor_shape"),
+        (tensor(shape=(2, 1), content=bytes(7)), "/tensor_content"),
+        (tensor(shape=(2, 1), content=bytes(12)), "/tensor_content"),
+        (tensor(shape=(1, 1), content=bytes(4), float_val=[1]), "/tensor_content"),
+        (tensor(shape=(1, 1)), "/float_val"),
+        (tensor(shape=(1, 1), dtype=2, float_val=[1]), "/double_val"),
+        (tensor(shape=(1, 1), float_val=[1, 2]), "/float_val"),
+        (tensor(shape=(2, 1), float_val=[1, math.inf]), "/float_val/1"),
+        (tensor(shape=(2, 1), dtype=2, double_val=[math.nan, 1]), "/double_val/0"),
+        (tensor(shape=(1, 1), content=np.float32(math.nan).tobytes()), "/tensor_content"),
+        (tensor(shape=(1, 1), float_val=[3.4e38]), ""),
+        (tensor(shape=(1, 1), float_val=[1] * (MAX_BYTES // 4)), ""),
     ],
 )
 def test_bad_tensors_are_refused(apps: dict[str, Any], made: Any, pointer: str) -> None:
     """A tensor that contradicts itself, or claims sizes that nobody has, is an input error at the field in question."""
-    assert _pointer(_everywhere(apps, "/predict", made.SerializeToString(), PROTOBUF)) == pointer
+    assert _pointer(_everywhere(apps, "/predict", made, PROTOBUF)) == pointer
 
 
 @_SHARED
@@ -202,7 +202,7 @@ def test_bad_tensors_are_refused(apps: dict[str, Any], made: Any, pointer: str) 
 )
 def test_no_bytes_are_a_fault_inside(apps: dict[str, Any], junk: bytes, cut: int, keep: bool) -> None:  # noqa: FBT001 - drawn
     """Whatever stands for a message, cut or followed by junk, is answered with a tensor or refused: never a 500."""
-    good = message((2, 1), float_val=[24.5, 31.0]).SerializeToString()
+    good = tensor(shape=(2, 1), float_val=[24.5, 31.0])
     answer = _everywhere(apps, "/predict", (good[:cut] if keep else b"") + junk, PROTOBUF)
     if answer.status == 200:
         tensor_messages.read(answer.body)
@@ -232,12 +232,11 @@ def test_models_run_only_at_row_counts_that_are_warm(make_service: Callable[[], 
 
 
 @given(rows=st.lists(st.lists(_ANY_FLOAT32, min_size=2, max_size=2), min_size=1, max_size=40))
-def test_three_hands_write_one_tensor(rows: list[list[float]]) -> None:
-    """The payloads' writer, the suite's and google.protobuf's make the same bytes, which the suite's reader reads."""
+def test_two_hands_write_one_tensor(rows: list[list[float]]) -> None:
+    """The payloads' writer and google.protobuf make the same bytes, which the suite's reader reads."""
     flat = [number for row in rows for number in row]
     ours = tensor_bytes(rows)
-    assert ours == tensor_messages.tensor(shape=(len(rows), 2), content=tensor_messages.floats(*flat))
-    assert ours == message((len(rows), 2), tensor_content=tensor_messages.floats(*flat)).SerializeToString()
+    assert ours == tensor(shape=(len(rows), 2), content=tensor_messages.floats(*flat))
     assert tensor_messages.read(ours)["tensor_content"] == rows
 
 

@@ -11,8 +11,8 @@ import multipart
 import numpy as np
 import pytest
 from PIL import Image
-from tensor_message import TensorProto
 
+from conformance.tensor_messages import TensorProto
 from servers.core.images import decode_image
 from servers.models import payloads as module
 from servers.models.datasets import dataset

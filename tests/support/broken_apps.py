@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from contract_app import GETS, LIMIT, PROTOBUF, ContractApp, RefusedError
-from tensor_message import message
 
 from conformance.case import Case
 from conformance.contract import CODES
 from conformance.finding import Severity
 from conformance.shapes import FLOAT32_SHAPES
+from conformance.tensor_messages import tensor
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -215,7 +215,7 @@ class TensorsInJson(ContractApp):
 class TensorsOfDoubles(ContractApp):
     def tensor(self, predictions: list[np.float32]) -> Any:
         content = np.array(predictions, dtype="<f8").tobytes()
-        return message((len(predictions), 1), dtype=2, tensor_content=content).SerializeToString()
+        return tensor(dtype=2, shape=(len(predictions), 1), content=content)
 
 
 class ContentFitted(ContractApp):

@@ -26,12 +26,11 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from multipart import MultipartError, MultipartParser, parse_options_header
 from PIL import Image
-from tensor_message import TensorProto, message
 from waitress.server import create_server
 
 from conformance.case import Figure, Reference
 from conformance.recipes import DrawnPicture, build
-from conformance.tensor_messages import floats, tensor
+from conformance.tensor_messages import TensorProto, floats, tensor
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -351,7 +350,7 @@ class ContractApp:
 
     def tensor(self, predictions: list[np.float32]) -> Any:  # contract.md#tensors
         content = struct.pack(f"<{len(predictions)}f", *predictions)
-        return message((len(predictions), 1), tensor_content=content).SerializeToString()
+        return tensor(shape=(len(predictions), 1), content=content)
 
     def predict(self, row: list[float]) -> np.float32:
         with np.errstate(over="ignore"):
