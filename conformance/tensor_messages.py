@@ -49,7 +49,7 @@ def _message_class() -> Any:
     made("Shape", ("dim", 2, kinds.TYPE_MESSAGE), ("unknown_rank", 3, kinds.TYPE_BOOL), many=frozenset({"dim"}))
     made(
         "TensorProto",
-        ("dtype", 1, kinds.TYPE_INT32),  # an enumeration is an int32 on the wire
+        ("dtype", 1, kinds.TYPE_INT64),  # an enumeration is a varint on the wire; an int64 holds those beyond its range
         ("tensor_shape", 2, kinds.TYPE_MESSAGE),
         ("tensor_content", 4, kinds.TYPE_BYTES),
         ("float_val", 5, kinds.TYPE_FLOAT),

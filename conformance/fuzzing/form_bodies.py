@@ -22,7 +22,7 @@ _KINDS: Final = (
 )
 _FILENAMES: Final = (b"", b'; filename="digit.png"', b'; filename=""', b"; filename=a", b"; filename*=UTF-8''a%FF.png")
 _TRANSFERS: Final = (b"", b"", b"", b"\r\nContent-Transfer-Encoding: base64", b"\r\nContent-Length: 3", b"\r\nX: \xff")
-_SIZES: Final = (0, 1, 2, 3, 1024, 1025, 2**31, 2**63 - 1, 2**64 - 1)
+_SIZES: Final = (0, 1, 2, 3, 1024, 1025, 2**31, 2**63 - 1, -1)
 _FLOATS: Final = (0.0, 1.0, -24.5, 3.4e38, float("inf"), float("nan"), 1e-45)
 
 
