@@ -12,7 +12,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from loadtests.record import Outcome, SloRecord
+from loadtests.record import SloOutcome, SloRecord
 
 CONFIDENCE = 0.99
 LOOKS = 4
@@ -49,7 +49,7 @@ class Slo:
         """The promise in a journal's records."""
         return SloRecord(name=str(self), quantile=self.quantile, limit_ms=self.limit_ms)
 
-    def judge(self, *, requests: int, over: int) -> Outcome:
+    def judge(self, *, requests: int, over: int) -> SloOutcome:
         """Whether `over` of `requests` beyond the limit show that the promise holds, or fails, or neither yet."""
         wrong = (1 - CONFIDENCE) / LOOKS
         if at_most(over, requests, 1 - self.quantile) <= wrong:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from loadtests.ladder import climb as climbing
+from loadtests.ladder.call_percentiles import LEAST_CALLS, percentiles_us
 from loadtests.ladder.climb import climb
-from loadtests.ladder.percentiles import LEAST_CALLS, percentiles_us
 from loadtests.ladder.provided import provider, variant_id
 from loadtests.ladder.replay import ReplayedClock
 from reports.statistics import samples_needed
