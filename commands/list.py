@@ -54,13 +54,13 @@ def _endpoints() -> list[str]:
 
 
 def _scenarios() -> list[str]:
-    from loadtests.scenarios import SCENARIOS  # noqa: PLC0415
+    from loadtests.plans import SCENARIOS  # noqa: PLC0415
 
     return list(SCENARIOS)
 
 
 def _plans() -> list[str]:
-    from loadtests.scenarios import PLANS  # noqa: PLC0415
+    from loadtests.plans import PLANS  # noqa: PLC0415
 
     return [
         f"{plan.name:9} {plan.blocks:2} blocks of {len(plan.scenarios)} scenarios, {plan.slices} slices of"

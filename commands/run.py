@@ -134,14 +134,14 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
     """Those that `--endpoints` names, else the user's own model, else all of ours."""
-    from loadtests.scenarios import ENCODINGS  # noqa: PLC0415 - kept out of --help
+    from loadtests.endpoints import ENDPOINTS  # noqa: PLC0415 - kept out of --help
 
     own = (model.partition("=")[0],) if model else ()
     if text is None:
-        return own or tuple(ENCODINGS)
+        return own or tuple(ENDPOINTS)
     chosen = tuple(text.split(","))
-    if unknown := [name for name in chosen if name not in (*ENCODINGS, *own)]:
-        raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join((*ENCODINGS, *own))}")
+    if unknown := [name for name in chosen if name not in (*ENDPOINTS, *own)]:
+        raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join((*ENDPOINTS, *own))}")
     return chosen
 
 

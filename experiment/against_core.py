@@ -22,9 +22,10 @@ from experiment.errors import ExpectedError, usage
 from experiment.launching import bring_up
 from experiment.priming import WrongAnswerError, prime
 from experiment.turns import Figures, Rounds, Turn, taken, under_load
+from loadtests.endpoints import CLASSIFY
 from loadtests.orders import TargetOrder
 from loadtests.remote import Generator
-from loadtests.scenarios import CLASSIFY, closed
+from loadtests.scenarios import closed
 from servers.fleet import Fleet
 from servers.launch import child_environment
 from servers.registry import MODES

@@ -15,9 +15,10 @@ from experiment.ceiling import NULL, REQUEST, START_TIMEOUT_S
 from experiment.cores import Cores
 from experiment.errors import ExpectedError, usage
 from experiment.turns import Figures, Rounds, Turn, taken, under_load
+from loadtests.endpoints import PREDICT
 from loadtests.orders import TargetOrder
 from loadtests.remote import Generator
-from loadtests.scenarios import PREDICT, closed
+from loadtests.scenarios import closed
 from servers.launch import LaunchError, launch
 from servers.repository import REPOSITORY
 from servers.settings import Settings

@@ -8,7 +8,7 @@ from typing import Final
 
 from experiment import trial_orders
 from loadtests.orders import TargetOrder, TrialOrder
-from loadtests.record import CapacityProbe, CapacityRecord, Outcome, RampStep, TrialRecord
+from loadtests.record import CapacityProbe, CapacityRecord, RampStep, SloOutcome, TrialRecord
 from loadtests.remote import Generator
 from loadtests.scenarios import Scenario
 from loadtests.search import LOOKS, REQUESTS_A_LOOK, Bisection, Slo, ramp_is_over
@@ -86,7 +86,7 @@ class Capacity:
     def _look(self, rate_rps: float, *, seed: int) -> CapacityProbe:
         """Whether the promise is kept at that rate: as many looks as it takes to tell, and no if it cannot be told."""
         requests = over = 0
-        outcome: Outcome = "open"
+        outcome: SloOutcome = "open"
         for look in range(LOOKS):
             slice_s = min(_MOST_LOOK_S, max(_LEAST_LOOK_S, REQUESTS_A_LOOK / rate_rps))
             record = self._trial(

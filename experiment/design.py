@@ -11,7 +11,8 @@ from experiment.cores import Cores, share_out
 from experiment.request import Prepared, RunRequest
 from experiment.user_model_setup import UserModelSetup
 from loadtests.orders import Workforce
-from loadtests.scenarios import Plan, Scenario
+from loadtests.plans import Plan
+from loadtests.scenarios import Scenario
 from loadtests.search import Slo
 from servers.settings import Settings
 

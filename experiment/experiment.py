@@ -101,7 +101,7 @@ class Experiment:
             )
             if design.workforce:
                 meter.phase(f"waiting for {plural(design.workforce.expect, 'worker')} on port {design.workforce.port}")
-                ceiling = joint_ceiling(generator.muster())
+                ceiling = joint_ceiling(generator.wait_for_workers())
             else:
                 meter.phase("what the load generator can do here")
                 found = measure_ceiling(generator, design.settings, design.cores.servers, design.folder / "logs")

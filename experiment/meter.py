@@ -8,7 +8,7 @@ from typing import Final
 
 from experiment.progress import Bar
 from loadtests.events import SliceEvent
-from loadtests.scenarios import Plan
+from loadtests.plans import Plan
 
 LAUNCH_S: Final = 5.0
 """What starting, priming and stopping one target costs, for estimates: a TensorFlow import, shared by two cores."""

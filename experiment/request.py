@@ -18,7 +18,8 @@ from experiment.progress import Terminal
 from experiment.user_model_setup import UserModelSetup, refuse_in_vain, set_up_user_model
 from experiment.variants import settled
 from loadtests.orders import Workforce
-from loadtests.scenarios import PLANS, Plan, Scenario, likewise
+from loadtests.plans import PLANS, Plan
+from loadtests.scenarios import Scenario, likewise
 from loadtests.search import Slo
 from servers.settings import Settings
 from servers.variable import Value

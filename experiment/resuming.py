@@ -26,8 +26,10 @@ from experiment.remnants import wait_until_gone
 from experiment.request import RunRequest, prepare
 from experiment.user_model_setup import require_unchanged
 from experiment.variants import parsed
+from loadtests.endpoints import ENDPOINTS, PREDICT
 from loadtests.orders import Workforce
-from loadtests.scenarios import ENCODINGS, PLANS, PREDICT, Scenario, scenario_from_id
+from loadtests.plans import PLANS
+from loadtests.scenarios import Scenario, scenario_from_id
 from loadtests.search import Slo
 from servers.repository import REPOSITORY
 from servers.settings import Settings
@@ -184,7 +186,7 @@ def as_recorded(one: Contender, run: Run) -> Contender:
 
 def _recorded_scenario(one: RecordedScenario) -> Scenario:
     """An endpoint that is not ours is a user's model, which is loaded as /predict is."""
-    if one.endpoint in ENCODINGS:
+    if one.endpoint in ENDPOINTS:
         return scenario_from_id(one.id)
     alike = scenario_from_id(f"{PREDICT}{one.law}")
     return replace(alike, endpoint=one.endpoint, encoding=one.encoding, payloads=one.payloads)

@@ -9,7 +9,8 @@ from typing import Final
 
 from loadtests.arrival import ClosedLoop, PoissonRate
 from loadtests.orders import LONGEST_SLICE_S, TargetOrder, TrialOrder
-from loadtests.scenarios import Plan, Scenario
+from loadtests.plans import Plan
+from loadtests.scenarios import Scenario
 
 _STEP_SLICES: Final = 3
 _STEP_WARMUP_SLICES: Final = 8

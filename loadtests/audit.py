@@ -9,12 +9,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from loadtests.record import MOST_ERROR_SHARE, Backlog, GeneratorShare
+from loadtests.record import MOST_ERROR_SHARE, Backlog, GeneratorShare, WorkerRecord
 
 LATE_NS = 1_000_000
 MOST_CPU_SHARE = 0.80
 MOST_LATE_SHARE = 0.01
 LEAST_CEILING_RATIO = 3.0
+MOST_CLOCK_SHARE = 0.01
+"""Of a slice: what the ends of its window may be off by, because a worker's clock is known no better."""
 
 _SCHEDSTAT = Path("/proc/self/schedstat")
 """Nanoseconds on a core, nanoseconds in a queue for one, turns (Documentation/scheduler/sched-stats.rst)."""
@@ -74,4 +76,21 @@ def reason_against(
         return f"{share.late_share:.1%} of the requests were sent over 1 ms late (limit {MOST_LATE_SHARE:.0%}){queued}"
     if ceiling_rps is not None and throughput_rps * LEAST_CEILING_RATIO > ceiling_rps:
         return f"{throughput_rps:.0f} requests/s is over a third of the generator's ceiling of {ceiling_rps:.0f}"
+    return None
+
+
+def reason_against_workers(workers: Sequence[WorkerRecord], *, slice_s: float) -> str | None:
+    """Why a trial whose `workers` are these cannot count, as far as it is theirs; None where it can."""
+    for worker in workers:
+        uncertainty_us, ceiling_rps = worker.offset_uncertainty_us, worker.ceiling_rps
+        if uncertainty_us is not None and uncertainty_us > MOST_CLOCK_SHARE * slice_s * 1e6:
+            return (
+                f"the clock of {worker} is known to {uncertainty_us / 1e3:.1f} ms only,"
+                f" over {MOST_CLOCK_SHARE:.0%} of a slice of {slice_s * 1e3:.0f} ms"
+            )
+        if ceiling_rps is not None and worker.throughput_rps * LEAST_CEILING_RATIO > ceiling_rps:
+            return (
+                f"{worker.throughput_rps:.0f} requests/s of {worker} are over a third of its ceiling"
+                f" of {ceiling_rps:.0f}"
+            )
     return None

@@ -14,28 +14,29 @@ from typing import Any
 
 import httptools
 
-from loadtests.answers import READ_BYTES, Answer, ErrorKind, Reading, Shot, split_base_url
 from loadtests.orders import TargetOrder
-from loadtests.world import READABLE, REAL, WRITABLE, World
+from loadtests.responses import READ_BYTES, ErrorKind, ResponseReader, TimedResponse
+from loadtests.system import READABLE, REAL_SYSTEM, WRITABLE, System
+from loadtests.wire_request import WireRequest, split_base_url
 
 
-class Route:
-    """One target as the users see it: its address, its shots, and what its answers have shown so far.
+class LoadedTarget:
+    """One target as the users see it: its address, its requests, and what its answers have shown so far.
 
     It has a set of watched sockets of its own, so that what other targets' idle connections do disturbs no slice.
     """
 
-    def __init__(self, order: TargetOrder, world: World = REAL) -> None:
+    def __init__(self, order: TargetOrder, system: System = REAL_SYSTEM) -> None:
         url = split_base_url(order.base_url)
         found = socket.getaddrinfo(url.hostname, url.port or 80, type=socket.SOCK_STREAM)
         self.id = order.id
-        self.world = world
-        self.readiness = world.readiness()
+        self.system = system
+        self.readiness = system.readiness()
         self.family: int = found[0][0]
         self.address: Any = found[0][4]
-        self.shots = [Shot(request, url) for request in order.requests]
-        for shot, following in zip(self.shots, [*self.shots[1:], self.shots[0]], strict=True):
-            shot.next = following
+        self.requests = [WireRequest(request, url) for request in order.requests]
+        for request, following in zip(self.requests, [*self.requests[1:], self.requests[0]], strict=True):
+            request.next = following
         self.by_fd: dict[int, Connection] = {}
         self.closes = False
         self.connects = 0
@@ -54,7 +55,7 @@ class Connection:
         "_fed",
         "_first_ns",
         "_pieces",
-        "_reading",
+        "_reader",
         "_sock",
         "_unsent",
         "due_ns",
@@ -62,38 +63,38 @@ class Connection:
         "fresh",
         "is_open",
         "recv",
-        "route",
+        "request",
         "send",
         "sent_ns",
-        "shot",
+        "target",
         "user",
     )
 
-    def __init__(self, route: Route, user: int = 0) -> None:
-        self.route = route
+    def __init__(self, target: LoadedTarget, user: int = 0) -> None:
+        self.target = target
         self.user = user
-        self.shot: Shot = route.shots[0]
+        self.request: WireRequest = target.requests[0]
         self.due_ns = self.sent_ns = self.failures = 0
         self.is_open = self.fresh = False
         self._sock: Any = None
         self._unsent: memoryview | None = None
         self._pieces: list[bytes] = []
         self._first_ns = self._bytes_in = self._fed = 0
-        self._reading = Reading()
+        self._reader = ResponseReader()
 
     def connect(self) -> bool:
         """Begin to open the socket; whether it is open already. Raises OSError where the target refuses at once."""
-        sock = self.route.world.socket(self.route.family)
-        code = sock.connect_ex(self.route.address)
+        sock = self.target.system.socket(self.target.family)
+        code = sock.connect_ex(self.target.address)
         if code not in (0, errno.EINPROGRESS):
             sock.close()
             raise OSError(code, os.strerror(code))
         self._sock, self.send, self.recv = sock, sock.send, sock.recv
-        self._reading = Reading()
-        self.route.connects += 1
-        self.route.by_fd[sock.fileno()] = self
+        self._reader = ResponseReader()
+        self.target.connects += 1
+        self.target.by_fd[sock.fileno()] = self
         self.is_open = code == 0
-        self.route.readiness.register(sock.fileno(), READABLE if self.is_open else WRITABLE)
+        self.target.readiness.register(sock.fileno(), READABLE if self.is_open else WRITABLE)
         self.fresh = self.is_open
         return self.is_open
 
@@ -103,7 +104,7 @@ class Connection:
         if code:
             raise OSError(code, os.strerror(code))
         self.is_open = self.fresh = True
-        self.route.readiness.modify(self._sock.fileno(), READABLE)
+        self.target.readiness.modify(self._sock.fileno(), READABLE)
 
     @property
     def is_connecting(self) -> bool:
@@ -114,14 +115,14 @@ class Connection:
         """Close the socket, if there is one."""
         if self._sock is not None:
             # First of all: the number may be used anew at once.
-            self.route.readiness.unregister(self._sock.fileno())
-            del self.route.by_fd[self._sock.fileno()]
+            self.target.readiness.unregister(self._sock.fileno())
+            del self.target.by_fd[self._sock.fileno()]
             self._sock.close()
             self._sock = self._unsent = None
             self.is_open = self.fresh = False
             self._pieces.clear()
 
-    def stand_ready(self) -> bool:
+    def make_ready(self) -> bool:
         """Before a slice's clock starts: an open, silent connection; whether it is one by now. Raises OSError."""
         if self.is_open and not self._silent():
             self.close()
@@ -138,18 +139,18 @@ class Connection:
         return False
 
     def begin(self) -> None:
-        """Send `shot`, connecting first if need be. Raises OSError."""
+        """Send `request`, connecting first if need be. Raises OSError."""
         if self.is_open or (self._sock is None and self.connect()):
             self.resume(0)
         else:
-            self._unsent = memoryview(self.shot.wire)
+            self._unsent = memoryview(self.request.wire)
 
     def resume(self, taken: int) -> None:
-        """Send what of `shot` is left after `taken` bytes; what is left then, goes out as the socket takes it."""
-        self._unsent = memoryview(self.shot.wire)[taken:]
+        """Send what of `request` is left after `taken` bytes; what is left then, goes out as the socket takes it."""
+        self._unsent = memoryview(self.request.wire)[taken:]
         self.fresh = False
         if not self._write():
-            self.route.readiness.modify(self._sock.fileno(), WRITABLE)
+            self.target.readiness.modify(self._sock.fileno(), WRITABLE)
 
     def _write(self) -> bool:
         """Send as much as the socket takes; whether that was all."""
@@ -162,7 +163,7 @@ class Connection:
         self.fresh = True
         return True
 
-    def advance(self) -> Answer | None:
+    def advance(self) -> TimedResponse | None:
         """Do what the socket is ready for; the answer, once it is complete. Raises as `take` does."""
         if not self.is_open:
             self.connected()
@@ -171,12 +172,12 @@ class Connection:
             return None
         if self._unsent is not None:
             if self._write():
-                self.route.readiness.modify(self._sock.fileno(), READABLE)
+                self.target.readiness.modify(self._sock.fileno(), READABLE)
             return None
         data = self.recv(READ_BYTES)
-        return self.take(data, self.route.world.clock())
+        return self.take(data, self.target.system.clock())
 
-    def take(self, data: bytes, at_ns: int) -> Answer | None:
+    def take(self, data: bytes, at_ns: int) -> TimedResponse | None:
         """Add a piece that came at `at_ns`; the answer, if it completes one, else None.
 
         The clock was read before any parsing, so checking costs no latency. Pieces that join to the bytes of the
@@ -186,67 +187,67 @@ class Connection:
         if self.fresh:
             self.fresh = False
             self._first_ns, self._bytes_in, self._fed = at_ns, 0, 0
-            self._reading.start()
+            self._reader.start()
         self._bytes_in += len(data)
         self._pieces.append(data)
-        known = self.shot.known
+        known = self.request.known
         if known is not None and not self._fed:
             joined = b"".join(self._pieces)
             if joined == known:
-                return self._answered(self.shot.expect_status, at_ns, ErrorKind.NONE, keep_alive=True)
+                return self._answered(self.request.expect_status, at_ns, ErrorKind.NONE, keep_alive=True)
             if data and known.startswith(joined):
                 return None
         return self._parse(at_ns)
 
-    def _parse(self, at_ns: int) -> Answer | None:
-        reading, shot = self._reading, self.shot
+    def _parse(self, at_ns: int) -> TimedResponse | None:
+        reader, request = self._reader, self.request
         for piece in self._pieces[self._fed :]:
             self._fed += 1
             if piece:
-                reading.feed(piece)
-            elif not reading.end():
+                reader.feed(piece)
+            elif not reader.end():
                 raise ConnectionResetError(errno.ECONNRESET, "closed by the peer inside an answer")
-        if not reading.complete:
+        if not reader.complete:
             return None
-        error = shot.judge(reading)
-        keep_alive = reading.keep_alive and not reading.stray
+        error = request.judge(reader)
+        keep_alive = reader.keep_alive and not reader.stray
         if error is ErrorKind.NONE and keep_alive:
-            shot.remember(b"".join(self._pieces))
-        return self._answered(reading.status, at_ns, error, keep_alive=keep_alive)
+            request.remember(b"".join(self._pieces))
+        return self._answered(reader.status, at_ns, error, keep_alive=keep_alive)
 
-    def _answered(self, status: int, at_ns: int, error: ErrorKind, *, keep_alive: bool) -> Answer:
+    def _answered(self, status: int, at_ns: int, error: ErrorKind, *, keep_alive: bool) -> TimedResponse:
         self._pieces.clear()
         self.fresh = keep_alive
-        return Answer(self._first_ns, at_ns, status, self._bytes_in, error, keep_alive)
+        return TimedResponse(self._first_ns, at_ns, status, self._bytes_in, error, keep_alive)
 
 
-def stand_ready(route: Route, lines: Sequence[Connection], timeout_ns: int) -> None:
+def make_ready(target: LoadedTarget, connections: Sequence[Connection], timeout_ns: int) -> None:
     """Check or open connections before a slice's clock starts.
 
     None is opened where the target always closes: one opened in advance and left idle would block a server that takes
     one connection at a time. Where opening fails, the users meet the fault inside the slice and count it.
     """
-    until_ns = route.world.clock() + timeout_ns
+    until_ns = target.system.clock() + timeout_ns
     waiting = False
-    for line in lines:
+    for connection in connections:
         try:
-            if line.is_open or not route.closes:
-                waiting |= not line.stand_ready()
+            if connection.is_open or not target.closes:
+                waiting |= not connection.make_ready()
         except OSError:
-            line.close()
+            connection.close()
             return
-    while waiting and route.world.clock() < until_ns:
-        for fd, _ in route.readiness.poll(0.02, len(lines)):
-            line = route.by_fd[fd]
+    while waiting and target.system.clock() < until_ns:
+        for fd, _ in target.readiness.poll(0.02, len(connections)):
+            connection = target.by_fd[fd]
             try:
-                if line.is_connecting:
-                    line.connected()
+                if connection.is_connecting:
+                    connection.connected()
                 else:
-                    line.close()
+                    connection.close()
             except OSError:
-                line.close()
-        waiting = any(line.is_connecting for line in lines)
-        route.world.breathe()
+                connection.close()
+        waiting = any(connection.is_connecting for connection in connections)
+        target.system.breathe()
 
 
 TRANSPORT_ERRORS = (OSError, httptools.HttpParserError, httptools.HttpParserUpgrade)

@@ -19,9 +19,9 @@ class ReadyEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="read
 
 
 class SliceEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="slice"):
-    """One visit is over: in which round of how many, to whom, and what it came to.
+    """One slice is over: in which round of how many, to whom, and what it came to.
 
-    `rps` is None where no window was steady, `lost` says why the target is visited no more.
+    `rps` is None where no window was steady, `lost` says why the target gets no more.
     """
 
     stage: Literal["warmup", "measure"]
@@ -45,7 +45,7 @@ class CalibrationEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag
     found: Calibration
 
 
-class MusteredEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="mustered"):
+class WorkersEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="workers"):
     """The workers that are there."""
 
     workers: list[WorkerNode]
@@ -58,11 +58,11 @@ class ErrorEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="erro
     traceback: str
 
 
-class UnmannedEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="unmanned"):
+class MissingWorkersEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="missing_workers"):
     """Workers are missing or cannot come; also in place of `ready`."""
 
     message: str
     hint: str
 
 
-Event = ReadyEvent | SliceEvent | TrialEvent | CalibrationEvent | MusteredEvent | ErrorEvent | UnmannedEvent
+Event = ReadyEvent | SliceEvent | TrialEvent | CalibrationEvent | WorkersEvent | ErrorEvent | MissingWorkersEvent

@@ -8,8 +8,8 @@ standard error. It ends when its standard input closes, also in the middle of a 
 the harness.
 
 Asked of it, one at a time, is what loadtests.orders declares, and its answers are the events of loadtests.events: each
-order is answered by one closing event of its own, a trial by a `slice` after each visit before that, and any of them by
-an `error` or an `unmanned` instead.
+order is answered by one closing event of its own, a trial by a `slice` after each slice before that, and any of them by
+an `error` or a `missing_workers` instead.
 """
 
 from __future__ import annotations
@@ -35,21 +35,23 @@ from gevent.queue import Queue  # isort: skip
 
 import msgspec
 
-from loadtests.calibrate import calibrate
+from loadtests.calibration import calibrate
 from loadtests.events import (
     CalibrationEvent,
     ErrorEvent,
     Event,
-    MusteredEvent,
+    MissingWorkersEvent,
     ReadyEvent,
     TrialEvent,
-    UnmannedEvent,
+    WorkersEvent,
 )
-from loadtests.master import Master, MusterError
-from loadtests.orders import CalibrationOrder, MusterOrder, Order, TrialOrder, Workforce
-from loadtests.slices import Conductor
-from loadtests.worker import work
-from loadtests.world import REAL
+from loadtests.master import Master
+from loadtests.orders import CalibrationOrder, Order, TrialOrder, WorkersOrder, Workforce
+from loadtests.remote import MissingWorkersError
+from loadtests.system import REAL_SYSTEM
+from loadtests.trial import Trial
+from loadtests.worker_process import work
+from loadtests.workers_runner import WorkersRunner
 
 READ_BYTES = 65536
 
@@ -72,13 +74,13 @@ def listen(requests: Queue[bytes]) -> None:
 
 
 def serve(requests: Queue[bytes], master: Master | None) -> None:
-    """Answer requests for ever."""
+    """Answer orders for ever."""
     decoder = msgspec.json.Decoder(Order)
     while True:
         try:
             say(answer(decoder.decode(requests.get()), master))
-        except MusterError as error:
-            say(UnmannedEvent(message=str(error), hint=error.hint))
+        except MissingWorkersError as error:
+            say(MissingWorkersEvent(message=str(error), hint=error.hint))
         except Exception as error:  # noqa: BLE001 - reported to the harness, which raises it there
             say(ErrorEvent(message=f"{type(error).__name__}: {error}", traceback=traceback.format_exc()))
 
@@ -86,15 +88,15 @@ def serve(requests: Queue[bytes], master: Master | None) -> None:
 def answer(order: Order, master: Master | None = None) -> Event:
     """The closing event of one order.
 
-    Raises ValueError where it is not this process's to carry out, MusterError where a master has too few workers.
+    Raises ValueError where it is not for this process, MissingWorkersError where a master has too few workers.
     """
     if isinstance(order, TrialOrder):
-        stage = master.troupe(order) if master else None
-        return TrialEvent(results=Conductor(order, say, stage).run())
+        runner = WorkersRunner(master, order, master.wait_for_workers()) if master else None
+        return TrialEvent(results=Trial(order, say, runner).run())
     if isinstance(order, CalibrationOrder) and master is None:
         return CalibrationEvent(found=calibrate(order, say))
-    if isinstance(order, MusterOrder) and master is not None:
-        return MusteredEvent(workers=[worker for _, worker in master.muster()])
+    if isinstance(order, WorkersOrder) and master is not None:
+        return WorkersEvent(workers=[worker for _, worker in master.wait_for_workers()])
     raise ValueError(f"{type(order).__name__} is not for a generator {'with' if master else 'without'} workers")
 
 
@@ -111,7 +113,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where a worker keeps a copy of its samples")
     arguments = parser.parse_args()
     if arguments.cpu is not None and arguments.expect_workers is None:
-        REAL.take_core(arguments.cpu)
+        REAL_SYSTEM.take_core(arguments.cpu)
     elif arguments.cpu is not None:
         # A master only waits.
         os.sched_setaffinity(0, {arguments.cpu})
@@ -140,8 +142,8 @@ def main() -> int:
                     timeout_s=arguments.timeout_s,
                 )
             )
-        except MusterError as error:
-            say(UnmannedEvent(message=str(error), hint=error.hint))
+        except MissingWorkersError as error:
+            say(MissingWorkersEvent(message=str(error), hint=error.hint))
             return 1
     say(
         ReadyEvent(

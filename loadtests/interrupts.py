@@ -30,7 +30,7 @@ def interrupt_here() -> None:
         nonlocal told
         if not told:
             told = True
-            # Not here: this may be the middle of a visit. At its next breath the hub runs.
+            # Not here: this may be the middle of a slice. At its next breath the hub runs.
             gevent.kill(here, Interrupted)
 
     for stop in STOPS:

@@ -16,9 +16,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from loadtests.answers import Answer, ErrorKind
 from loadtests.arrival import Schedule
-from loadtests.connection import TRANSPORT_ERRORS, Connection, Route
+from loadtests.connection import TRANSPORT_ERRORS, Connection, LoadedTarget
+from loadtests.responses import ErrorKind, TimedResponse
 from loadtests.samples import Samples, pack_row
 
 TICK_NS = 5_000_000
@@ -35,7 +35,7 @@ LEAST_GAP_NS = 200_000
 NEVER = 2**63 - 1
 
 
-class Visit:
+class SliceRun:
     """One slice on one target, and what the loop learns in it beside the samples.
 
     `lags_ns` holds, for each tick, the longest time between two looks at the sockets: as long may an answer have lain
@@ -47,7 +47,7 @@ class Visit:
     def __init__(
         self,
         *,
-        route: Route,
+        target: LoadedTarget,
         samples: Samples,
         number: int,
         length_ns: int,
@@ -55,7 +55,7 @@ class Visit:
         schedule: Schedule | None = None,
         lags_ns: array[int] | None = None,
     ) -> None:
-        self.route = route
+        self.target = target
         self.samples = samples
         self.number = number
         self.length_ns = length_ns
@@ -66,45 +66,45 @@ class Visit:
         self.opened_ns = self.deadline_ns = self.wall_ns = self.busy_ns = 0
         self.cap_hits = self.unsent = 0
 
-    def run(self, lines: Sequence[Connection], opens_ns: int | None = None) -> None:
-        """Make the visit over `lines`, each of its own user; returns when the last answer is in or overdue.
+    def run(self, connections: Sequence[Connection], opens_ns: int | None = None) -> None:
+        """Make the run over `connections`, each of its own user; returns when the last answer is in or overdue.
 
         It opens now, or opened at `opens_ns`, which others have agreed on: the deadline and all due times hang on it.
         """
-        hands = _Hands(self, lines)
-        self.opened_ns = self.route.world.clock() if opens_ns is None else opens_ns
+        state = _SliceState(self, connections)
+        self.opened_ns = self.target.system.clock() if opens_ns is None else opens_ns
         self.deadline_ns = self.opened_ns + self.length_ns
         try:
-            _serve(self, lines, hands)
+            _serve(self, connections, state)
         finally:
-            self.wall_ns, self.busy_ns = hands.spent()
-            for line in lines:
-                line.sent_ns = 0
+            self.wall_ns, self.busy_ns = state.spent()
+            for connection in connections:
+                connection.sent_ns = 0
 
 
-def _serve(visit: Visit, lines: Sequence[Connection], hands: _Hands) -> None:  # noqa: C901, PLR0912, PLR0915 - the hot loop, inlined on purpose
-    route, opened, deadline = visit.route, visit.opened_ns, visit.deadline_ns
-    clock, by_fd, rows, pack = route.world.clock, route.by_fd, visit.samples.rows, pack_row
-    closed, dues, awake = visit.schedule is None, visit.schedule or (), route.world.awake
-    wait = route.readiness.poll if closed or awake else route.readiness.wait
-    at, idle, most, tick_s = 0, hands.idle, len(lines), TICK_NS / 1e9
-    shot = route.shots[visit.number % len(route.shots)]
+def _serve(run: SliceRun, connections: Sequence[Connection], state: _SliceState) -> None:  # noqa: C901, PLR0912, PLR0915 - the hot loop, inlined on purpose
+    target, opened, deadline = run.target, run.opened_ns, run.deadline_ns
+    clock, by_fd, rows, pack = target.system.clock, target.by_fd, run.samples.rows, pack_row
+    closed, dues, awake = run.schedule is None, run.schedule or (), target.system.awake
+    wait = target.readiness.poll if closed or awake else target.readiness.wait
+    at, idle, most, tick_s = 0, state.idle, len(connections), TICK_NS / 1e9
+    request = target.requests[run.number % len(target.requests)]
     now, look_up, lag, resting = opened, opened + TICK_NS, 0, False
     due = opened + dues[0] if dues else NEVER
-    early = route.world.early_ns if len(dues) * LEAST_GAP_NS <= visit.length_ns else 0
+    early = target.system.early_ns if len(dues) * LEAST_GAP_NS <= run.length_ns else 0
     if closed:
-        for line in lines:
-            line.shot, shot = shot, shot.next
-            hands.start(line, opened)
-    while hands.busy or due != NEVER:
+        for connection in connections:
+            connection.request, request = request, request.next
+            state.start(connection, opened)
+    while state.busy or due != NEVER:
         while due <= now:
             if not idle:
-                if hands.overrun(at, now):
+                if state.overrun(at, now):
                     due = NEVER
                 break
-            line = idle.pop()
-            line.shot, shot = shot, shot.next
-            hands.start(line, due)
+            connection = idle.pop()
+            connection.request, request = request, request.next
+            state.start(connection, due)
             at += 1
             due = opened + dues[at] if at < len(dues) else NEVER
             now = clock()
@@ -113,58 +113,67 @@ def _serve(visit: Visit, lines: Sequence[Connection], hands: _Hands) -> None:  #
             0 if awake else tick_s if closed else (min(due - early if idle else NEVER, look_up) - now) / 1e9, most
         )
         for fd, _ in ready:
-            line = by_fd[fd]
+            connection = by_fd[fd]
             try:
-                if line.fresh:
-                    data = line.recv(line.shot.room)
+                if connection.fresh:
+                    data = connection.recv(connection.request.room)
                     now = clock()
-                    asked = line.shot
-                    if data == asked.known and line.sent_ns:
-                        rows += pack(line.due_ns, line.sent_ns, now, now, len(data), asked.expect_status, line.user, 0)
-                        line.failures = 0
-                    elif not line.sent_ns:
-                        line.close()
+                    asked = connection.request
+                    if data == asked.known and connection.sent_ns:
+                        rows += pack(
+                            connection.due_ns,
+                            connection.sent_ns,
+                            now,
+                            now,
+                            len(data),
+                            asked.expect_status,
+                            connection.user,
+                            0,
+                        )
+                        connection.failures = 0
+                    elif not connection.sent_ns:
+                        connection.close()
                         continue
                     else:
-                        answer = line.take(data, now)
+                        answer = connection.take(data, now)
                         if answer is None:
                             continue
-                        now = hands.settle(line, answer)
+                        now = state.settle(connection, answer)
                 else:
-                    answer = line.advance()
+                    answer = connection.advance()
                     if answer is None:
                         continue
-                    now = hands.settle(line, answer)
+                    now = state.settle(connection, answer)
                 if not turned:
                     turned = now
                 if not closed:
-                    line.sent_ns = 0
-                    idle.append(line)
-                    hands.busy -= 1
+                    connection.sent_ns = 0
+                    idle.append(connection)
+                    state.busy -= 1
                 elif now >= deadline:
-                    line.sent_ns = 0
-                    hands.busy -= 1
+                    connection.sent_ns = 0
+                    state.busy -= 1
                 else:
-                    line.shot = asked = line.shot.next
-                    line.due_ns = now
-                    line.sent_ns = now = clock()
-                    if line.fresh:
+                    connection.request = asked = connection.request.next
+                    connection.due_ns = now
+                    connection.sent_ns = now = clock()
+                    if connection.fresh:
                         try:
-                            taken = line.send(asked.wire)
+                            taken = connection.send(asked.wire)
                         except BlockingIOError:
                             taken = 0
                         if taken != asked.size:
-                            line.resume(taken)
+                            connection.resume(taken)
                     else:
-                        line.begin()
+                        connection.begin()
             except BlockingIOError:
                 continue
             except TRANSPORT_ERRORS as error:
-                if line.sent_ns:
-                    now = hands.fail(line, ErrorKind.TRANSPORT, error)
+                if connection.sent_ns:
+                    now = state.fail(connection, ErrorKind.TRANSPORT, error)
                 else:
                     # Hung up on while it was idle: no request has failed, and the next one connects anew.
-                    line.close()
+                    connection.close()
         if ready:
             resting = False
             if turned:
@@ -178,112 +187,114 @@ def _serve(visit: Visit, lines: Sequence[Connection], hands: _Hands) -> None:  #
                 lag = max(lag, now - before)
                 # The first time in vain is no rest: a request was still to be sent when the clock was last read.
                 if resting:
-                    hands.rested_ns += now - before
+                    state.rested_ns += now - before
                 resting = True
         if now >= look_up:
-            visit.lags_ns.append(lag)
+            run.lags_ns.append(lag)
             lag = 0
-            now = hands.tick(now)
+            now = state.tick(now)
             look_up = now + TICK_NS
 
 
-class _Hands:
-    """The rest of a visit: requests that do not begin or end as usual, and what is looked after at every tick."""
+class _SliceState:
+    """The rest of a run: requests that do not begin or end as usual, and what is looked after at every tick."""
 
-    def __init__(self, visit: Visit, lines: Sequence[Connection]) -> None:
-        self._visit = visit
-        self._lines = lines
-        self._world = visit.route.world
-        self._closed = visit.schedule is None
+    def __init__(self, run: SliceRun, connections: Sequence[Connection]) -> None:
+        self._run = run
+        self._connections = connections
+        self._system = run.target.system
+        self._closed = run.schedule is None
         self._paused: list[tuple[int, Connection]] = []
         self._overran = -1
         self._ticks = 0
         self.rested_ns = 0
         self._begun = self._last = self._used()
-        self.busy = len(lines) if self._closed else 0
+        self.busy = len(connections) if self._closed else 0
         # The last is used first, and an open connection before one that must be opened.
-        self.idle = sorted(lines, key=lambda line: (line.is_open, -line.user))
+        self.idle = sorted(connections, key=lambda connection: (connection.is_open, -connection.user))
 
-    def start(self, line: Connection, due_ns: int) -> None:
-        """Send a line's shot, which was due at `due_ns`."""
+    def start(self, connection: Connection, due_ns: int) -> None:
+        """Send a connection's request, which was due at `due_ns`."""
         if not self._closed:
             self.busy += 1
-        line.due_ns = due_ns
-        line.sent_ns = self._world.clock()
+        connection.due_ns = due_ns
+        connection.sent_ns = self._system.clock()
         try:
-            line.begin()
+            connection.begin()
         except TRANSPORT_ERRORS as error:
-            self.fail(line, ErrorKind.TRANSPORT, error)
+            self.fail(connection, ErrorKind.TRANSPORT, error)
 
-    def settle(self, line: Connection, answer: Answer) -> int:
+    def settle(self, connection: Connection, answer: TimedResponse) -> int:
         """Take down an answer that the loop did not know by its bytes; when it was complete."""
-        self._visit.samples.add(due_ns=line.due_ns, sent_ns=line.sent_ns, user=line.user, answer=answer)
-        line.failures = 0
+        self._run.samples.add(due_ns=connection.due_ns, sent_ns=connection.sent_ns, user=connection.user, answer=answer)
+        connection.failures = 0
         if not answer.keep_alive:
-            line.close()
+            connection.close()
         return answer.done_ns
 
-    def fail(self, line: Connection, kind: ErrorKind, error: Exception | None = None) -> int:
+    def fail(self, connection: Connection, kind: ErrorKind, error: Exception | None = None) -> int:
         """Take down that there was no answer; the time now."""
-        now = self._world.clock()
-        nothing = Answer(now, now, 0, 0, kind, keep_alive=False)
-        self._visit.samples.add(due_ns=line.due_ns, sent_ns=line.sent_ns, user=line.user, answer=nothing)
-        line.close()
-        line.sent_ns = 0
-        self._visit.route.failure = f"{type(error).__name__}: {error}" if error else "no whole answer in time"
-        line.failures += 1
+        now = self._system.clock()
+        nothing = TimedResponse(now, now, 0, 0, kind, keep_alive=False)
+        self._run.samples.add(
+            due_ns=connection.due_ns, sent_ns=connection.sent_ns, user=connection.user, answer=nothing
+        )
+        connection.close()
+        connection.sent_ns = 0
+        self._run.target.failure = f"{type(error).__name__}: {error}" if error else "no whole answer in time"
+        connection.failures += 1
         if not self._closed:
-            self.idle.append(line)
+            self.idle.append(connection)
             self.busy -= 1
-        elif line.failures >= GIVE_UP_AFTER or now >= self._visit.deadline_ns:
-            line.failures = 0
+        elif connection.failures >= GIVE_UP_AFTER or now >= self._run.deadline_ns:
+            connection.failures = 0
             self.busy -= 1
         else:
-            self._paused.append((now + PAUSE_NS, line))
+            self._paused.append((now + PAUSE_NS, connection))
         return now
 
     def overrun(self, at: int, now_ns: int) -> bool:
         """A request is due and every connection in use; whether it is too late to send it and what follows it."""
-        visit = self._visit
+        run = self._run
         if at != self._overran:
             self._overran = at
-            visit.cap_hits += 1
-        if visit.schedule is None or now_ns < visit.deadline_ns + visit.timeout_ns:
+            run.cap_hits += 1
+        if run.schedule is None or now_ns < run.deadline_ns + run.timeout_ns:
             return False
-        visit.unsent = len(visit.schedule) - at
+        run.unsent = len(run.schedule) - at
         return True
 
     def tick(self, now_ns: int) -> int:
         """Look after pauses and, every few ticks, everything else; the time afterwards."""
         paused, self._paused = self._paused, []
-        for until_ns, line in paused:
+        for until_ns, connection in paused:
             if now_ns < until_ns:
-                self._paused.append((until_ns, line))
-            elif now_ns >= self._visit.deadline_ns:
-                line.failures = 0
+                self._paused.append((until_ns, connection))
+            elif now_ns >= self._run.deadline_ns:
+                connection.failures = 0
                 self.busy -= 1
             else:
-                line.shot = line.shot.next
-                self.start(line, now_ns)
+                connection.request = connection.request.next
+                self.start(connection, now_ns)
         self._ticks += 1
         if self._ticks % ROUND_TICKS == 0:
-            self._round(now_ns)
-        return self._world.clock()
+            self._look_around(now_ns)
+        return self._system.clock()
 
-    def _round(self, now_ns: int) -> None:
-        for line in self._lines:
-            if line.sent_ns and now_ns - line.sent_ns > self._visit.timeout_ns:
-                self.fail(line, ErrorKind.TIMEOUT)
+    def _look_around(self, now_ns: int) -> None:
+        for connection in self._connections:
+            if connection.sent_ns and now_ns - connection.sent_ns > self._run.timeout_ns:
+                self.fail(connection, ErrorKind.TIMEOUT)
         if self._ticks % (ROUND_TICKS * BREATH_ROUNDS) == 0:
-            self._world.breathe()
+            self._system.breathe()
         before, self._last = self._last, self._used()
-        self._visit.shares.append((self._last[1] - before[1]) / max(1, self._last[0] - before[0]))
+        self._run.shares.append((self._last[1] - before[1]) / max(1, self._last[0] - before[0]))
 
     def spent(self) -> tuple[int, int]:
-        """Time since the visit began, and for how much of it the loop did something, in ns."""
+        """Time since the run began, and for how much of it the loop did something, in ns."""
         wall_ns, busy_ns = self._used()
         return wall_ns - self._begun[0], busy_ns - self._begun[1]
 
     def _used(self) -> tuple[int, int]:
-        wall_ns = self._world.clock()
-        return wall_ns, wall_ns - self.rested_ns if self._world.awake else self._world.cpu()
+        wall_ns = self._system.clock()
+        return wall_ns, wall_ns - self.rested_ns if self._system.awake else self._system.cpu()

@@ -104,8 +104,8 @@ class CalibrationOrder(Struct, frozen=True, kw_only=True, tag_field="op", tag="c
     timeout_s: float = 10.0
 
 
-class MusterOrder(Struct, frozen=True, tag_field="op", tag="muster"):
+class WorkersOrder(Struct, frozen=True, tag_field="op", tag="wait_for_workers"):
     """Wait for the workers that are expected, and say who they are."""
 
 
-Order = TrialOrder | CalibrationOrder | MusterOrder
+Order = TrialOrder | CalibrationOrder | WorkersOrder

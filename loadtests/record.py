@@ -14,7 +14,7 @@ from msgspec import Struct
 MOST_ERROR_SHARE = 0.01
 """Above this share of failed requests a throughput says nothing: refusing fast is not serving fast."""
 
-Outcome = Literal["holds", "fails", "open"]
+SloOutcome = Literal["holds", "fails", "open"]
 """Whether a promise is shown to be kept, or to be broken, or neither yet."""
 
 
@@ -36,7 +36,7 @@ class ScenarioRecord(Struct, frozen=True, kw_only=True):
 class GeneratorShare(Struct, frozen=True, kw_only=True):
     """The generator's part in one trial; of many generators, each one's or the worst.
 
-    CPU share of its visits and of the worst 50 ms in them, which where it never sleeps is of the time in which it had
+    CPU share of its slices and of the worst 50 ms in them, which where it never sleeps is of the time in which it had
     something to do; the share of their time for which it waited for a core (None where the system does not tell); share
     of late sends; the 99th percentiles of lag and send lag in us.
     """
@@ -52,8 +52,8 @@ class GeneratorShare(Struct, frozen=True, kw_only=True):
 class WorkerRecord(GeneratorShare, frozen=True, kw_only=True):
     """One worker's part in one trial; its clock is ahead of the master's by `offset_us`.
 
-    `samples` counts all of its requests, `late_start_us` is the worst of how much later than agreed it began a visit.
-    Offsets are None where no visit came home.
+    `samples` counts all of its requests, `late_start_us` is the worst of how much later than agreed it began a slice.
+    Offsets are None where no slice was completed.
     """
 
     id: int
@@ -164,7 +164,7 @@ class CapacityProbe(Struct, frozen=True, kw_only=True):
     rate_rps: float
     requests: int
     over: int
-    outcome: Outcome
+    outcome: SloOutcome
 
 
 class CapacityRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="capacity"):

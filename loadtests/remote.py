@@ -23,13 +23,13 @@ from loadtests.events import (
     CalibrationEvent,
     ErrorEvent,
     Event,
-    MusteredEvent,
+    MissingWorkersEvent,
     ReadyEvent,
     SliceEvent,
     TrialEvent,
-    UnmannedEvent,
+    WorkersEvent,
 )
-from loadtests.orders import CalibrationOrder, MusterOrder, Order, TrialOrder, Workforce
+from loadtests.orders import CalibrationOrder, Order, TrialOrder, WorkersOrder, Workforce
 from loadtests.record import Calibration, TrialRecord, WorkerNode
 
 START_S = 60.0
@@ -39,7 +39,7 @@ GRACE_S = 30.0
 LOG_TAIL_BYTES = 2000
 ROOT = Path(__file__).resolve().parent.parent
 
-_Closing = TypeVar("_Closing", TrialEvent, CalibrationEvent, MusteredEvent)
+_Closing = TypeVar("_Closing", TrialEvent, CalibrationEvent, WorkersEvent)
 _DECODER = msgspec.json.Decoder(Event)
 
 
@@ -49,7 +49,7 @@ class GeneratorError(Exception):
     hint = "run `python bench.py calibrate` to see it alone"
 
 
-class UnmannedError(GeneratorError):
+class MissingWorkersError(GeneratorError):
     """The workers that were expected are not there, or cannot come; the hint says what would help."""
 
     def __init__(self, message: str, hint: str) -> None:
@@ -105,9 +105,9 @@ class Generator:
             start_new_session=True,
         )
         first = self._next_event(START_S)
-        if isinstance(first, UnmannedEvent):
+        if isinstance(first, MissingWorkersEvent):
             self.stop()
-            raise UnmannedError(first.message, first.hint)
+            raise MissingWorkersError(first.message, first.hint)
         if not isinstance(first, ReadyEvent):
             self._fail(f"it began with {first}")
         self.info = first
@@ -130,7 +130,7 @@ class Generator:
         self._log.close()
 
     def trial(self, order: TrialOrder, on_slice: Callable[[SliceEvent], None] | None = None) -> list[TrialRecord]:
-        """Run one trial and return one record a target; `on_slice` hears of each visit."""
+        """Run one trial and return one record a target; `on_slice` hears of each slice."""
         for event in self.events(order):
             if isinstance(event, TrialEvent):
                 return event.results
@@ -139,20 +139,20 @@ class Generator:
         raise AssertionError("a conversation ends with its closing event")
 
     def events(self, order: TrialOrder) -> Iterator[SliceEvent | TrialEvent]:
-        """The same as events: one after each visit, and the trial's at the end.
+        """The same as events: one after each slice, and the trial's at the end.
 
         To be read to the end, or the generator stopped.
         """
         if self._workforce is not None:
-            self.muster()
+            self.wait_for_workers()
         return self._converse(order, TrialEvent, order.longest_slice_s + 2 * order.timeout_s)
 
-    def muster(self) -> list[WorkerNode]:
+    def wait_for_workers(self) -> list[WorkerNode]:
         """Wait for the workers; who they are, and what each can do.
 
-        Raises UnmannedError where they do not come in time.
+        Raises MissingWorkersError where they do not come in time.
         """
-        return self._ask(MusterOrder(), MusteredEvent, self._workforce.timeout_s if self._workforce else 0.0).workers
+        return self._ask(WorkersOrder(), WorkersEvent, self._workforce.timeout_s if self._workforce else 0.0).workers
 
     def calibrate(self, order: CalibrationOrder) -> Calibration:
         """The generator's limits against a null server."""
@@ -175,8 +175,8 @@ class Generator:
             event = self._next_event(takes_s + GRACE_S)
             if isinstance(event, ErrorEvent):
                 raise GeneratorError(f"the generator reports {event.message}\n{event.traceback}")
-            if isinstance(event, UnmannedEvent):
-                raise UnmannedError(event.message, event.hint)
+            if isinstance(event, MissingWorkersEvent):
+                raise MissingWorkersError(event.message, event.hint)
             if isinstance(event, closing):
                 yield event
                 return

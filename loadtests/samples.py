@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.answers import Answer, ErrorKind
+from loadtests.responses import ErrorKind, TimedResponse
 
 FIRST_ROUND, STEADY, DRAIN = 0, 1, 2
 LEAD_SHARE = 0.1
@@ -48,7 +48,7 @@ ROW = np.dtype(
 pack_row = Struct("<4qihhb").pack
 """One row's bytes, its members in the order of ROW."""
 
-Column = npt.NDArray[np.int64]
+_Column = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Samples:
     def __len__(self) -> int:
         return (len(self.rows) + sum(map(len, self._sealed))) // ROW.itemsize
 
-    def add(self, *, due_ns: int, sent_ns: int, user: int, answer: Answer) -> None:
+    def add(self, *, due_ns: int, sent_ns: int, user: int, answer: TimedResponse) -> None:
         """One exchange."""
         self.rows += pack_row(
             due_ns, sent_ns, answer.first_ns, answer.done_ns, answer.bytes_in, answer.status, user, answer.error
@@ -168,7 +168,7 @@ class Samples:
         return (np.frombuffer(sealed, dtype=ROW) for sealed in self._sealed)
 
 
-def phases(user: Column, done_ns: Column, deadline_ns: int) -> Column:
+def phases(user: _Column, done_ns: _Column, deadline_ns: int) -> _Column:
     """The phase of each sample of one closed-loop slice, given in order of completion."""
     if not len(done_ns):
         return np.empty(0, dtype=np.int64)

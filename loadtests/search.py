@@ -12,7 +12,9 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from loadtests.record import Outcome, SloRecord
+from scipy import special
+
+from loadtests.record import SloOutcome, SloRecord
 
 CONFIDENCE = 0.99
 LOOKS = 4
@@ -49,39 +51,14 @@ class Slo:
         """The promise in a journal's records."""
         return SloRecord(name=str(self), quantile=self.quantile, limit_ms=self.limit_ms)
 
-    def judge(self, *, requests: int, over: int) -> Outcome:
+    def judge(self, *, requests: int, over: int) -> SloOutcome:
         """Whether `over` of `requests` beyond the limit show that the promise holds, or fails, or neither yet."""
         wrong = (1 - CONFIDENCE) / LOOKS
-        if at_most(over, requests, 1 - self.quantile) <= wrong:
+        if special.bdtr(over, requests, 1 - self.quantile) <= wrong:
             return "holds"
-        if 1 - at_most(over - 1, requests, 1 - self.quantile) <= wrong:
+        if special.bdtrc(over - 1, requests, 1 - self.quantile) <= wrong:
             return "fails"
         return "open"
-
-
-def at_most(count: int, trials: int, chance: float) -> float:
-    """The probability of at most `count` successes in so many trials, summed term by term."""
-    if count < 0:
-        return 0.0
-    if count >= trials:
-        return 1.0
-    logs = [
-        math.lgamma(trials + 1)
-        - math.lgamma(hits + 1)
-        - math.lgamma(trials - hits + 1)
-        + hits * math.log(chance)
-        + (trials - hits) * math.log1p(-chance)
-        for hits in range(count + 1)
-    ]
-    return min(1.0, math.fsum(map(math.exp, logs)))
-
-
-def least_requests(quantile: float, *, over: int, confidence: float = CONFIDENCE) -> int:
-    """The fewest requests of which `over` may take longer and the promise still be shown to hold."""
-    trials = over + 1
-    while at_most(over, trials, 1 - quantile) > 1 - confidence:
-        trials += 1
-    return trials
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,27 +17,27 @@ from gevent.event import Event
 from locust import User, constant, task
 from locust.env import Environment
 
-from loadtests.connection import Connection, Route
+from loadtests.connection import Connection, LoadedTarget
 
 
-class Crew:
+class SliceUsers:
     """The users of one trial in this process, numbered from `first` on as Locust spawned them."""
 
     def __init__(self, first: int = 0) -> None:
         self.first = first
-        self.users: list[SliceUser] = []
+        self.spawned: list[SliceUser] = []
 
-    def lines(self, route: Route) -> Sequence[Connection]:
+    def connections(self, target: LoadedTarget) -> Sequence[Connection]:
         """Every user's connection to a target, open or not."""
-        return [user.connection(route) for user in self.users]
+        return [user.connection(target) for user in self.spawned]
 
 
-class CrewEnvironment(Environment):
-    """Locust's environment plus the crew that its users enlist in."""
+class UsersEnvironment(Environment):
+    """Locust's environment plus the list that its users enter themselves in."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, users: SliceUsers) -> None:
         super().__init__(user_classes=[SliceUser], catch_exceptions=False)
-        self.crew = crew
+        self.users = users
 
 
 class SliceUser(User):
@@ -45,40 +45,40 @@ class SliceUser(User):
 
     wait_time = constant(0)
 
-    def __init__(self, environment: CrewEnvironment) -> None:
+    def __init__(self, environment: UsersEnvironment) -> None:
         super().__init__(environment)
-        self.number = environment.crew.first + len(environment.crew.users)
+        self.number = environment.users.first + len(environment.users.spawned)
         self._connections: dict[str, Connection] = {}
         self._stopped = Event()
-        environment.crew.users.append(self)
+        environment.users.spawned.append(self)
 
     def on_stop(self) -> None:
         """Locust has stopped this user."""
         for connection in self._connections.values():
             connection.close()
 
-    def connection(self, route: Route) -> Connection:
+    def connection(self, target: LoadedTarget) -> Connection:
         """This user's connection to a target, open or not."""
-        if route.id not in self._connections:
-            self._connections[route.id] = Connection(route, self.number)
-        return self._connections[route.id]
+        if target.id not in self._connections:
+            self._connections[target.id] = Connection(target, self.number)
+        return self._connections[target.id]
 
     @task
-    def stand_by(self) -> None:
+    def wait_until_stopped(self) -> None:
         """Be there until Locust stops the user."""
         self._stopped.wait()
 
 
-def spawn(crew: Crew, users: int, runner: Any = None) -> Callable[[], None]:
+def spawn(users: SliceUsers, count: int, runner: Any = None) -> Callable[[], None]:
     """Let Locust spawn so many users at once; what is returned stops them.
 
-    `runner` is Locust's worker, whose environment is a CrewEnvironment; without one, a local runner does it.
+    `runner` is Locust's worker, whose environment is a UsersEnvironment; without one, a local runner does it.
     """
-    ours: Any = CrewEnvironment(crew).create_local_runner() if runner is None else runner
-    ours.environment.crew = crew
-    ours.spawn_users({SliceUser.__name__: users})
+    ours: Any = UsersEnvironment(users).create_local_runner() if runner is None else runner
+    ours.environment.users = users
+    ours.spawn_users({SliceUser.__name__: count})
     # A user that has not begun would not be told of its end either, and would leave its connections open.
     gevent.sleep(0)
-    if len(crew.users) != users:
-        raise RuntimeError(f"Locust spawned {len(crew.users)} users, not {users}")
-    return ours.quit if runner is None else partial(ours.stop_users, {SliceUser.__name__: users})
+    if len(users.spawned) != count:
+        raise RuntimeError(f"Locust spawned {len(users.spawned)} users, not {count}")
+    return ours.quit if runner is None else partial(ours.stop_users, {SliceUser.__name__: count})

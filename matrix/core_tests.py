@@ -35,7 +35,7 @@ CORE_TESTS: Final = (
 HARNESS_TESTS: Final = (
     *(
         f"tests/loadtests/test_{name}.py"
-        for name in ("arrival", "connection", "loop", "generator", "search", "trials", "ladder_suite")
+        for name in ("arrival", "connection", "loop", "generator", "search", "trial", "resources", "ladder_suite")
     ),
     *(f"tests/reports/test_{name}.py" for name in ("page", "statistics", "export")),
 )

@@ -11,6 +11,7 @@ import statistics as plain
 from collections.abc import Iterable, Sequence
 
 from experiment.records import Run, Scenario, Target, Trial
+from loadtests.quantiles import PERCENTILES, samples_missing
 from reports import latencies, statistics, wording
 from reports.latencies import Latencies, Nanoseconds
 from reports.sharing import Share, alone
@@ -69,11 +70,7 @@ def measure(run: Run, target: Target, scenario: Scenario, trials: Sequence[Trial
         response_ms=response,
         steady_samples=steady,
         unstable_trials=sum(trial.steady is False for trial in used),
-        missing_samples={
-            name: missing
-            for name in COLUMNS
-            if (missing := statistics.samples_missing(steady, statistics.PERCENTILES[name]))
-        },
+        missing_samples={name: missing for name in COLUMNS if (missing := samples_missing(steady, PERCENTILES[name]))},
         cpu_ms_per_request=_median(trial.cpu_ms_per_request for trial in used),
         rss_mib=_median(trial.rss_mib for trial in used),
         pss_mib=_median(trial.pss_mib for trial in used),
@@ -102,8 +99,8 @@ def percentiles(blocks: Sequence[Nanoseconds], seed: int) -> Percentiles:
     steady = sum(block.size for block in blocks)
     found: dict[str, Median | None] = {}
     for name in COLUMNS:
-        quantile = statistics.PERCENTILES[name]
-        if statistics.samples_missing(steady, quantile):
+        quantile = PERCENTILES[name]
+        if samples_missing(steady, quantile):
             found[name] = None
             continue
         pooled = latencies.pooled_percentile(blocks, quantile, seed)
@@ -138,7 +135,7 @@ def block_figures(trial: Trial, told: Latencies | None) -> BlockFigures:
 
 
 def _quantile_ms(latencies_ns: Nanoseconds | None, quantile: float) -> float | None:
-    if latencies_ns is None or statistics.samples_missing(latencies_ns.size, quantile):
+    if latencies_ns is None or samples_missing(latencies_ns.size, quantile):
         return None
     return latencies.quantile_ns(latencies_ns, quantile) / NS_PER_MS
 

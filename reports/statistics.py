@@ -29,7 +29,6 @@ POWER = 0.8
 EXACT_UP_TO = 7
 RESAMPLES = 10_000
 BLOCKS_WORTH_NAMING = 1000
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
 
 class NoVariationError(ValueError):
@@ -246,32 +245,6 @@ def holm(p_values: Sequence[float] | Floats) -> Floats:
     adjusted = np.empty_like(raw)
     adjusted[order] = np.minimum(stepped, 1)
     return adjusted
-
-
-@cache
-def samples_needed(quantile: float, confidence: float = 0.99) -> int:
-    """The fewest samples from which a percentile may be claimed: 64 for p90, 662 for p99.
-
-    MLPerf Inference's early stopping with one sample discarded: the smallest n for which at most one of n
-    samples above the quantile has a chance of at most 1 - confidence, by the exact binomial law.
-    """
-    if not 0 < quantile < 1:
-        raise ValueError("a quantile lies between 0 and 1")
-    low, high = 1, 2
-    while special.bdtr(1, high, 1 - quantile) > 1 - confidence:
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        if special.bdtr(1, middle, 1 - quantile) > 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def samples_missing(samples: int, quantile: float) -> int:
-    """How many samples are missing until that percentile may be printed; 0 where there are enough."""
-    return max(0, samples_needed(quantile) - samples)
 
 
 def blocks_for_difference(log_ratio: float, log_sd: float, level: float = SIGNIFICANCE) -> int | None:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtests.ladder.provided import Step, Variant, group_of, variant_id
+from loadtests.ladder.provided import RungCall, Variant, group_of, variant_id
 
 FEWEST_ROUNDS = 12
 MOST_ROUNDS = 400
@@ -50,7 +50,7 @@ class Timed:
 class _Member:
     """A step, and the variants that its calls time: one, or one a lap."""
 
-    step: Step
+    step: RungCall
     timed: list[Timed] = field(default_factory=list)
     fault: str | None = None
 
@@ -69,7 +69,7 @@ class _Group:
 
 
 def climb(
-    variants: Sequence[Variant], steps: Sequence[Step], *, seconds: float, seed: int, tell: Tell
+    variants: Sequence[Variant], steps: Sequence[RungCall], *, seconds: float, seed: int, tell: Tell
 ) -> dict[str, Timed]:
     """The timings of every variant by its id; about `seconds` for each group.
 
@@ -171,7 +171,7 @@ def _keep(member: _Member, taken: list[tuple[int, Any]]) -> None:
             timed.calls_ns += [call_ns for call_ns, _ in taken]
 
 
-def _call(step: Step, at: int) -> tuple[int, Any]:
+def _call(step: RungCall, at: int) -> tuple[int, Any]:
     """One call: the nanoseconds that it took, and what it gave."""
     ready = step.prepare(at)
     call, clock = step.call, time.perf_counter_ns

@@ -15,7 +15,7 @@ Variant = Mapping[str, str]
 Say = Callable[[str], None]
 
 
-class Step(Protocol):
+class RungCall(Protocol):
     """A piece that can be called: `prepare(at)` is not timed, `call` is, and `agrees` says whether it was right."""
 
     @property
@@ -69,7 +69,7 @@ class Rungs(Protocol):
     ) -> Sequence[Variant]:
         """What is measured side by side for one mode, endpoint and encoding."""
 
-    def opened(self, variants: Sequence[Variant], say: Say) -> AbstractContextManager[Sequence[Step]]:
+    def opened(self, variants: Sequence[Variant], say: Say) -> AbstractContextManager[Sequence[RungCall]]:
         """The variants' steps, in order, for as long as the block runs."""
 
 

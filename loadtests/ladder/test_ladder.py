@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from loadtests.ladder.call_percentiles import percentiles_us
 from loadtests.ladder.climb import Timed
-from loadtests.ladder.percentiles import percentiles_us
 from loadtests.ladder.provided import Variant, group_of, variant_id
 
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from experiment.progress import plural
 from experiment.records import Run
-from reports import drawing, latencies, quantile_axis, statistics, wording
+from loadtests.quantiles import PERCENTILES
+from reports import drawing, latencies, quantile_axis, wording
 from reports.summary import Summary, TargetSummary
 from reports.summary.load_rows import ResultRow
 from reports.tables import endpoints
@@ -97,7 +98,7 @@ def _panel(
         for name in SHOWN:
             entry = row.latency_ms.at(name)
             # Side by side, so that no bar hides another.
-            at = quantile_axis.place(statistics.PERCENTILES[name]) * ASIDE ** (number - len(rows) / 2)
+            at = quantile_axis.place(PERCENTILES[name]) * ASIDE ** (number - len(rows) / 2)
             if entry and entry.ci95 and at <= places[-1]:
                 axes.plot([at, at], entry.ci95, color=colour, linewidth=2.6, alpha=0.45, solid_capstyle="butt")
     quantile_axis.scale(axes, furthest)

@@ -21,7 +21,7 @@ from user_models import user_saved_models
 
 from conformance.cases import CASES
 from experiment.line_up import PLAN_TARGETS, TWIN
-from loadtests.scenarios import PLANS
+from loadtests.plans import PLANS
 from servers.launch import launch
 from servers.repository import REPOSITORY
 from servers.settings import Settings

@@ -9,15 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from loadtests_servers import KnownServer, ok
-from msgspec.structs import replace as replace_in
 from worker_processes import free_port
 
-from experiment.ceiling import joint_ceiling
 from experiment.journal import read_run
-from loadtests.accounts import reason_against_workers
-from loadtests.clocks import Exchange, compare, summarize
-from loadtests.parts import portions
-from loadtests.record import Calibration, WorkerNode, WorkerRecord
 from loadtests.remote import ROOT
 from reports.sameness import plan_differences
 
@@ -68,74 +62,3 @@ def test_usage_errors_are_one_line() -> None:
         assert done.returncode == 2, done.stderr
         assert "hint: " in done.stderr
         assert "Traceback" not in done.stderr
-
-
-def test_clocks_are_known_to_half_a_round_trip() -> None:
-    """However the two ways of a message differ, the true offset lies within what is stated; the shortest counts."""
-    for truth_ns in (0, 5_000, -86_400_000_000_000):
-        exchanges = [
-            Exchange(sent_ns=at, answered_ns=at + there + truth_ns, received_ns=at + there + back)
-            for at, there, back in ((0, 90_001, 0), (1_000_000, 0, 40_000), (2_000_000, 500_000, 500_000))
-        ]
-        reading = compare(exchanges)
-        assert abs(reading.offset_ns - truth_ns) <= reading.uncertainty_ns
-        assert reading.uncertainty_ns == 20_001
-        # It is no more than that, either: the slow way there is all of what it is off by.
-        assert abs(reading.offset_ns - truth_ns) == 20_000
-
-
-def test_drift_is_counted_as_uncertainty() -> None:
-    """A clock that gains between two visits is stated no better than by what it gained."""
-    readings = [
-        compare([Exchange(sent_ns=at, answered_ns=at + 10 + gained, received_ns=at + 20)])
-        for at, gained in ((0, 0), (100, 0), (200, 7_000))
-    ]
-    assert summarize(readings).uncertainty_ns == 11 + 7_000
-    assert summarize(readings[:2]).uncertainty_ns == 11
-
-
-def test_users_are_shared_out_whole() -> None:
-    """Every user is one worker's, as evenly as they go, and no worker is left with none."""
-    for users in (1, 2, 5, 16):
-        for workers in (1, 2, 3):
-            found = portions(users, workers)
-            numbers = [number for each in found for number in range(each.first, each.first + each.users)]
-            assert numbers == list(range(users))
-            assert len(found) == min(users, workers)
-            assert max(each.users for each in found) - min(each.users for each in found) <= 1
-
-
-def test_what_a_worker_does_decides() -> None:
-    """A clock that is known too badly, or one worker at its ceiling, makes a trial invalid; by name."""
-    fine = WorkerRecord(
-        id=1,
-        host="a",
-        users=1,
-        samples=9,
-        throughput_rps=100.0,
-        ceiling_rps=301.0,
-        offset_us=0.0,
-        offset_uncertainty_us=900.0,
-        late_start_us=0.0,
-        cpu_share=0.1,
-        late_share=0.0,
-        lag_p99_us=50.0,
-    )
-    other = replace_in(fine, id=2, host="b")
-    assert reason_against_workers([fine, other], slice_s=0.1) is None
-    unsure = replace_in(other, offset_uncertainty_us=1001.0)
-    assert "clock of worker 2 (b)" in str(reason_against_workers([fine, unsure], slice_s=0.1))
-    assert reason_against_workers([fine, unsure], slice_s=1.0) is None
-    near = replace_in(other, ceiling_rps=299.0)
-    assert "of worker 2 (b) are over a third" in str(reason_against_workers([fine, near], slice_s=0.1))
-
-
-def test_ceilings_add_up() -> None:
-    """Together workers can do what each can; one that was not calibrated leaves it unknown."""
-    own = Calibration(ceiling_rps=1000.0, overhead_us=50.0, users=64, cpu_share=0.9)
-    first = WorkerNode(id=1, host="a", calibration=own)
-    second = WorkerNode(id=2, host="b", calibration=replace_in(own, overhead_us=70.0))
-    assert joint_ceiling([first, second]).ceiling_rps == 2000.0
-    assert joint_ceiling([first, second]).overhead_us == 70.0
-    unknown = joint_ceiling([first, replace_in(second, calibration=None)])
-    assert (unknown.ceiling_rps, unknown.overhead_us, unknown.users, unknown.cpu_share) == (None, None, None, None)

@@ -13,15 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 from loadtests_servers import KnownServer, Piece, ok
-from test_workers import columns_of, order
+from short_trials import columns_of
+from simulated_system import MS, SimulatedSystem, run_slice
+from simulated_system import Queue as SimulatedQueue
 from worker_processes import free_port, hit, wait_for, wait_until, worker
+from worker_trials import order
 
 from experiment.capacity_search import Capacity
 from loadtests.arrival import PoissonRate
-from loadtests.orders import Workforce
-from loadtests.parts import generator_seed
+from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder, Workforce
+from loadtests.record import Backlog, GeneratorShare, OverLimit, TrialRecord
 from loadtests.remote import ROOT, Generator
-from loadtests.samples import STEADY
+from loadtests.runner import generator_seed
+from loadtests.samples import ROW, STEADY
 from loadtests.scenarios import opened, scenario_from_id
 from loadtests.search import Slo
 
@@ -101,7 +105,7 @@ def test_a_worker_that_is_lost_says_nothing_about_the_target(tmp_path: Path) -> 
         worker(port),
         worker(port) as victim,
     ):
-        generator.muster()
+        generator.wait_for_workers()
         with worker(port, log=log):
             wait_for(log, "ready")
             found = Capacity(
@@ -194,3 +198,73 @@ def _wait_for_a_search(journal: Path, *, searches: int, server: KnownServer) -> 
     )
     begun = server.requests
     wait_until(lambda: server.requests > begun + 100, "load")
+
+
+SECOND = 1_000 * MS
+SERVICE_MS = 5.0
+
+
+class Model:
+    """Stands where the generator does: a queue with exactly 5 ms a request, in simulated time."""
+
+    def trial(self, order: TrialOrder) -> list[TrialRecord]:
+        """A trial's record, as far as a search reads it."""
+        arrival = order.scenario.arrival
+        length_ns = int(order.slice_s * SECOND)
+        schedule = arrival.schedule(length_ns=length_ns, seed=order.seed)
+        system = SimulatedSystem(SimulatedQueue(int(SERVICE_MS * MS)))
+        made = run_slice(system, users=arrival.users, length_ns=length_ns, schedule=schedule)
+        rows = np.frombuffer(bytes(made.samples.rows), dtype=ROW)
+        response_ms = (rows["done_ns"] - rows["due_ns"]) / MS
+        over = int((response_ms > (order.limit_ms or 0)).sum()) + made.unsent
+        return [
+            TrialRecord(
+                target="queue",
+                endpoint="predict",
+                scenario="model",
+                users=arrival.users,
+                valid=True,
+                steady=True,
+                throughput_rps=len(rows) / ((system.now - made.opened_ns) / SECOND),
+                over_limit=OverLimit(limit_ms=order.limit_ms or 0, requests=len(rows) + made.unsent, over=over),
+                backlog=Backlog(most_in_flight=arrival.users, cap_hits=made.cap_hits, unsent=made.unsent),
+                generator=GeneratorShare(cpu_share=0.1, late_share=0.0, lag_p99_us=0.0),
+            )
+        ]
+
+
+def true_share_over(rate_rps: float, limit_ms: float) -> float:
+    """The share of requests that take longer, by a queue walked through with a million other arrivals."""
+    chance = np.random.default_rng(1)
+    gaps = chance.exponential(1e3 / rate_rps, 1_000_000)
+    # Lindley's recursion: wait + service - gap, never below nothing.
+    steps = np.concatenate([[0.0], np.cumsum(SERVICE_MS - gaps[1:])])
+    waits = steps - np.minimum.accumulate(steps)
+    return float((waits + SERVICE_MS > limit_ms).mean())
+
+
+def test_the_capacity_of_a_known_queue() -> None:
+    """For one worker of 5 ms a request (M/D/1), the rate found keeps p99 = 25 ms, and a tenth more does not."""
+    target = TargetOrder(
+        id="queue",
+        base_url="http://127.0.0.1:1",
+        requests=(PreparedRequest(method="GET", path="/", expect_body=None),),
+    )
+    slo = Slo(quantile=0.99, limit_ms=25)
+    search = Capacity(
+        generator=Model(),  # type: ignore[arg-type]  # it answers trials, and no more is asked of it
+        target=target,
+        scenario=scenario_from_id("predict@1"),
+        slo=slo,
+        seed=1,
+        ceiling_rps=None,
+        say=lambda _words: None,
+    )
+    found = search.find()
+    assert found.valid
+    assert found.saturated_rps == pytest.approx(200, rel=0.02)
+    assert found.saturated_users == 1
+    rate = found.rate_rps
+    assert true_share_over(rate, slo.limit_ms) < 0.01
+    assert true_share_over(1.15 * rate, slo.limit_ms) > 0.01
+    assert PoissonRate((rate,)).rate_rps == rate

@@ -18,7 +18,8 @@ from loadtests.arrival import (
     Steps,
     arrival_from_id,
 )
-from loadtests.scenarios import PLANS, scenario_from_id
+from loadtests.plans import PLANS
+from loadtests.scenarios import scenario_from_id
 
 SECOND = 1_000_000_000
 LAWS: dict[str, Arrival] = {
@@ -110,3 +111,12 @@ def test_an_open_loop_has_room_for_a_stall() -> None:
     assert PoissonRate((10,)).users == 64
     assert Steps((100, 900)).users == 1800
     assert ConstantRate((1e5,)).users == 4096
+
+
+def test_unknown_arrival_laws_are_refused() -> None:
+    """A record that names a law nobody has is an error, not a closed loop."""
+    assert msgspec.convert({"arrival": "closed", "users": 3}, Arrival) == ClosedLoop(users=3)
+    with pytest.raises(ValueError, match="bursty"):
+        msgspec.convert({"arrival": "bursty", "users": 3}, Arrival)
+    with pytest.raises(ValueError, match="at least one user"):
+        ClosedLoop(users=0)

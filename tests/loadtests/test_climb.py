@@ -10,10 +10,8 @@ import pytest
 
 from loadtests.ladder import climb as climbing
 from loadtests.ladder.climb import climb
-from loadtests.ladder.percentiles import LEAST_CALLS, percentiles_us
 from loadtests.ladder.provided import provider, variant_id
 from loadtests.ladder.replay import ReplayedClock
-from reports.statistics import samples_needed
 from servers.repository import REPOSITORY
 
 
@@ -143,14 +141,6 @@ def test_pytest_benchmark_hears_the_rounds_as_they_were_taken() -> None:
         start = clock()
         told.append(clock() - start)
     assert told == [1.5e-6, 2.5e-6]
-
-
-def test_percentiles_need_as_many_samples_as_in_the_report() -> None:
-    """The fewest calls of each percentile are those of the report's own rule, and one call fewer withholds it."""
-    for name, (quantile, least) in LEAST_CALLS.items():
-        assert least == samples_needed(quantile)
-        assert percentiles_us([1000] * least)[name] == 1.0
-        assert percentiles_us([1000] * (least - 1))[name] is None
 
 
 def test_the_configured_provider_has_what_the_ladder_asks() -> None:

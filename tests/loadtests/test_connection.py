@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from loadtests_servers import GOOD, KnownServer, Piece, ok
 
-from loadtests.answers import ErrorKind
-from loadtests.connection import Connection, Route, stand_ready
-from loadtests.loop import Visit
+from loadtests.connection import Connection, LoadedTarget, make_ready
+from loadtests.loop import SliceRun
+from loadtests.responses import ErrorKind
 from loadtests.samples import ROW, Samples
 
 PATIENCE_NS = 5_000_000_000
@@ -19,7 +19,7 @@ PATIENCE_NS = 5_000_000_000
 def exchange(connection: Connection) -> ErrorKind:
     """One request and its answer."""
     samples = Samples()
-    Visit(route=connection.route, samples=samples, number=0, length_ns=1, timeout_ns=PATIENCE_NS).run([connection])
+    SliceRun(target=connection.target, samples=samples, number=0, length_ns=1, timeout_ns=PATIENCE_NS).run([connection])
     (error,) = np.frombuffer(bytes(samples.rows), dtype=ROW)["error"]
     return ErrorKind(error)
 
@@ -27,28 +27,28 @@ def exchange(connection: Connection) -> ErrorKind:
 def test_nothing_is_opened_in_advance_where_the_target_closes() -> None:
     """An idle connection would block a server of one at a time, so none is made before the request is due."""
     with KnownServer(lambda _n, _b: [ok()]) as server:
-        route = Route(server.target("a"))
-        connection = Connection(route)
-        route.closes = True
-        stand_ready(route, [connection], PATIENCE_NS)
+        target = LoadedTarget(server.target("a"))
+        connection = Connection(target)
+        target.closes = True
+        make_ready(target, [connection], PATIENCE_NS)
         assert not connection.is_open
-        route.closes = False
-        stand_ready(route, [connection], PATIENCE_NS)
+        target.closes = False
+        make_ready(target, [connection], PATIENCE_NS)
         assert connection.is_open
-        stand_ready(route, [connection], PATIENCE_NS)
-        assert route.connects == 1
+        make_ready(target, [connection], PATIENCE_NS)
+        assert target.connects == 1
         connection.close()
 
 
 def test_stray_bytes_found_before_a_slice_cost_the_connection() -> None:
     """Bytes that came unasked while the target waited are dropped with their connection, off the clock."""
     with KnownServer(lambda _n, _b: [ok(), 0.05, b"HTTP/1.1 408 Request Timeout\r\n\r\n"]) as server:
-        route = Route(server.target("a"))
-        connection = Connection(route)
+        target = LoadedTarget(server.target("a"))
+        connection = Connection(target)
         assert exchange(connection) is ErrorKind.NONE
         time.sleep(0.2)
-        stand_ready(route, [connection], PATIENCE_NS)
-        assert route.connects == 2
+        make_ready(target, [connection], PATIENCE_NS)
+        assert target.connects == 2
         assert exchange(connection) is ErrorKind.NONE
         connection.close()
 
@@ -68,11 +68,11 @@ def test_stray_bytes_found_before_a_slice_cost_the_connection() -> None:
 def test_only_whole_right_answers_are_remembered(pieces: list[Piece], remembered: bytes | None) -> None:
     """The bytes that let the parser be skipped are those of a whole right answer, kept alive, in however many reads."""
     with KnownServer(lambda _n, _b: pieces) as server:
-        route = Route(server.target("a"))
-        connection = Connection(route)
+        target = LoadedTarget(server.target("a"))
+        connection = Connection(target)
         exchange(connection)
-        assert route.shots[0].known == remembered
-        assert route.shots[0].expect_body == GOOD
+        assert target.requests[0].known == remembered
+        assert target.requests[0].expect_body == GOOD
         connection.close()
 
 
@@ -90,7 +90,7 @@ def test_an_answer_that_only_begins_like_the_known_one(second: bytes, kind: Erro
     """Pieces that begin as the known answer does and then differ are parsed whole, and judged by what they are."""
     answers = iter([[ok()], [second[:12], 0.05, second[12:], None]])
     with KnownServer(lambda _n, _b: next(answers)) as server:
-        connection = Connection(Route(server.target("a")))
+        connection = Connection(LoadedTarget(server.target("a")))
         assert exchange(connection) is ErrorKind.NONE
         assert exchange(connection) is kind
         connection.close()

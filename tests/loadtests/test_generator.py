@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import psutil
 import pytest
 from loadtests_servers import KnownServer, ok
 from process_ends import gone
+from short_trials import order
 
-from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
-from loadtests.remote import Generator, GeneratorError
-from loadtests.scenarios import closed
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def order(*targets: TargetOrder, **changes: Any) -> TrialOrder:
-    """A trial of one user."""
-    values: dict[str, Any] = {"slices": 2, "slice_s": 0.05, "seed": 1, "label": "t"}
-    return TrialOrder(scenario=closed("predict", 1)[0], targets=targets, **(values | changes))
-
+from loadtests.orders import PreparedRequest, TargetOrder
+from loadtests.remote import ROOT, Generator, GeneratorError
 
 PARENT = """
 import sys
@@ -106,7 +95,7 @@ def test_a_bad_order_is_reported_and_survived() -> None:
         ("print('hello', flush=True)", "not JSON: b'hello'"),
         ("print('[1]', flush=True)", "it wrote b'\\[1\\]'"),
         ("import sys; sys.exit('no Locust here')", "exit status 1\nno Locust here"),
-        ('print(\'{"event": "mustered", "workers": []}\', flush=True)', "it began with"),
+        ('print(\'{"event": "workers", "workers": []}\', flush=True)', "it began with"),
     ],
 )
 def test_a_process_that_is_no_generator(tmp_path: Path, code: str, message: str) -> None:
@@ -116,36 +105,3 @@ def test_a_process_that_is_no_generator(tmp_path: Path, code: str, message: str)
     python.chmod(0o755)
     with pytest.raises(GeneratorError, match=message), Generator(python=str(python)):
         pytest.fail("it should not have started")
-
-
-TAKING = """
-import json, os
-from loadtests.world import REAL
-REAL.take_core(min(os.sched_getaffinity(0)))
-print(json.dumps({"awake": REAL.awake, "cores": len(os.sched_getaffinity(0))}))
-"""
-
-
-def _taken(*cores: int) -> dict[str, Any]:
-    """What a process is like that has taken one of these cores."""
-    done = subprocess.run(
-        ["taskset", "-c", ",".join(map(str, cores)), sys.executable, "-c", TAKING],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
-def test_it_waits_awake_where_the_target_has_another_core() -> None:
-    """Of two cores it takes one, and stays awake."""
-    assert _taken(*os.sched_getaffinity(0)) == {"awake": True, "cores": 1}
-
-
-def test_it_sleeps_on_the_only_core() -> None:
-    """The target is there too, and would get what a loop that never sleeps leaves of it: nothing."""
-    assert _taken(min(os.sched_getaffinity(0))) == {"awake": False, "cores": 1}

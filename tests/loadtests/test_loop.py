@@ -1,4 +1,4 @@
-"""The timed loop in a simulated world: what it sends when, and what it says of a target that stands still."""
+"""The timed loop in a simulated system: what it sends when, and what it says of a target that stands still."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from array import array
 import numpy as np
 import numpy.typing as npt
 import pytest
-from simulated_world import LOOK_NS, MS, Queue, SimulatedWorld, visit
+from simulated_system import LOOK_NS, MS, Queue, SimulatedSystem, run_slice
 
-from loadtests.answers import ErrorKind
 from loadtests.arrival import ConstantRate, PoissonRate
 from loadtests.loop import GIVE_UP_AFTER
+from loadtests.responses import ErrorKind
 from loadtests.samples import ROW
 
 SECOND = 1_000 * MS
@@ -19,8 +19,8 @@ Rows = npt.NDArray[np.void]
 
 
 def rows(made: object) -> Rows:
-    """The samples of a visit that is not sealed yet, by due time."""
-    found = np.frombuffer(bytes(made.samples.rows), dtype=ROW)  # type: ignore[attr-defined]  # a Visit
+    """The samples of a slice that is not sealed yet, by due time."""
+    found = np.frombuffer(bytes(made.samples.rows), dtype=ROW)  # type: ignore[attr-defined]  # a SliceRun
     return found[np.argsort(found["due_ns"], kind="stable")]
 
 
@@ -32,7 +32,7 @@ def stalls_for_a_second_in_ten(at: int) -> int:
 def test_an_open_loop_sends_when_it_is_due_whatever_the_answers_do() -> None:
     """Every request leaves at its due time, though each takes twenty times as long as the gap to the next."""
     schedule = PoissonRate((1000,)).schedule(length_ns=SECOND, seed=3)
-    made = visit(SimulatedWorld(lambda now: now + 20 * MS), users=100, length_ns=SECOND, schedule=schedule)
+    made = run_slice(SimulatedSystem(lambda now: now + 20 * MS), users=100, length_ns=SECOND, schedule=schedule)
     found = rows(made)
     assert (found["due_ns"] - made.opened_ns).tolist() == list(schedule)
     assert (found["sent_ns"] == found["due_ns"]).all()
@@ -43,8 +43,8 @@ def test_an_open_loop_sends_when_it_is_due_whatever_the_answers_do() -> None:
 def test_on_a_core_of_its_own_it_looks_until_it_is_time() -> None:
     """Whoever never sleeps sends within one look of the due time and reads within one look of the answer."""
     schedule = PoissonRate((1000,)).schedule(length_ns=SECOND, seed=3)
-    world = SimulatedWorld(lambda now: now + 20 * MS, awake=True)
-    made = visit(world, users=100, length_ns=SECOND, schedule=schedule)
+    system = SimulatedSystem(lambda now: now + 20 * MS, awake=True)
+    made = run_slice(system, users=100, length_ns=SECOND, schedule=schedule)
     found = rows(made)
     assert (found["due_ns"] - made.opened_ns).tolist() == list(schedule)
     assert (found["sent_ns"] - found["due_ns"]).max() <= LOOK_NS
@@ -57,8 +57,8 @@ def test_on_a_core_of_its_own_it_looks_until_it_is_time() -> None:
 )
 def test_what_it_found_nothing_to_do_in_is_its_rest(looks: int, busy_share: float) -> None:
     """All looks in vain but the first of each turn, in which a request was still to be sent; nothing else is rest."""
-    world = SimulatedWorld(lambda now: now + looks * LOOK_NS, awake=True)
-    made = visit(world, users=1, length_ns=SECOND // 10)
+    system = SimulatedSystem(lambda now: now + looks * LOOK_NS, awake=True)
+    made = run_slice(system, users=1, length_ns=SECOND // 10)
     assert made.wall_ns == pytest.approx(SECOND / 10, rel=0.01)
     assert made.busy_ns / made.wall_ns == pytest.approx(busy_share, abs=0.001)
     assert made.shares == pytest.approx([busy_share] * len(made.shares), abs=0.001)
@@ -67,10 +67,10 @@ def test_what_it_found_nothing_to_do_in_is_its_rest(looks: int, busy_share: floa
 @pytest.mark.parametrize("answered_ms", [20, 1000], ids=["with an answer", "in vain"])
 def test_a_core_that_is_taken_away_is_lag(answered_ms: int) -> None:
     """A look that takes 30 ms may have left an answer unread for so long, whether it finds one or not."""
-    world = SimulatedWorld(lambda now: now + answered_ms * MS, awake=True)
-    begun = world.now
-    world.look_ns = lambda: 30 * MS if 45 * MS <= world.now - begun < 46 * MS else LOOK_NS
-    made = visit(world, users=1, length_ns=200 * MS)
+    system = SimulatedSystem(lambda now: now + answered_ms * MS, awake=True)
+    begun = system.now
+    system.look_ns = lambda: 30 * MS if 45 * MS <= system.now - begun < 46 * MS else LOOK_NS
+    made = run_slice(system, users=1, length_ns=200 * MS)
     assert [lag for lag in made.lags_ns if lag > 2 * LOOK_NS] == [min(30, (-45) % answered_ms) * MS]
 
 
@@ -83,7 +83,7 @@ def test_a_stall_is_charged_to_every_request_that_it_delayed() -> None:
     length = 30 * SECOND
     schedule = PoissonRate((100,)).schedule(length_ns=length, seed=5)
     queue = Queue(5 * MS, stalls_for_a_second_in_ten)
-    made = visit(SimulatedWorld(queue), users=300, length_ns=length, schedule=schedule)
+    made = run_slice(SimulatedSystem(queue), users=300, length_ns=length, schedule=schedule)
     model = Queue(5 * MS, stalls_for_a_second_in_ten)
     expected = [model(made.opened_ns + due) - (made.opened_ns + due) for due in schedule]
     found = rows(made)
@@ -93,8 +93,8 @@ def test_a_stall_is_charged_to_every_request_that_it_delayed() -> None:
 
 def test_a_closed_loop_hides_the_stall() -> None:
     """The same target under four users shows its stalls in a handful of requests: the 99th percentile knows nothing."""
-    world = SimulatedWorld(Queue(5 * MS, stalls_for_a_second_in_ten))
-    found = rows(visit(world, users=4, length_ns=30 * SECOND))
+    system = SimulatedSystem(Queue(5 * MS, stalls_for_a_second_in_ten))
+    found = rows(run_slice(system, users=4, length_ns=30 * SECOND))
     response = found["done_ns"] - found["due_ns"]
     assert int((response > 100 * MS).sum()) == 4 * 3
     assert np.percentile(response, 99) == 20 * MS
@@ -103,7 +103,7 @@ def test_a_closed_loop_hides_the_stall() -> None:
 def test_the_cap_is_counted_once_a_request_and_what_waits_is_sent_late() -> None:
     """With two connections and 50 ms a request, at 100 a second, each late request is a hit and its wait is charged."""
     schedule = ConstantRate((100,)).schedule(length_ns=SECOND, seed=1)
-    made = visit(SimulatedWorld(lambda now: now + 50 * MS), users=2, length_ns=SECOND, schedule=schedule)
+    made = run_slice(SimulatedSystem(lambda now: now + 50 * MS), users=2, length_ns=SECOND, schedule=schedule)
     found = rows(made)
     late = found["sent_ns"] > found["due_ns"]
     assert made.cap_hits == int(late.sum()) == len(schedule) - 2
@@ -116,8 +116,8 @@ def test_what_cannot_be_sent_in_time_is_counted() -> None:
     """Where the target never answers, what was due and not sent before the time is up is neither sent nor forgotten."""
     schedule = ConstantRate((100,)).schedule(length_ns=SECOND, seed=1)
     never = 10**18
-    made = visit(
-        SimulatedWorld(lambda _now: never), users=2, length_ns=SECOND, schedule=schedule, timeout_ns=3 * SECOND
+    made = run_slice(
+        SimulatedSystem(lambda _now: never), users=2, length_ns=SECOND, schedule=schedule, timeout_ns=3 * SECOND
     )
     found = rows(made)
     assert set(found["error"]) == {ErrorKind.TIMEOUT}
@@ -127,7 +127,7 @@ def test_what_cannot_be_sent_in_time_is_counted() -> None:
 
 def test_a_closed_loop_sends_with_the_answer() -> None:
     """Each user's next request is due, and sent, when its last answer is complete; no user has two in flight."""
-    found = rows(visit(SimulatedWorld(lambda now: now + 7 * MS), users=3, length_ns=100 * MS))
+    found = rows(run_slice(SimulatedSystem(lambda now: now + 7 * MS), users=3, length_ns=100 * MS))
     for user in range(3):
         own = found[found["user"] == user]
         assert (own["due_ns"][1:] == own["done_ns"][:-1]).all()
@@ -138,31 +138,31 @@ def test_a_closed_loop_sends_with_the_answer() -> None:
 
 def test_a_dead_target_is_given_up() -> None:
     """Where nobody answers, each user tries three times, with a pause, and leaves."""
-    world = SimulatedWorld(lambda now: now, refuses=True)
-    made = visit(world, users=5, length_ns=10 * SECOND)
+    system = SimulatedSystem(lambda now: now, refuses=True)
+    made = run_slice(system, users=5, length_ns=10 * SECOND)
     found = rows(made)
     assert set(found["error"]) == {ErrorKind.TRANSPORT}
     assert len(found) == 5 * GIVE_UP_AFTER
-    assert world.now < 2 * SECOND
-    assert "refused" in made.route.failure.lower()  # type: ignore[union-attr]  # a failure there was
+    assert system.now < 2 * SECOND
+    assert "refused" in made.target.failure.lower()  # type: ignore[union-attr]  # a failure there was
 
 
 def test_being_hung_up_on_while_idle_is_no_error() -> None:
     """A target that drops idle connections costs an open loop a connection each time, and no request."""
     schedule = ConstantRate((100,)).schedule(length_ns=SECOND, seed=1)
-    world = SimulatedWorld(lambda now: now + MS, hangs_up=True)
-    made = visit(world, users=5, length_ns=SECOND, schedule=schedule)
+    system = SimulatedSystem(lambda now: now + MS, hangs_up=True)
+    made = run_slice(system, users=5, length_ns=SECOND, schedule=schedule)
     found = rows(made)
     assert (found["error"] == ErrorKind.NONE).all()
-    assert len(found) == len(schedule) == made.route.connects
-    assert len(world.sockets) <= 1
+    assert len(found) == len(schedule) == made.target.connects
+    assert len(system.sockets) <= 1
 
 
 def test_others_may_run_in_a_long_slice() -> None:
     """The loop looks up at least every 100 ms, for overdue answers and its CPU, and every second for gevent."""
-    world = SimulatedWorld(lambda now: now + 3 * MS)
-    made = visit(world, users=2, length_ns=2 * SECOND)
-    assert world.breaths >= 2
+    system = SimulatedSystem(lambda now: now + 3 * MS)
+    made = run_slice(system, users=2, length_ns=2 * SECOND)
+    assert system.breaths >= 2
     assert len(made.shares) >= 20
     assert len(made.lags_ns) >= 100
 
@@ -178,8 +178,8 @@ def test_one_overdue_answer_is_an_error_and_no_more(*, closed: bool) -> None:
         return 10**18 if asked == 10 else now + MS
 
     schedule = None if closed else array("q", range(0, SECOND, 10 * MS))
-    made = visit(
-        SimulatedWorld(answering), users=1 if closed else 50, length_ns=SECOND, schedule=schedule, timeout_ns=200 * MS
+    made = run_slice(
+        SimulatedSystem(answering), users=1 if closed else 50, length_ns=SECOND, schedule=schedule, timeout_ns=200 * MS
     )
     found = rows(made)
     assert (found["error"] == ErrorKind.TIMEOUT).sum() == 1

@@ -1,12 +1,11 @@
-"""Phases, steady windows and the verdict on a trial: the arithmetic of a slice."""
+"""Phases and steady windows: the arithmetic of a slice."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from loadtests.answers import Answer, ErrorKind
-from loadtests.audit import Backlog, GeneratorShare, reason_against
+from loadtests.responses import ErrorKind, TimedResponse
 from loadtests.samples import Samples, SliceFigures, phases
 
 MS = 1_000_000
@@ -17,7 +16,7 @@ def slice_of(rows: list[tuple[int, int, int, int]], deadline_ms: int) -> tuple[S
     samples = Samples()
     due_ms = dict.fromkeys({row[0] for row in rows}, 0)
     for user, sent_ms, done_ms, error in rows:
-        answer = Answer(done_ms * MS, done_ms * MS, 200, 10, ErrorKind(error), keep_alive=True)
+        answer = TimedResponse(done_ms * MS, done_ms * MS, 200, 10, ErrorKind(error), keep_alive=True)
         samples.add(due_ns=due_ms[user] * MS, sent_ns=sent_ms * MS, user=user, answer=answer)
         due_ms[user] = done_ms
     return samples, samples.close_slice(number=0, opened_ns=0, deadline_ns=deadline_ms * MS, late_ns=MS)
@@ -85,7 +84,7 @@ def scheduled(rows: list[tuple[int, int, int]], deadline_ms: int) -> tuple[Sampl
     """An open loop's slice opened at 0 with rows of (due_ms, sent_ms, done_ms)."""
     samples = Samples()
     for number, (due_ms, sent_ms, done_ms) in enumerate(rows):
-        answer = Answer(done_ms * MS, done_ms * MS, 200, 10, ErrorKind.NONE, keep_alive=True)
+        answer = TimedResponse(done_ms * MS, done_ms * MS, 200, 10, ErrorKind.NONE, keep_alive=True)
         samples.add(due_ns=due_ms * MS, sent_ns=sent_ms * MS, user=number, answer=answer)
     return samples, samples.close_slice(number=0, opened_ns=0, deadline_ns=deadline_ms * MS, late_ns=MS, scheduled=True)
 
@@ -111,7 +110,7 @@ def test_an_open_loop_that_keeps_up_has_its_rate() -> None:
 def test_slices_follow_each_other() -> None:
     """Each slice gets its number and phases of its own; clearing forgets all but keeps the columns usable."""
     samples, _ = slice_of([(0, 0, 10, 0), (0, 10, 20, 0)], deadline_ms=15)
-    answer = Answer(30 * MS, 30 * MS, 200, 10, ErrorKind.NONE, keep_alive=True)
+    answer = TimedResponse(30 * MS, 30 * MS, 200, 10, ErrorKind.NONE, keep_alive=True)
     samples.add(due_ns=0, sent_ns=21 * MS, user=0, answer=answer)
     samples.close_slice(number=4, opened_ns=21 * MS, deadline_ns=25 * MS, late_ns=MS)
     assert samples.arrays()["slice"].tolist() == [0, 0, 4]
@@ -121,58 +120,3 @@ def test_slices_follow_each_other() -> None:
     assert len(samples) == 0
     assert samples.rows is rows
     assert len(samples.arrays()["phase"]) == 0
-
-
-def share(**changes: float) -> GeneratorShare:
-    """A generator's part without a fault, but for the changes."""
-    fine = {"cpu_share": 0.1, "peak_cpu_share": 0.2, "queued_share": 0.0, "late_share": 0.0}
-    return GeneratorShare(**({**fine, "lag_p99_us": 50.0, "send_lag_p99_us": 20.0} | changes))
-
-
-def backlog(cap_hits: int, unsent: int = 0) -> Backlog:
-    """What an open loop of at most 64 requests in flight could not send in time."""
-    return Backlog(most_in_flight=64, cap_hits=cap_hits, unsent=unsent)
-
-
-FINE = {
-    "share": share(cpu_share=0.5, late_share=0.001),
-    "requests": 1000,
-    "error_kinds": {},
-    "completed": 900,
-    "throughput_rps": 1000.0,
-    "ceiling_rps": 3000.0,
-    "lost": None,
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({}, None),
-        ({"error_kinds": {"status": 10}}, None),
-        ({"error_kinds": {"status": 7, "timeout": 4}}, "11 of 1000 requests failed (status 7, timeout 4)"),
-        ({"error_kinds": {"body": 1}}, "1 of 1000 answers had a wrong body"),
-        ({"completed": 0}, "no right answer fell into a steady window; longer slices are needed"),
-        (
-            {"share": share(cpu_share=0.81)},
-            "the generator was busy 81% of the time (limit 80%)",
-        ),
-        (
-            {"share": share(late_share=0.011)},
-            "1.1% of the requests were sent over 1 ms late (limit 1%)",
-        ),
-        (
-            {"share": share(late_share=0.011, queued_share=0.25)},
-            "1.1% of the requests were sent over 1 ms late (limit 1%); the generator waited for a core 25% of the time",
-        ),
-        ({"throughput_rps": 1001.0}, "1001 requests/s is over a third of the generator's ceiling of 3000"),
-        ({"throughput_rps": 1e6, "ceiling_rps": None}, None),
-        ({"backlog": backlog(0)}, None),
-        ({"backlog": backlog(1)}, "1 requests were due with 64 in flight already"),
-        ({"backlog": backlog(9, 4)}, "9 requests were due with 64 in flight already, 4 were never sent"),
-        ({"lost": "it left", "error_kinds": {"body": 1}}, "it left"),
-    ],
-)
-def test_every_limit_is_a_limit(change: dict[str, object], reason: str | None) -> None:
-    """A trial is valid up to each limit of the self-audit and invalid, with its reason, beyond it."""
-    assert reason_against(**(FINE | change)) == reason  # type: ignore[arg-type]

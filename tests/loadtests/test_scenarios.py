@@ -1,4 +1,4 @@
-"""Scenarios, plans and orders are data that survive a trip through JSON, and import no load engine."""
+"""Scenarios are data that survive a trip through JSON, and import no load engine."""
 
 from __future__ import annotations
 
@@ -8,33 +8,9 @@ import sys
 import msgspec
 import pytest
 
-from loadtests.arrival import Arrival, ClosedLoop
-from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.plans import PLANS, SCENARIOS
 from loadtests.record import ScenarioRecord
-from loadtests.scenarios import PLANS, SCENARIOS, Plan, Scenario, closed
-
-
-@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-def test_plans_can_decide(plan: Plan) -> None:
-    """Every plan has the three blocks below which no verdict is worth its name, and loads a regression and the CNN."""
-    assert plan.blocks >= 3
-    assert {"predict", "classify"} <= {scenario.endpoint for scenario in plan.scenarios}
-
-
-def test_the_default_plan_draws_a_curve() -> None:
-    """The default plan loads all three endpoints, and one of them with several numbers of users."""
-    quick = PLANS["quick"].scenarios
-    assert {scenario.endpoint for scenario in quick} == {"predict", "advanced_predict", "classify"}
-    assert len({scenario.users for scenario in quick if scenario.endpoint == "predict"}) >= 3
-
-
-def test_plans_grow() -> None:
-    """Each plan takes longer than the one before it, and its time grows with the targets."""
-    times = [PLANS[name].load_s(4) for name in ("smoke", "quick", "standard", "full")]
-    assert times == sorted(set(times))
-    assert PLANS["quick"].load_s(8) == 2 * PLANS["quick"].load_s(4)
-    quick = PLANS["quick"]
-    assert quick.estimate_s(4, launch_s=3.0) == pytest.approx(quick.load_s(4) + 5 * 4 * 3.0)
+from loadtests.scenarios import Scenario, closed
 
 
 def test_another_encoding_is_another_scenario() -> None:
@@ -67,57 +43,6 @@ def test_scenarios_survive_json(scenario: Scenario) -> None:
     assert (told.id, told.users, told.payloads) == (scenario.id, scenario.users, scenario.payloads)
     assert told.arrival == scenario.arrival.kind
     assert list(told.rates_rps) == list(scenario.arrival.rates_rps)
-
-
-def test_orders_survive_json() -> None:
-    """What is sent to the generator is what was ordered, raw bytes included."""
-    order = TrialOrder(
-        scenario=closed("classify", 4)[0],
-        targets=(
-            TargetOrder(
-                id="flask+gunicorn+function+cpu#2",
-                base_url="http://127.0.0.1:1/x",
-                pids=(1, 2),
-                requests=(
-                    PreparedRequest(
-                        method="POST",
-                        path="/classify",
-                        headers={"Content-Type": "image/png"},
-                        body=bytes(range(256)),
-                        expect_body=b"\xff\x00",
-                    ),
-                    PreparedRequest(method="GET", path="/", expect_status=404, expect_body=None),
-                ),
-            ),
-        ),
-        slices=3,
-        seed=9,
-        ceiling_rps=5.5,
-        out="samples",
-        label="b0",
-    )
-    assert msgspec.json.decode(msgspec.json.encode(order), type=TrialOrder) == order
-
-
-def test_orders_that_make_no_sense_are_refused() -> None:
-    """Two targets of one id, no targets, no requests, no slices: ValueError before anything runs."""
-    request = PreparedRequest(method="GET", path="/", expect_body=None)
-    target = TargetOrder(id="a", base_url="http://h", requests=(request,))
-    scenario = closed("predict", 1)[0]
-    for targets, slices in (((target, target), 1), ((), 1), ((target,), 0)):
-        with pytest.raises(ValueError, match="a trial needs"):
-            TrialOrder(scenario=scenario, targets=targets, slices=slices, seed=0, label="x")
-    with pytest.raises(ValueError, match="at least one request"):
-        TargetOrder(id="a", base_url="http://h", requests=())
-
-
-def test_unknown_arrival_laws_are_refused() -> None:
-    """A record that names a law nobody has is an error, not a closed loop."""
-    assert msgspec.convert({"arrival": "closed", "users": 3}, Arrival) == ClosedLoop(users=3)
-    with pytest.raises(ValueError, match="bursty"):
-        msgspec.convert({"arrival": "bursty", "users": 3}, Arrival)
-    with pytest.raises(ValueError, match="at least one user"):
-        ClosedLoop(users=0)
 
 
 def test_harness_side_imports_no_load_engine() -> None:

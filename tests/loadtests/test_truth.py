@@ -91,7 +91,7 @@ class Truth:
 
 
 def truth(log: Path, trial: Path) -> Truth:
-    """The server's account of the requests in a samples file, matched in the order in which they were sent."""
+    """The server's generator of the requests in a samples file, matched in the order in which they were sent."""
     with np.load(trial) as file:
         columns = {name: file[name] for name in ("due_ns", "sent_ns", "phase")}
     order = np.argsort(columns["sent_ns"], kind="stable")

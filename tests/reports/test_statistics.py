@@ -33,15 +33,6 @@ def test_holm_never_lowers_a_p_value_nor_swaps_two(raw: list[float]) -> None:
     assert (np.diff(adjusted[np.argsort(raw, kind="stable")]) >= 0).all()
 
 
-@pytest.mark.parametrize(("name", "least"), [("p50", 11), ("p90", 64), ("p95", 130), ("p99", 662), ("p999", 6636)])
-def test_percentile_floors_are_those_of_the_exact_binomial(name: str, least: int) -> None:
-    """p90 needs 64 samples, p99 662: computed from the binomial law, they agree with MLPerf's published table."""
-    quantile = statistics.PERCENTILES[name]
-    assert statistics.samples_needed(quantile) == least
-    assert statistics.samples_missing(least - 1, quantile) == 1
-    assert statistics.samples_missing(least, quantile) == 0
-
-
 def test_expanded_tail_follows_hesterberg() -> None:
     """For five blocks the tail of a 95 % interval is Phi(-sqrt(5/4) * 2.776), and it nears 2.5 % with many."""
     assert statistics.expanded_tail(5) == pytest.approx(0.000955, rel=0.01)

@@ -18,7 +18,7 @@ from conformance import tensor_messages
 from conformance.tensor_messages import TensorProto, tensor
 from experiment.contender import takes
 from experiment.line_up import contenders
-from loadtests.scenarios import PLANS
+from loadtests.plans import PLANS
 from servers.core.openapi_document import document
 from servers.core.padding import padded
 from servers.core.row_counts import MAX_ROWS, PADDED_ROWS

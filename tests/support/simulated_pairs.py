@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from experiment.records import Comparison, Run, Scenario, Target, Trial
-from loadtests.scenarios import PLANS
+from loadtests.plans import PLANS
 
 SLICE_NOISE = 0.10
 STANDARD = PLANS["standard"]

@@ -1,6 +1,6 @@
 """What the timed loop stands on: a clock, sockets, and waiting for them.
 
-A test puts a simulated world in its place and so knows every instant. Sockets and polling are the interpreter's own,
+A test puts a simulated system in its place and so knows every instant. Sockets and polling are the interpreter's own,
 not the ones that gevent patches in: the loop serves all connections of a slice itself, and lets gevent's loop run in
 between.
 """
@@ -41,7 +41,7 @@ class Readiness(Protocol):
         """The same, with a timeout that ends in time: schedules are kept with it."""
 
 
-class World(Protocol):
+class System(Protocol):
     """A clock in ns, sockets, and a breath for whoever else lives in the process."""
 
     awake: bool
@@ -97,7 +97,7 @@ class Poll:
     wait = poll
 
 
-class Real:
+class RealSystem:
     """The machine's own clock and network."""
 
     awake = False
@@ -131,9 +131,9 @@ class Real:
     def breathe(self) -> None:
         """One round of gevent's loop, without a wait: standard input, and Locust's own greenlets."""
         # What sleep(0) waits for comes before the loop looks at timers and descriptors, so that alone would leave a
-        # worker without a heartbeat for as long as its visit takes. What idle() has woken runs before sleep(0) is over.
+        # worker without a heartbeat for as long as its slice takes. What idle() has woken runs before sleep(0) is over.
         gevent.idle()
         gevent.sleep(0)
 
 
-REAL = Real()
+REAL_SYSTEM = RealSystem()

@@ -1,7 +1,7 @@
-"""Who makes the visits of a trial, and what is brought home from one.
+"""Who puts a trial's slices of load on its targets, and what comes of one.
 
-A trial's load is one process's, or is shared out among workers. Either way the conductor says what is visited and for
-how long, and gets parts back: one a generator, all of their times by the conductor's own clock.
+A trial's load is one process's, or is shared out among workers. Either way the trial says which target is loaded and
+for how long, and gets results back: one a generator, all of their times by the trial's own clock.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from typing import Protocol, Self
 import numpy as np
 from msgspec import Struct
 
-from loadtests.clocks import Reading
+from loadtests.clock_offsets import ClockOffset
 from loadtests.record import WorkerNode
 from loadtests.samples import ROW
 
 
-class Portion(Struct, frozen=True, kw_only=True):
-    """One generator's part of a load: `users` from number `first` on, and every `of`-th due request from `index` on."""
+class LoadSegment(Struct, frozen=True, kw_only=True):
+    """One generator's part of a load: `users` from number `first` on, and every `of`-th due request from `index` on.
+
+    What k6 calls an execution segment.
+    """
 
     users: int
     first: int = 0
@@ -30,20 +33,20 @@ class Portion(Struct, frozen=True, kw_only=True):
         return count // self.of + (self.index < count % self.of)
 
 
-def portions(users: int, workers: int) -> tuple[Portion, ...]:
-    """The users shared out as evenly as they go. No worker is left without one, so there may be fewer portions."""
+def split_load(users: int, workers: int) -> tuple[LoadSegment, ...]:
+    """The users shared out as evenly as they go. No worker is left without one, so there may be fewer segments."""
     of = min(users, workers)
-    found: list[Portion] = []
+    found: list[LoadSegment] = []
     first = 0
     for index in range(of):
         share = users // of + (index < users % of)
-        found.append(Portion(users=share, first=first, index=index, of=of))
+        found.append(LoadSegment(users=share, first=first, index=index, of=of))
         first += share
     return tuple(found)
 
 
-class Errand(Struct, frozen=True, kw_only=True):
-    """One visit to come: the target's place in the order, the slice's number and length, and whether it counts."""
+class SliceOrder(Struct, frozen=True, kw_only=True):
+    """One slice to come: the target's place in the trial's order, number and length, and whether it is warm-up."""
 
     target: int
     number: int
@@ -51,8 +54,8 @@ class Errand(Struct, frozen=True, kw_only=True):
     warmup: bool
 
 
-class Part(Struct, frozen=True, kw_only=True):
-    """What one generator brings home from a visit: its samples, rows of ROW in order of completion, and its own doings.
+class SliceResult(Struct, frozen=True, kw_only=True):
+    """What one generator made of a slice: its samples, rows of ROW in order of completion, and what it did itself.
 
     `connects` counts the connections that it has opened to the target in this trial. `late_start_ns` is how much later
     than agreed it began.
@@ -70,23 +73,23 @@ class Part(Struct, frozen=True, kw_only=True):
     shares: list[float]
     lags_ns: list[int]
     late_start_ns: int = 0
-    clock: Reading | None = None
+    clock: ClockOffset | None = None
 
 
 class LostWorkerError(Exception):
     """A worker is gone, or its samples are not whole; the message says which. Its trial cannot count."""
 
 
-class Stage(Protocol):
-    """Whoever makes a trial's visits; a context manager, because it has users while the trial lasts."""
+class Runner(Protocol):
+    """Whoever loads a trial's targets; a context manager, because it has users while the trial lasts."""
 
     @property
-    def portions(self) -> Sequence[Portion]:
-        """The generators' portions of the load, in the order of the parts."""
+    def segments(self) -> Sequence[LoadSegment]:
+        """The generators' segments of the load, in the order of the results."""
 
     @property
     def workers(self) -> Sequence[WorkerNode]:
-        """The workers of these portions; none where this process makes the visits itself."""
+        """The workers of these segments; none where this process does it all."""
 
     def __enter__(self) -> Self:
         """Spawn the users."""
@@ -97,18 +100,18 @@ class Stage(Protocol):
     def probe(self, target: int) -> str | None:
         """One exchange with a target: why there was no answer, if there was none. Raises LostWorkerError."""
 
-    def prepare(self, errand: Errand) -> None:
-        """Get ready for a visit, outside of its time. Raises LostWorkerError."""
+    def prepare(self, order: SliceOrder) -> None:
+        """Get ready for a slice, outside of its time. Raises LostWorkerError."""
 
-    def go(self) -> Sequence[Part]:
-        """Make the visit that was prepared. Raises LostWorkerError."""
+    def run(self) -> Sequence[SliceResult]:
+        """Run the slice that was prepared. Raises LostWorkerError."""
 
 
-def merge(parts: Sequence[Part]) -> bytes:
-    """The samples of all parts in order of completion: every row of each, and nothing else."""
-    if len(parts) == 1:
-        return parts[0].rows
-    rows = np.concatenate([np.frombuffer(part.rows, dtype=ROW) for part in parts])
+def merge(results: Sequence[SliceResult]) -> bytes:
+    """The samples of all results in order of completion: every row of each, and nothing else."""
+    if len(results) == 1:
+        return results[0].rows
+    rows = np.concatenate([np.frombuffer(result.rows, dtype=ROW) for result in results])
     return rows[np.argsort(rows["done_ns"], kind="stable")].tobytes()
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 from loadtests_servers import KnownServer, Piece, ok
-from test_workers import order
 from worker_processes import PATIENCE_S, assert_interrupted, free_port, hit, wait_for, wait_until, worker
+from worker_trials import order
 
 from experiment.remnants import remnants
 from loadtests.events import TrialEvent
 from loadtests.orders import Workforce
-from loadtests.remote import ROOT, Generator, UnmannedError
+from loadtests.remote import ROOT, Generator, MissingWorkersError
 
 CORE = max(os.sched_getaffinity(0))
 VERB = ("bench.py", "worker", "--master-port")
@@ -53,8 +53,8 @@ def test_between_trials(tmp_path: Path) -> None:
             wait_for(log, "ready")
             generator.trial(order(server.target("a")))
             assert_interrupted(process, hit(process, signal.SIGTERM), log)
-        with pytest.raises(UnmannedError, match="0 of 1 expected workers"):
-            generator.muster()
+        with pytest.raises(MissingWorkersError, match="0 of 1 expected workers"):
+            generator.wait_for_workers()
         with worker(port, log=log):
             wait_for(log, "ready")
             (record,) = generator.trial(order(server.target("a")))
@@ -131,8 +131,8 @@ def test_other_code_is_refused_on_both_sides(tmp_path: Path) -> None:
     with (tmp_path / "loadtests" / "clocks.py").open("a") as file:
         file.write("#")
     with master(port) as generator, worker(port, log=log, root=tmp_path) as process:
-        with pytest.raises(UnmannedError, match="runs other code than this machine") as error:
-            generator.muster()
+        with pytest.raises(MissingWorkersError, match="runs other code than this machine") as error:
+            generator.wait_for_workers()
         assert process.wait(PATIENCE_S) == 3
     assert "same commit" in error.value.hint
     *_, line, hint = log.read_text().splitlines()

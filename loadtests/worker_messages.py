@@ -7,10 +7,10 @@ nothing else. The channel knows no password and encrypts nothing, as Locust's ne
 |------------|--------|----------------------------------------------------------------------------|
 | `hello`    | worker | host, digest of its code, calibration, once it is connected                |
 | `ping`     | master | asks for the worker's clock; answered at once, by `pong`                   |
-| `trial`    | master | an order and the worker's portion of it; answered by `standing`            |
+| `trial`    | master | an order and the worker's segment of its load; answered by `ready`         |
 | `probe`    | master | one exchange with one target; answered by `probed`                         |
-| `prepare`  | master | an errand; answered by `standing` when connections are open                |
-| `go`       | master | when it opens, by the worker's clock; answered by many `rows`, and `home`  |
+| `prepare`  | master | the next slice; answered by `ready` when connections are open              |
+| `run`      | master | when it opens, by the worker's clock; answered by many `rows`, and `done`  |
 | `end`      | master | the trial is over: stop the users                                          |
 | `refused`  | master | the worker runs other code, and is to leave                                |
 | `fault`    | worker | what went wrong there, with the traceback                                  |
@@ -25,13 +25,13 @@ from typing import Any
 
 import msgspec
 
-from loadtests.clocks import Reading
-from loadtests.parts import LostWorkerError, Part, shifted
+from loadtests.clock_offsets import ClockOffset
+from loadtests.runner import LostWorkerError, SliceResult, shifted
 from loadtests.samples import ROW
 
 PREFIX = "titrate_"
-TO_WORKER = ("ping", "trial", "probe", "prepare", "go", "end", "refused")
-TO_MASTER = ("hello", "pong", "standing", "probed", "rows", "home", "fault")
+TO_WORKER = ("ping", "trial", "probe", "prepare", "run", "end", "refused")
+TO_MASTER = ("hello", "pong", "ready", "probed", "rows", "done", "fault")
 
 SAME_CODE = "check out the same commit on both, without changes in loadtests/"
 """What helps where the two digests differ."""
@@ -48,25 +48,25 @@ def code_digest() -> str:
     return found.hexdigest()
 
 
-def pack(part: Part) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The messages that bring a part home."""
-    rows = part.rows
+def pack(result: SliceResult) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The messages that bring a slice's result to the master."""
+    rows = result.rows
     for at in range(0, len(rows), CHUNK_BYTES):
         yield "rows", {"rows": rows[at : at + CHUNK_BYTES]}
-    told = msgspec.to_builtins(msgspec.structs.replace(part, rows=b""))
-    yield "home", {"bytes": len(rows), "sha256": hashlib.sha256(rows).digest(), "part": told}
+    told = msgspec.to_builtins(msgspec.structs.replace(result, rows=b""))
+    yield "done", {"bytes": len(rows), "sha256": hashlib.sha256(rows).digest(), "result": told}
 
 
-def unpack(chunks: Sequence[bytes], home: Mapping[str, Any], clock: Reading) -> Part:
-    """The part that `pack` sent, its times turned into the master's. Raises LostWorkerError where it is not whole."""
+def unpack(chunks: Sequence[bytes], done: Mapping[str, Any], clock: ClockOffset) -> SliceResult:
+    """The result that `pack` sent, its times turned into the master's. Raises LostWorkerError where it is not whole."""
     rows = b"".join(chunks)
-    if len(rows) != home["bytes"] or hashlib.sha256(rows).digest() != home["sha256"]:
-        raise LostWorkerError(f"of {home['bytes']} bytes of samples {len(rows)} came home, or others")
-    part = msgspec.convert(home["part"], Part)
+    if len(rows) != done["bytes"] or hashlib.sha256(rows).digest() != done["sha256"]:
+        raise LostWorkerError(f"of {done['bytes']} bytes of samples {len(rows)} have come, or others")
+    result = msgspec.convert(done["result"], SliceResult)
     return msgspec.structs.replace(
-        part,
+        result,
         rows=shifted(rows, -clock.offset_ns),
-        opened_ns=part.opened_ns - clock.offset_ns,
-        deadline_ns=part.deadline_ns - clock.offset_ns,
+        opened_ns=result.opened_ns - clock.offset_ns,
+        deadline_ns=result.deadline_ns - clock.offset_ns,
         clock=clock,
     )

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Ping:
     """One question and its answer: sent and received by the master's clock, answered by the worker's; in ns."""
 
     sent_ns: int
@@ -28,33 +28,33 @@ class Exchange:
         return self.received_ns - self.sent_ns
 
 
-class Reading(Struct, frozen=True, kw_only=True):
+class ClockOffset(Struct, frozen=True, kw_only=True):
     """How far a worker's clock is ahead of the master's, and how far from the truth that may be, in ns."""
 
     offset_ns: int
     uncertainty_ns: int
 
 
-def compare(exchanges: Iterable[Exchange]) -> Reading:
-    """The reading of the exchange with the shortest round trip. Raises ValueError where there is none."""
-    best = min(exchanges, key=lambda one: one.round_trip_ns)
-    return Reading(
+def compare(pings: Iterable[Ping]) -> ClockOffset:
+    """The offset by the exchange with the shortest round trip. Raises ValueError where there is none."""
+    best = min(pings, key=lambda one: one.round_trip_ns)
+    return ClockOffset(
         offset_ns=best.answered_ns - (best.sent_ns + best.received_ns) // 2,
         # Rounded up: the middle was rounded down.
         uncertainty_ns=best.round_trip_ns // 2 + 1,
     )
 
 
-def summarize(readings: Sequence[Reading]) -> Reading:
-    """One reading for all of a trial's: the median offset, and the worst that any of them may have been off.
+def summarize(offsets: Sequence[ClockOffset]) -> ClockOffset:
+    """One for all of a trial's: the median offset, and the worst that any of them may have been off.
 
-    Clocks drift, and each visit has a reading of its own from just before it; so what the offset changed by from one
-    reading to the next is counted as uncertainty too. Raises ValueError where there is none.
+    Clocks drift, and each slice has an offset of its own from just before it; so what the offset changed by from one
+    to the next is counted as uncertainty too. Raises ValueError where there is none.
     """
-    if not readings:
+    if not offsets:
         raise ValueError("clocks that were never compared have no offset")
-    steps = [abs(later.offset_ns - one.offset_ns) for one, later in pairwise(readings)]
-    return Reading(
-        offset_ns=median_low(one.offset_ns for one in readings),
-        uncertainty_ns=max(one.uncertainty_ns for one in readings) + max(steps, default=0),
+    steps = [abs(later.offset_ns - one.offset_ns) for one, later in pairwise(offsets)]
+    return ClockOffset(
+        offset_ns=median_low(one.offset_ns for one in offsets),
+        uncertainty_ns=max(one.uncertainty_ns for one in offsets) + max(steps, default=0),
     )

@@ -1,4 +1,4 @@
-"""What one target's visits add up to, and the trial's record made of it."""
+"""What one target's slices add up to, and the trial's record made of it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from loadtests.accounts import Account, reason_against_workers
-from loadtests.answers import ErrorKind
-from loadtests.audit import reason_against, worst
+from loadtests.audit import reason_against, reason_against_workers, worst
+from loadtests.generator_tally import GeneratorTally
 from loadtests.orders import TargetOrder, TrialOrder
-from loadtests.parts import Part, Portion
 from loadtests.record import Backlog, OverLimit, TrialRecord, WorkerNode
 from loadtests.resources import ProcessGoneError, ProcessSet, Sizes
+from loadtests.responses import ErrorKind
+from loadtests.runner import LoadSegment, SliceResult
 from loadtests.samples import STEADY, Samples, SliceFigures
 
 TURNS_IN_SLICE, ROUNDS_IN_SLICE = 20, 4
@@ -29,12 +29,12 @@ perf_analyzer asks the same of its windows)."""
 
 
 class TargetTally:
-    """One target in one trial: what is known of it, and the sums over its measured visits by all generators."""
+    """One target in one trial: what is known of it, and the sums over its measured slices by all generators."""
 
-    def __init__(self, order: TargetOrder, portions: Sequence[Portion]) -> None:
+    def __init__(self, order: TargetOrder, segments: Sequence[LoadSegment]) -> None:
         self.order = order
         self.samples = Samples()
-        self.accounts = [Account(portion) for portion in portions]
+        self.generators = [GeneratorTally(segment) for segment in segments]
         self.connects = 0
         self.lost: str | None = None
         self.worker_lost = False
@@ -66,8 +66,8 @@ class TargetTally:
             self.steady = self.steady_yet()
         self.warmup_slices = self.slices
         self.samples.clear()
-        for account in self.accounts:
-            account.clear()
+        for generator in self.generators:
+            generator.clear()
         self._clear()
 
     def cpu_now_ns(self) -> int | None:
@@ -97,16 +97,16 @@ class TargetTally:
         """How long a slice has to be for this target, judged by one of its slices."""
         return max(TURNS_IN_SLICE * figures.turn_ns, ROUNDS_IN_SLICE * figures.round_ns) / 1e9
 
-    def add(self, figures: SliceFigures, parts: Sequence[Part], *, scheduled: bool, wall_ns: int) -> None:
-        """One visit to this target: what it came to, and each generator's part of it."""
+    def add(self, figures: SliceFigures, results: Sequence[SliceResult], *, scheduled: bool, wall_ns: int) -> None:
+        """One slice on this target: what it came to, and each generator's part of it."""
         window_s = figures.window_ns / 1e9
         rate_rps = figures.completed / window_s if figures.window_ns else 0.0
         self._windows.append(figures.median_ns / 1e9 if scheduled else rate_rps)
-        for account, part in zip(self.accounts, parts, strict=True):
-            account.add(part)
-        self.cap_hits += sum(part.cap_hits for part in parts)
-        self.unsent += sum(part.unsent for part in parts)
-        self.connects = sum(part.connects for part in parts)
+        for generator, result in zip(self.generators, results, strict=True):
+            generator.add(result)
+        self.cap_hits += sum(result.cap_hits for result in results)
+        self.unsent += sum(result.unsent for result in results)
+        self.connects = sum(result.connects for result in results)
         self.slices += 1
         self.requests += figures.requests
         self.completed += figures.completed
@@ -136,10 +136,10 @@ class TargetTally:
         backlog = None
         if arrival.rate_rps is not None:
             backlog = Backlog(most_in_flight=arrival.users, cap_hits=self.cap_hits, unsent=self.unsent)
-        share = worst([account.share(self.samples) for account in self.accounts])
+        share = worst([generator.share(self.samples) for generator in self.generators])
         shared = tuple(
-            account.record(worker, self.samples, self.window_ns)
-            for account, worker in zip(self.accounts, workers, strict=bool(workers))
+            generator.record(worker, self.samples, self.window_ns)
+            for generator, worker in zip(self.generators, workers, strict=bool(workers))
         )
         sizes = self._sizes()
         reason = reason_against(

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from loadtests_servers import GOOD, KnownServer, ok
+from short_trials import columns_of, order
 
 from loadtests.arrival import ConstantRate, PoissonRate
 from loadtests.events import SliceEvent
-from loadtests.orders import CalibrationOrder, PreparedRequest, TargetOrder, TrialOrder
-from loadtests.parts import Portion, generator_seed
-from loadtests.record import Backlog, TrialRecord
+from loadtests.record import Backlog
 from loadtests.remote import Generator
-from loadtests.scenarios import closed, opened
-from loadtests.tally import TargetTally
-
-REQUEST = PreparedRequest(method="GET", path="/", expect_body=None)
+from loadtests.runner import generator_seed
+from loadtests.scenarios import opened
 
 
 @pytest.fixture(scope="module")
@@ -33,24 +27,12 @@ def generator() -> Iterator[Generator]:
         yield running
 
 
-def order(*targets: TargetOrder, users: int = 4, **changes: Any) -> TrialOrder:
-    """A short trial of predict."""
-    values: dict[str, Any] = {"slices": 3, "slice_s": 0.05, "seed": 7, "label": "t", "timeout_s": 5.0}
-    return TrialOrder(targets=targets, **({"scenario": closed("predict", users)[0]} | values | changes))
-
-
-def samples(record: TrialRecord, folder: Path) -> dict[str, Any]:
-    """The columns that a trial wrote."""
-    with np.load(folder.parent / str(record.samples)) as file:
-        return dict(file)
-
-
 def test_service_time_is_reported_as_it_is(generator: Generator, tmp_path: Path) -> None:
     """A service time of 5 ms comes out within 10 % in the median, by the server's own clock."""
     with KnownServer(lambda _n, _b: [0.005, ok()]) as server:
         (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples"), slices=5))
     assert record.valid, record.reason
-    columns = samples(record, tmp_path / "samples")
+    columns = columns_of(record, tmp_path)
     steady = columns["phase"] == 1
     median_s = np.median((columns["done_ns"] - columns["sent_ns"])[steady]) / 1e9
     assert 0.99 < median_s / np.median(server.served_s) < 1.10
@@ -61,7 +43,7 @@ def test_file_and_record_agree(generator: Generator, tmp_path: Path) -> None:
     with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
         (record,) = generator.trial(order(server.target("x+y#2"), out=str(tmp_path / "samples"), warmup_slices=0))
         answered = server.requests
-    columns = samples(record, tmp_path / "samples")
+    columns = columns_of(record, tmp_path)
     assert {len(column) for column in columns.values()} == {record.requests}
     # The server also answered the probe.
     assert answered == record.requests + 1
@@ -94,7 +76,7 @@ def test_wrong_body_is_an_error(generator: Generator, tmp_path: Path) -> None:
     wrong = ok(b'{"prediction":152.26}')
     with KnownServer(lambda n, _b: [0.001, wrong if n % 5 == 4 else ok()]) as server:
         (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples"), warmup_slices=0))
-    columns = samples(record, tmp_path / "samples")
+    columns = columns_of(record, tmp_path)
     # Request 0 is the probe; the last answers may be late in the server's count, none is lost.
     assert record.error_kinds == {"body": server.requests // 5}
     assert int((columns["error"] == 2).sum()) == record.errors
@@ -149,7 +131,7 @@ def test_unusual_answers_are_read(generator: Generator, tmp_path: Path, pieces: 
     with KnownServer(lambda _n, _b: [0.001, *pieces]) as server:
         (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples")))
     assert record.valid, record.reason
-    columns = samples(record, tmp_path / "samples")
+    columns = columns_of(record, tmp_path)
     assert (columns["done_ns"] - columns["sent_ns"] >= slept_ns).all()
 
 
@@ -280,20 +262,6 @@ def test_a_target_that_never_settles_is_called_so(generator: Generator) -> None:
     assert unasked.steady is None
 
 
-def test_a_warm_up_ends_when_three_windows_agree() -> None:
-    """Three in a row within 10 % of each other are steady: not two, not an outlier among them, not three of nothing."""
-    tally = TargetTally(TargetOrder(id="a", base_url="http://127.0.0.1:1", requests=(REQUEST,)), [Portion(users=1)])
-    for windows, steady in (
-        ([100, 100], False),
-        ([50, 100, 105, 109], True),
-        ([100, 100, 111], False),
-        ([100, 100, 100, 50], False),
-        ([0, 0, 0], False),
-    ):
-        tally._windows = [float(window) for window in windows]
-        assert tally.steady_yet() is steady
-
-
 def test_an_open_loop_is_a_trial_like_any_other(generator: Generator, tmp_path: Path) -> None:
     """Against a real server: every due request is in the file, the rate is the law's, and both latencies are there."""
     law = PoissonRate((200,))
@@ -311,7 +279,7 @@ def test_an_open_loop_is_a_trial_like_any_other(generator: Generator, tmp_path: 
     assert record.scenario == "predict~poisson200rps"
     assert record.offered_rps == 200
     assert record.backlog == Backlog(most_in_flight=law.users, cap_hits=0, unsent=0)
-    columns = samples(record, tmp_path / "samples")
+    columns = columns_of(record, tmp_path)
     for number in range(2):
         due = np.sort(columns["due_ns"][columns["slice"] == number])
         planned = law.schedule(length_ns=10**9, seed=generator_seed(7, number))
@@ -345,86 +313,6 @@ def test_a_target_against_itself(generator: Generator) -> None:
     assert 0.8 < first.throughput_rps / second.throughput_rps < 1.25
 
 
-APP = f"""
-import sys, threading
-from waitress import serve
-
-def app(environ, start_response):
-    environ["wsgi.input"].read()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "{len(GOOD)}")])
-    return [{GOOD!r}]
-
-def spin():
-    while True:
-        pass
-
-if sys.argv[2] == "restless":
-    threading.Thread(target=spin, daemon=True).start()
-serve(app, host="127.0.0.1", port=int(sys.argv[1]), threads=4, _quiet=True)
-"""
-
-
-@pytest.fixture
-def waitress_targets() -> Iterator[tuple[TargetOrder, TargetOrder]]:
-    """Two real servers in processes of their own: one that waits quietly, one with a thread that spins."""
-    requests = (PreparedRequest(method="POST", path="/predict", body=b"{}", expect_body=GOOD),)
-    processes: list[subprocess.Popen[bytes]] = []
-    targets: list[TargetOrder] = []
-    try:
-        for name in ("quiet", "restless"):
-            with KnownServer(lambda _n, _b: []) as placeholder:
-                url = placeholder.base_url
-            port = url.rpartition(":")[2]
-            process = subprocess.Popen([sys.executable, "-c", APP, port, name])
-            processes.append(process)
-            targets.append(TargetOrder(id=name, base_url=url, pids=(process.pid,), requests=requests))
-        _wait_until_up(*(target.base_url for target in targets))
-        yield targets[0], targets[1]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_up(*urls: str) -> None:
-    import socket  # noqa: PLC0415 - only here
-
-    for url in urls:
-        until = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=1).close()
-                break
-            except OSError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
-
-
-def test_resources_are_the_targets_own(generator: Generator, waitress_targets: tuple[TargetOrder, TargetOrder]) -> None:
-    """CPU time, memory, threads and switches are read per target, and one that burns CPU while it waits is flagged."""
-    quiet, restless = generator.trial(order(*waitress_targets, slices=4, slice_s=0.1))
-    assert quiet.cpu_ms_per_request > 0
-    assert 1 < quiet.pss_mib <= quiet.rss_mib
-    # Waitress' four, and the one that listens.
-    assert quiet.threads == 5
-    # The other one has a thread more, which burns.
-    assert restless.threads == 6
-    assert quiet.context_switches > 0
-    # What the restless one burns shows in the quiet one's slices, not the other way round.
-    assert quiet.idle_cpu_share > 0.05
-    assert restless.idle_cpu_share < quiet.idle_cpu_share / 2
-
-
-def test_foreign_servers_have_no_resources(generator: Generator) -> None:
-    """Without process ids the resources are absent, not zero."""
-    with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
-        (record,) = generator.trial(order(server.target("a")))
-    assert record.cpu_ms_per_request is None
-    assert record.rss_mib is record.pss_mib is record.threads is None
-    assert record.idle_cpu_share is None
-
-
 def test_a_ceiling_that_is_too_near(generator: Generator) -> None:
     """A throughput over a third of the generator's ceiling makes the trial invalid."""
     with KnownServer(lambda _n, _b: [0.002, ok()]) as server:
@@ -433,15 +321,3 @@ def test_a_ceiling_that_is_too_near(generator: Generator) -> None:
     assert free.valid, free.reason
     assert not near.valid
     assert "ceiling" in near.reason
-
-
-def test_calibration_finds_the_limit_of_what_it_sees(generator: Generator) -> None:
-    """Ceiling and overhead are those of the server shown: N users per service time, one service time."""
-    with KnownServer(lambda _n, _b: [0.005, ok()]) as server:
-        found = generator.calibrate(CalibrationOrder(target=server.target("null"), users=4, slices=4))
-    assert found.users == 4
-    assert 0 < found.cpu_share < 1
-    served_s = float(np.median(server.served_s))
-    assert found.overhead_us == pytest.approx(served_s * 1e6, rel=0.1)
-    # Pauses of a busy machine lower a throughput but not a median.
-    assert 0.5 < found.ceiling_rps / (4 / served_s) < 1.1

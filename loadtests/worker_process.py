@@ -1,7 +1,7 @@
-"""One of several load generators: a worker of Locust's that makes its portion of the visits its master orders.
+"""One of several load generators: a worker of Locust's that puts its segment of the load on what its master orders.
 
-It says `hello`, does as it is told until the master sends it home, and then ends. While it is on a visit nothing of its
-channel runs but Locust's heartbeat, twice a second at most; samples go home when the visit is over.
+It says `hello`, does as it is told until the master sends it away, and then ends. While it runs a slice nothing of its
+channel runs but Locust's heartbeat, twice a second at most; samples are sent when the slice is over.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from gevent.queue import Queue
 from locust.runners import MASTER_HEARTBEAT_TIMEOUT
 
 from loadtests.interrupts import Interrupted, interrupt_here
+from loadtests.local_runner import LocalRunner
 from loadtests.orders import TrialOrder
-from loadtests.parts import Errand, Part, Portion
+from loadtests.runner import LoadSegment, SliceOrder, SliceResult
 from loadtests.samples import ROW
-from loadtests.stand import Stand
-from loadtests.user import Crew, CrewEnvironment
-from loadtests.wire import PREFIX, SAME_CODE, TO_WORKER, code_digest, pack
+from loadtests.user import SliceUsers, UsersEnvironment
+from loadtests.worker_messages import PREFIX, SAME_CODE, TO_WORKER, code_digest, pack
 
 FAULT = 3
 INTERRUPTED = 130
@@ -42,9 +42,9 @@ class Worker:
         self._runner = runner
         self._keep = keep
         self._trial = ExitStack()
-        self._stand: Stand | None = None
+        self._local: LocalRunner | None = None
         self._order: TrialOrder | None = None
-        self._errand: Errand | None = None
+        self._slice: SliceOrder | None = None
         self._orders: Queue[Any] = Queue()
         for word in TO_WORKER:
             runner.register_message(PREFIX + word, self._hear)
@@ -63,7 +63,7 @@ class Worker:
     def close(self) -> None:
         """Stop the users of a trial, if there is one."""
         self._trial.close()
-        self._stand = None
+        self._local = None
 
     def _hear(self, environment: Any, msg: Any) -> None:  # noqa: ARG002 - Locust's signature
         if msg.type == PREFIX + "ping":
@@ -82,34 +82,34 @@ class Worker:
         elif word == "trial":
             self.close()
             self._order = msgspec.convert(data["order"], TrialOrder)
-            stand = Stand(self._order, msgspec.convert(data["portion"], Portion), self._runner)
-            self._stand = self._trial.enter_context(stand)
-            self._say("standing", tag)
+            local = LocalRunner(self._order, msgspec.convert(data["segment"], LoadSegment), self._runner)
+            self._local = self._trial.enter_context(local)
+            self._say("ready", tag)
         elif word == "end":
             self.close()
-        elif self._stand is None:
+        elif self._local is None:
             raise RuntimeError(f"{word!r} without a trial")
         elif word == "probe":
-            self._say("probed", tag, lost=self._stand.probe(data["target"]))
+            self._say("probed", tag, lost=self._local.probe(data["target"]))
         elif word == "prepare":
-            self._errand = msgspec.convert(data["errand"], Errand)
-            self._stand.prepare(self._errand)
-            self._say("standing", tag)
-        elif word == "go":
-            (part,) = self._stand.go(data["opens_ns"])
-            self._note(part)
-            for answer, its in pack(part):
+            self._slice = msgspec.convert(data["slice"], SliceOrder)
+            self._local.prepare(self._slice)
+            self._say("ready", tag)
+        elif word == "run":
+            (result,) = self._local.run(data["opens_ns"])
+            self._note(result)
+            for answer, its in pack(result):
                 self._say(answer, tag, **its)
 
-    def _note(self, part: Part) -> None:
-        """Keep a copy of a visit's samples, by this machine's own clock, before anything is sent."""
-        order, errand = self._order, self._errand
-        if self._keep is None or order is None or errand is None:
+    def _note(self, result: SliceResult) -> None:
+        """Keep a copy of a slice's samples, by this machine's own clock, before anything is sent."""
+        trial, made = self._order, self._slice
+        if self._keep is None or trial is None or made is None:
             return
-        stage = "warmup" if errand.warmup else "slice"
-        name = f"{order.label}-{errand.target}-{stage}{errand.number}.npy".replace("/", "_")
+        stage = "warmup" if made.warmup else "slice"
+        name = f"{trial.label}-{made.target}-{stage}{made.number}.npy".replace("/", "_")
         self._keep.mkdir(parents=True, exist_ok=True)
-        np.save(self._keep / name, np.frombuffer(part.rows, dtype=ROW), allow_pickle=False)
+        np.save(self._keep / name, np.frombuffer(result.rows, dtype=ROW), allow_pickle=False)
 
 
 def work(*, master: str, port: int, calibration: dict[str, Any] | None, keep: Path | None = None) -> int:
@@ -124,7 +124,7 @@ def work(*, master: str, port: int, calibration: dict[str, Any] | None, keep: Pa
 
 
 def _work(place: str, master: str, port: int, *, calibration: dict[str, Any] | None, keep: Path | None) -> int:
-    environment: Any = CrewEnvironment(Crew())
+    environment: Any = UsersEnvironment(SliceUsers())
     say = sys.stderr
     try:
         runner = environment.create_worker_runner(master, port)

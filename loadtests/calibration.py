@@ -11,20 +11,20 @@ from loadtests.arrival import ClosedLoop
 from loadtests.orders import CalibrationOrder, TrialOrder
 from loadtests.record import Calibration, TrialRecord
 from loadtests.scenarios import Scenario
-from loadtests.slices import Conductor, Report
+from loadtests.trial import OnSlice, Trial
 
 
 class CalibrationError(Exception):
     """The null server did not answer as it should."""
 
 
-def calibrate(order: CalibrationOrder, report: Report) -> Calibration:
+def calibrate(order: CalibrationOrder, on_slice: OnSlice) -> Calibration:
     """What was found at many users, and at one.
 
     Raises CalibrationError where requests failed: a ceiling of errors bounds nothing.
     """
-    busy = _measure(order, order.users, report)
-    alone = _measure(order, 1, report)
+    busy = _measure(order, order.users, on_slice)
+    alone = _measure(order, 1, on_slice)
     return Calibration(
         ceiling_rps=busy.throughput_rps,
         overhead_us=alone.p50_us or 0.0,
@@ -33,14 +33,14 @@ def calibrate(order: CalibrationOrder, report: Report) -> Calibration:
     )
 
 
-def _measure(order: CalibrationOrder, users: int, report: Report) -> TrialRecord:
+def _measure(order: CalibrationOrder, users: int, on_slice: OnSlice) -> TrialRecord:
     scenario = Scenario(
         endpoint="calibration",
         encoding="raw",
         payloads=len(order.target.requests),
         arrival=ClosedLoop(users=users),
     )
-    trial = TrialOrder(
+    whole = TrialOrder(
         scenario=scenario,
         targets=(order.target,),
         slices=order.slices,
@@ -49,7 +49,7 @@ def _measure(order: CalibrationOrder, users: int, report: Report) -> TrialRecord
         timeout_s=order.timeout_s,
         label=scenario.id,
     )
-    (record,) = Conductor(trial, report).run()
+    (record,) = Trial(whole, on_slice).run()
     if record.errors or not record.completed:
         raise CalibrationError(f"the null server failed at {users} users: {record.reason}, {record.error_kinds}")
     return record

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 from loadtests_servers import KnownServer, ok
 from namespaces import Machine, machines
-from test_workers import assert_union, columns_of, kept, order
+from short_trials import columns_of
 from worker_processes import free_port, wait_for, worker
+from worker_trials import assert_union, kept, order
 
 from loadtests.events import TrialEvent
 from loadtests.orders import Workforce
 from loadtests.record import TrialRecord
-from loadtests.remote import ROOT, Generator, UnmannedError
+from loadtests.remote import ROOT, Generator, MissingWorkersError
 
 
 def test_two_machines_share_a_trial(tmp_path: Path) -> None:
@@ -77,8 +78,8 @@ def test_a_lost_machine_is_noticed(harm: Callable[[subprocess.Popen[bytes], Mach
             (record,) = records
             assert not record.valid
             assert "was lost: its heartbeat has stopped" in record.reason
-            with pytest.raises(UnmannedError, match="1 of 2 expected workers"):
-                generator.muster()
+            with pytest.raises(MissingWorkersError, match="1 of 2 expected workers"):
+                generator.wait_for_workers()
 
 
 @pytest.mark.main_job

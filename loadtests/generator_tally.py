@@ -1,30 +1,26 @@
-"""What each generator did in a trial: one account for a process of its own, or one for every worker."""
+"""What one generator did in a trial: this process, or one of the workers."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from loadtests.answers import ErrorKind
-from loadtests.audit import LATE_NS, LEAST_CEILING_RATIO, lag_p99_us, queued_ns
-from loadtests.clocks import Reading, summarize
-from loadtests.parts import Part, Portion
+from loadtests.audit import LATE_NS, lag_p99_us, queued_ns
+from loadtests.clock_offsets import ClockOffset, summarize
 from loadtests.record import GeneratorShare, WorkerNode, WorkerRecord
+from loadtests.responses import ErrorKind
+from loadtests.runner import LoadSegment, SliceResult
 from loadtests.samples import STEADY, Samples
 
-MOST_CLOCK_SHARE = 0.01
-"""Of a slice: what the ends of its window may be off by, because a worker's clock is known no better."""
 
+class GeneratorTally:
+    """One generator's slices on one target, added up."""
 
-class Account:
-    """One generator's visits to one target, added up."""
-
-    def __init__(self, portion: Portion) -> None:
-        self.portion = portion
+    def __init__(self, segment: LoadSegment) -> None:
+        self.segment = segment
         self.clear()
 
     def clear(self) -> None:
@@ -32,18 +28,18 @@ class Account:
         self.busy_ns = self.wall_ns = self.queued_ns = self.late_start_ns = 0
         self.peak_cpu_share = 0.0
         self.lags_ns = array("q")
-        self.clocks: list[Reading] = []
+        self.clocks: list[ClockOffset] = []
 
-    def add(self, part: Part) -> None:
-        """One visit."""
-        self.busy_ns += part.busy_ns
-        self.wall_ns += part.wall_ns
-        self.queued_ns += part.queued_ns
-        self.late_start_ns = max(self.late_start_ns, part.late_start_ns)
-        self.peak_cpu_share = max([self.peak_cpu_share, *part.shares])
-        self.lags_ns.extend(part.lags_ns)
-        if part.clock is not None:
-            self.clocks.append(part.clock)
+    def add(self, result: SliceResult) -> None:
+        """One slice."""
+        self.busy_ns += result.busy_ns
+        self.wall_ns += result.wall_ns
+        self.queued_ns += result.queued_ns
+        self.late_start_ns = max(self.late_start_ns, result.late_start_ns)
+        self.peak_cpu_share = max([self.peak_cpu_share, *result.shares])
+        self.lags_ns.extend(result.lags_ns)
+        if result.clock is not None:
+            self.clocks.append(result.clock)
 
     def share(self, samples: Samples) -> GeneratorShare:
         """This generator's part in the trial whose samples these are."""
@@ -67,7 +63,7 @@ class Account:
         return WorkerRecord(
             id=worker.id,
             host=worker.host,
-            users=self.portion.users,
+            users=self.segment.users,
             samples=int(mine.sum()),
             throughput_rps=int(counted.sum()) / (window_ns / 1e9) if window_ns else 0.0,
             ceiling_rps=worker.calibration.ceiling_rps if worker.calibration else None,
@@ -79,22 +75,5 @@ class Account:
 
     def _mine(self, samples: Samples) -> npt.NDArray[np.bool_]:
         user = samples.column("user")
-        found: npt.NDArray[np.bool_] = (user >= self.portion.first) & (user < self.portion.first + self.portion.users)
+        found: npt.NDArray[np.bool_] = (user >= self.segment.first) & (user < self.segment.first + self.segment.users)
         return found
-
-
-def reason_against_workers(workers: Sequence[WorkerRecord], *, slice_s: float) -> str | None:
-    """Why a trial whose `workers` are these cannot count, as far as it is theirs; None where it can."""
-    for worker in workers:
-        uncertainty_us, ceiling_rps = worker.offset_uncertainty_us, worker.ceiling_rps
-        if uncertainty_us is not None and uncertainty_us > MOST_CLOCK_SHARE * slice_s * 1e6:
-            return (
-                f"the clock of {worker} is known to {uncertainty_us / 1e3:.1f} ms only,"
-                f" over {MOST_CLOCK_SHARE:.0%} of a slice of {slice_s * 1e3:.0f} ms"
-            )
-        if ceiling_rps is not None and worker.throughput_rps * LEAST_CEILING_RATIO > ceiling_rps:
-            return (
-                f"{worker.throughput_rps:.0f} requests/s of {worker} are over a third of its ceiling"
-                f" of {ceiling_rps:.0f}"
-            )
-    return None

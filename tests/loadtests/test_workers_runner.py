@@ -1,84 +1,28 @@
-"""More than one load generator: samples come home whole, clocks are known, and nobody goes missing unnoticed."""
+"""More than one load generator: samples come in whole, clocks are known, and nobody goes missing unnoticed."""
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from itertools import pairwise
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from loadtests_servers import KnownServer, ok
+from short_trials import columns_of
 from worker_processes import free_port, worker
+from worker_trials import AHEAD_S, TIMES, assert_union, in_another_time, kept, mastered, order
 
 from loadtests.arrival import PoissonRate
 from loadtests.events import SliceEvent, TrialEvent
-from loadtests.orders import TargetOrder, TrialOrder, Workforce
-from loadtests.parts import generator_seed
+from loadtests.orders import Workforce
 from loadtests.record import Backlog, TrialRecord
-from loadtests.remote import Generator, UnmannedError
-from loadtests.scenarios import closed, opened
-
-TIMES = ("due_ns", "sent_ns", "first_ns", "done_ns")
-AHEAD_S = 86_400
-"""A day: what the clock of a time namespace is ahead by (time_namespaces(7))."""
-
-
-def order(*targets: TargetOrder, users: int = 5, **changes: Any) -> TrialOrder:
-    """A short trial of predict."""
-    values: dict[str, Any] = {"slices": 3, "slice_s": 0.1, "seed": 7, "label": "t", "timeout_s": 5.0}
-    return TrialOrder(targets=targets, **({"scenario": closed("predict", users)[0]} | values | changes))
-
-
-def columns_of(record: TrialRecord, folder: Path) -> dict[str, Any]:
-    """The columns that a trial wrote."""
-    with np.load(folder / str(record.samples)) as file:
-        return dict(file)
-
-
-def in_another_time() -> list[str]:
-    """The command that runs a worker with a clock that is far ahead; skips where there can be none."""
-    command = ["unshare", "--time", "--monotonic", str(AHEAD_S), "--fork", "--kill-child"]
-    if not shutil.which("unshare") or subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("a clock of its own needs root and time namespaces (Linux 5.6, util-linux 2.36)")
-    return command
-
-
-@contextmanager
-def mastered(keeps: list[Path], within: list[list[str]]) -> Iterator[Generator]:
-    """A master with a worker for each of these folders, which keep copies of their samples there."""
-    port = free_port()
-    workforce = Workforce(expect=len(keeps), bind="127.0.0.1", port=port, timeout_s=60)
-    with ExitStack() as stack:
-        for keep, command in zip(keeps, within, strict=True):
-            stack.enter_context(worker(port, keep=keep, within=command))
-        yield stack.enter_context(Generator(workforce=workforce))
-
-
-def kept(folders: list[Path], target: int, number: int) -> dict[int, Any]:
-    """Every worker's own copy of one slice, by the first of its users."""
-    copies = [np.load(folder / f"t-{target}-slice{number}.npy") for folder in folders]
-    return {int(copy["user"].min()): copy for copy in copies}
-
-
-def assert_union(columns: dict[str, Any], copies: dict[int, Any], number: int, *, users: int) -> None:
-    """The merged samples of a slice are the copies', each shifted by one offset, and nothing else."""
-    slice_ = columns["slice"] == number
-    assert int(slice_.sum()) == sum(map(len, copies.values()))
-    edges = [*sorted(copies), users]
-    for first, end in pairwise(edges):
-        mine = slice_ & (columns["user"] >= first) & (columns["user"] < end)
-        copy = copies[first]
-        offsets = {int(value) for name in TIMES for value in copy[name] - columns[name][mine]}
-        assert len(offsets) == 1
-        for name in ("bytes_in", "status", "user", "error"):
-            assert (copy[name] == columns[name][mine]).all()
+from loadtests.remote import Generator, MissingWorkersError
+from loadtests.runner import generator_seed
+from loadtests.scenarios import opened
 
 
 def test_the_merged_samples_are_the_union(tmp_path: Path) -> None:
@@ -210,48 +154,37 @@ def _record_of(events: Iterable[SliceEvent | TrialEvent], stage: str, victim: su
     return record
 
 
-def test_a_killed_worker_is_noticed(tmp_path: Path) -> None:
-    """A worker killed in the middle of a trial ends it, invalid and with the worker's name; the next one lacks it."""
+@pytest.mark.parametrize("stage", ["measure", "warmup"])
+def test_a_killed_worker_ends_the_trial(stage: str, tmp_path: Path) -> None:
+    """A worker killed in the middle of a trial ends it, invalid and with the worker's name; the next one lacks it.
+
+    What was measured is kept, to the last whole slice; what was thrown away when all is well is not counted either
+    when a worker is lost before anything was measured.
+    """
     port = free_port()
-    workforce = Workforce(expect=2, bind="127.0.0.1", port=port, timeout_s=30)
+    workforce = Workforce(expect=2, bind="127.0.0.1", port=port, timeout_s=60)
+    slices = {"slices": 100_000} if stage == "measure" else {"warmup_slices": 1000}
     with (
         KnownServer(lambda _n, _b: [0.002, ok()]) as server,
         worker(port) as victim,
         worker(port),
         Generator(workforce=workforce) as generator,
     ):
-        endless = order(server.target("a"), slices=100_000, out=str(tmp_path / "samples"))
-        record = _record_of(generator.events(endless), "measure", victim)
+        endless = order(server.target("a"), out=str(tmp_path / "samples"), **slices)
+        record = _record_of(generator.events(endless), stage, victim)
         assert not record.valid
-        assert "was lost" in record.reason
-        assert "worker" in record.reason
-        # Its whole slices have come home, and those of the other are kept with them.
+        assert "was lost" in str(record.reason)
+        assert "worker" in str(record.reason)
+        assert server.requests > 2, "more than the probes"
         columns = columns_of(record, tmp_path)
-        assert record.slices >= 3
+        assert record.slices >= 3 if stage == "measure" else record.slices == 0
         assert Counter(columns["slice"].tolist()).keys() == set(range(record.slices))
-        assert set(columns["user"].tolist()) == set(range(5))
+        assert record.requests == len(columns["user"])
+        assert set(columns["user"].tolist()) == (set(range(5)) if record.slices else set())
         with worker(port):
             (again,) = generator.trial(order(server.target("a")))
         assert "lost" not in str(again.reason)
-        assert len(again.workers) == 2
-
-
-def test_a_worker_lost_in_the_warm_up_leaves_no_samples(tmp_path: Path) -> None:
-    """What was thrown away when all is well is not counted when a worker is lost before anything was measured."""
-    port = free_port()
-    workforce = Workforce(expect=2, bind="127.0.0.1", port=port, timeout_s=60)
-    with (
-        KnownServer(lambda _n, _b: [0.002, ok()]) as server,
-        worker(port) as victim,
-        worker(port),
-        Generator(workforce=workforce) as generator,
-    ):
-        endless = order(server.target("a"), warmup_slices=1000, out=str(tmp_path / "samples"))
-        record = _record_of(generator.events(endless), "warmup", victim)
-    assert not record.valid
-    assert "was lost" in record.reason
-    assert server.requests > 2, "more than the probes"
-    assert record.requests == record.slices == len(columns_of(record, tmp_path)["user"]) == 0
+        assert len(again.workers or ()) == 2
 
 
 def test_too_few_workers_are_one_line_and_a_hint() -> None:
@@ -259,8 +192,8 @@ def test_too_few_workers_are_one_line_and_a_hint() -> None:
     port = free_port()
     workforce = Workforce(expect=2, bind="127.0.0.1", port=port, timeout_s=3)
     with worker(port), Generator(workforce=workforce) as generator:
-        with pytest.raises(UnmannedError) as error:
-            generator.muster()
+        with pytest.raises(MissingWorkersError) as error:
+            generator.wait_for_workers()
         assert "of 2 expected workers" in str(error.value)
         assert "\n" not in str(error.value)
         assert f"--master-port {port}" in error.value.hint
@@ -271,7 +204,7 @@ def test_two_masters_on_one_port() -> None:
     workforce = Workforce(expect=1, bind="127.0.0.1", port=free_port(), timeout_s=3)
     with (
         Generator(workforce=workforce),
-        pytest.raises(UnmannedError, match="cannot listen") as error,
+        pytest.raises(MissingWorkersError, match="cannot listen") as error,
         Generator(workforce=workforce),
     ):
         pytest.fail("it should not have started")

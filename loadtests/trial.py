@@ -1,4 +1,4 @@
-"""The conductor: visits targets that are up together, in random order, one slice after the other.
+"""One trial: targets that are up together are loaded in turn, in random order, one slice after the other.
 
 A round visits every target once. Warm-up rounds come first and are thrown away, save that they say how long a
 slice each target needs. While one target is visited the others wait; what they burn meanwhile is read from
@@ -16,18 +16,18 @@ import numpy as np
 
 from loadtests.audit import LATE_NS
 from loadtests.events import SliceEvent
+from loadtests.local_runner import LocalRunner
 from loadtests.orders import TrialOrder
-from loadtests.parts import Errand, LostWorkerError, Portion, Stage, merge
 from loadtests.record import TrialRecord
+from loadtests.runner import LoadSegment, LostWorkerError, Runner, SliceOrder, merge
 from loadtests.samples import SliceFigures
-from loadtests.stand import Stand
-from loadtests.tally import TargetTally
+from loadtests.target_tally import TargetTally
 
-Report = Callable[[SliceEvent], None]
+OnSlice = Callable[[SliceEvent], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
+class _Clocks:
     """The clocks at one edge of a slice: wall, and every target's CPU time, in ns."""
 
     wall_ns: int
@@ -35,25 +35,22 @@ class Edge:
     switches: int | None
 
 
-class Conductor:
-    """Runs one trial. `report` gets a progress event after each visit; `stage` makes the visits.
+class Trial:
+    """One order's execution. `on_slice` hears of each slice; `runner` runs them, this process where there is none."""
 
-    Without a stage, this process makes them itself.
-    """
-
-    def __init__(self, order: TrialOrder, report: Report, stage: Stage | None = None) -> None:
+    def __init__(self, order: TrialOrder, on_slice: OnSlice, runner: Runner | None = None) -> None:
         self._order = order
-        self._report = report
+        self._on_slice = on_slice
         self._arrival = order.scenario.arrival
-        self._stage: Stage = stage or Stand(order, Portion(users=self._arrival.users))
+        self._runner: Runner = runner or LocalRunner(order, LoadSegment(users=self._arrival.users))
         self._chance = np.random.default_rng(order.seed)
         self._warming = True
-        self.tallies = [TargetTally(target, self._stage.portions) for target in order.targets]
+        self.tallies = [TargetTally(target, self._runner.segments) for target in order.targets]
 
     def run(self) -> list[TrialRecord]:
         """The records of all targets, in the order's order. A worker that is lost ends the trial, which is invalid."""
         try:
-            with self._stage:
+            with self._runner:
                 self._measure()
         except LostWorkerError as error:
             for tally in self.tallies:
@@ -65,7 +62,7 @@ class Conductor:
             tally.record(
                 self._order,
                 measured_resources=measured,
-                workers=self._stage.workers,
+                workers=self._runner.workers,
                 samples=tally.save(self._order, index=index),
             )
             for index, tally in enumerate(self.tallies)
@@ -75,7 +72,7 @@ class Conductor:
         for index, tally in enumerate(self.tallies):
             tally.slice_s = self._order.slice_s
             if tally.lost is None:
-                tally.lost = self._stage.probe(index)
+                tally.lost = self._runner.probe(index)
         self._warm_up()
         self._warming = False
         for number in range(self._order.slices):
@@ -96,16 +93,16 @@ class Conductor:
             tally = tallies[index]
             if tally.lost is not None:
                 continue
-            errand = Errand(
+            order = SliceOrder(
                 target=self.tallies.index(tally),
                 number=number,
                 length_ns=int(tally.slice_s * 1e9),
                 warmup=stage == "warmup",
             )
-            figures = self._visit(tally, errand)
+            figures = self._slice(tally, order)
             if self._arrival.rate_rps is None and (stage == "warmup" or not figures.window_ns):
                 tally.slice_s = min(max(tally.slice_s, tally.needed_s(figures)), self._order.longest_slice_s)
-            self._report(
+            self._on_slice(
                 SliceEvent(
                     stage=stage,
                     round=number,
@@ -119,34 +116,34 @@ class Conductor:
                 )
             )
 
-    def _visit(self, tally: TargetTally, errand: Errand) -> SliceFigures:
-        self._stage.prepare(errand)
-        opening = self._edge(tally)
-        parts = self._stage.go()
-        closing = self._edge(tally)
+    def _slice(self, tally: TargetTally, order: SliceOrder) -> SliceFigures:
+        self._runner.prepare(order)
+        opening = self._clocks(tally)
+        results = self._runner.run()
+        closing = self._clocks(tally)
         scheduled = self._arrival.rate_rps is not None
-        tally.samples.rows += merge(parts)
+        tally.samples.rows += merge(results)
         figures = tally.samples.close_slice(
-            number=errand.number,
-            opened_ns=parts[0].opened_ns,
-            deadline_ns=parts[0].deadline_ns,
+            number=order.number,
+            opened_ns=results[0].opened_ns,
+            deadline_ns=results[0].deadline_ns,
             late_ns=LATE_NS,
             scheduled=scheduled,
         )
-        tally.add(figures, parts, scheduled=scheduled, wall_ns=closing.wall_ns - opening.wall_ns)
+        tally.add(figures, results, scheduled=scheduled, wall_ns=closing.wall_ns - opening.wall_ns)
         self._add_resources(tally, opening, closing)
         return figures
 
-    def _edge(self, visited: TargetTally) -> Edge:
+    def _clocks(self, visited: TargetTally) -> _Clocks:
         switches = visited.switches_now()
         targets = [tally.cpu_now_ns() for tally in self.tallies]
-        return Edge(
+        return _Clocks(
             wall_ns=time.monotonic_ns(),
             target_cpu_ns=targets,
             switches=switches,
         )
 
-    def _add_resources(self, visited: TargetTally, opening: Edge, closing: Edge) -> None:
+    def _add_resources(self, visited: TargetTally, opening: _Clocks, closing: _Clocks) -> None:
         own_ns = others_ns = 0
         for tally, before, after in zip(self.tallies, opening.target_cpu_ns, closing.target_cpu_ns, strict=True):
             if before is None or after is None:

@@ -1,4 +1,4 @@
-"""A world for the timed loop in which every instant is known: time passes only while somebody waits."""
+"""A system for the timed loop in which every instant is known: time passes only while somebody waits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from loadtests.connection import Connection, Route
-from loadtests.loop import Visit
+from loadtests.connection import Connection, LoadedTarget
+from loadtests.loop import SliceRun
 from loadtests.orders import PreparedRequest, TargetOrder
 from loadtests.samples import Samples
 
@@ -22,7 +22,7 @@ Answering = Callable[[int], int]
 """When the target has a request that arrives now, in ns, when is its answer there, in ns?"""
 
 
-class SimulatedWorld:
+class SimulatedSystem:
     """A clock, and sockets to a target that answers as `answering` says, all requests on their own."""
 
     early_ns = 0
@@ -69,8 +69,8 @@ class SimulatedSocket:
     A target that hangs up does so a millisecond after each answer, if no request has come by then.
     """
 
-    def __init__(self, world: SimulatedWorld, number: int) -> None:
-        self._world = world
+    def __init__(self, system: SimulatedSystem, number: int) -> None:
+        self._system = system
         self._number = number
         self.answer_at: int | None = None
         self._idle = True
@@ -81,36 +81,36 @@ class SimulatedSocket:
 
     def connect_ex(self, _address: object) -> int:
         """At once, or refused."""
-        return errno.ECONNREFUSED if self._world.refuses else 0
+        return errno.ECONNREFUSED if self._system.refuses else 0
 
     def send(self, data: bytes) -> int:
         """All of it."""
         assert self._idle, "a second request before the first answer"
         self._idle = False
-        self.answer_at = self._world.answering(self._world.now)
+        self.answer_at = self._system.answering(self._system.now)
         return len(data)
 
     def recv(self, _most: int, flags: int = 0) -> bytes:
         """The answer, if it is there."""
-        if self.answer_at is None or self.answer_at > self._world.now:
+        if self.answer_at is None or self.answer_at > self._system.now:
             raise BlockingIOError
         if self._idle:
             raise ConnectionResetError("hung up")
         if not flags:
             self._idle = True
-            self.answer_at = self._world.now + MS if self._world.hangs_up else None
+            self.answer_at = self._system.now + MS if self._system.hangs_up else None
         return GOOD
 
     def close(self) -> None:
         """Gone."""
-        del self._world.sockets[self._number]
+        del self._system.sockets[self._number]
 
 
 class SimulatedReadiness:
     """Waiting is what makes time pass, or looking again and again."""
 
-    def __init__(self, world: SimulatedWorld) -> None:
-        self._world = world
+    def __init__(self, system: SimulatedSystem) -> None:
+        self._system = system
         self._watched: set[int] = set()
 
     def register(self, fd: int, _mask: int, /) -> None:
@@ -127,11 +127,11 @@ class SimulatedReadiness:
 
     def poll(self, timeout: float, maxevents: int, /) -> list[tuple[int, int]]:
         """Whoever is ready now, or first, or nobody by the end of the timeout."""
-        world = self._world
-        pending = {fd: at for fd in self._watched if (at := world.sockets[fd].answer_at) is not None}
-        until = world.now + (world.look_ns() if world.awake else max(0, round(timeout * 1e9)))
-        world.now = max(world.now, min([until, *pending.values()]))
-        return [(fd, 1) for fd, at in pending.items() if at <= world.now][:maxevents]
+        system = self._system
+        pending = {fd: at for fd in self._watched if (at := system.sockets[fd].answer_at) is not None}
+        until = system.now + (system.look_ns() if system.awake else max(0, round(timeout * 1e9)))
+        system.now = max(system.now, min([until, *pending.values()]))
+        return [(fd, 1) for fd, at in pending.items() if at <= system.now][:maxevents]
 
     wait = poll
 
@@ -150,16 +150,16 @@ class Queue:
         return self._free_at
 
 
-def visit(world: SimulatedWorld, *, users: int, length_ns: int, schedule: Any = None, **options: Any) -> Visit:
-    """One slice in that world, made."""
-    route = Route(TargetOrder(id="t", base_url="http://127.0.0.1:1", requests=(REQUEST,)), world)
-    made = Visit(
-        route=route,
+def run_slice(system: SimulatedSystem, *, users: int, length_ns: int, schedule: Any = None, **options: Any) -> SliceRun:
+    """One slice in that system, run."""
+    target = LoadedTarget(TargetOrder(id="t", base_url="http://127.0.0.1:1", requests=(REQUEST,)), system)
+    made = SliceRun(
+        target=target,
         samples=Samples(),
         number=0,
         length_ns=length_ns,
         schedule=schedule,
         **({"timeout_ns": 10_000 * MS} | options),
     )
-    made.run([Connection(route, number) for number in range(users)])
+    made.run([Connection(target, number) for number in range(users)])
     return made

@@ -1,0 +1,73 @@
+"""Requests as bytes, and whether an answer to one is right.
+
+Parsing in Python costs several microseconds a request, so the bytes of the last answer that was found right are
+remembered: an answer equal to them, byte for byte, needs no second parse, because the same bytes parse the same.
+Anything else, if only a new Date, is parsed and compared.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urlsplit
+
+from loadtests.orders import PreparedRequest
+from loadtests.responses import READ_BYTES, ErrorKind, ResponseReader
+
+
+class WireRequest:
+    """One request ready to send, its right answer, and the raw bytes of the last right answer.
+
+    `room` is how much one read takes: a byte more than the answer that is known, so that the buffer which is
+    allocated for every read is small, and a longer answer shows. `next` is the request that follows it on a connection.
+    """
+
+    __slots__ = ("expect_body", "expect_status", "known", "next", "room", "size", "wire")
+
+    def __init__(self, request: PreparedRequest, url: SplitResult) -> None:
+        self.wire = wire_bytes(request, url)
+        self.size = len(self.wire)
+        self.expect_status = request.expect_status
+        self.expect_body = request.expect_body
+        self.room = READ_BYTES
+        self.known: bytes | None = None
+        self.next = self
+
+    def remember(self, answer: bytes) -> None:
+        """Take an answer's bytes as right from now on."""
+        self.known = answer
+        self.room = len(answer) + 1
+
+    def judge(self, reader: ResponseReader) -> ErrorKind:
+        """What a complete answer is worth.
+
+        A stray byte after it makes the connection's next answer a guess.
+        """
+        if reader.status != self.expect_status:
+            return ErrorKind.STATUS
+        if reader.stray or (self.expect_body is not None and reader.body != self.expect_body):
+            return ErrorKind.BODY
+        return ErrorKind.NONE
+
+
+def split_base_url(base_url: str) -> SplitResult:
+    """The parts of `http://host[:port][/prefix]`. Raises ValueError for any other URL."""
+    url = urlsplit(base_url)
+    if url.scheme != "http" or not url.hostname or url.query or url.fragment:
+        raise ValueError(f"a base URL is http://host[:port][/prefix], not {base_url!r}")
+    return url
+
+
+def wire_bytes(request: PreparedRequest, url: SplitResult) -> bytes:
+    """The request as it goes over the wire (RFC 9112).
+
+    Raises ValueError where a part would break the framing.
+    """
+    target = url.path.rstrip("/") + request.path
+    fields = {"Host": url.netloc.rpartition("@")[2], **request.headers}
+    if request.body or request.method not in {"GET", "HEAD"}:
+        fields["Content-Length"] = str(len(request.body))
+    lines = [f"{request.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    if request.method == "HEAD":
+        raise ValueError("HEAD is not measured: its answer cannot be told from one cut short")
+    if any("\r" in line or "\n" in line for line in lines) or " " in target:
+        raise ValueError(f"not a request line or header: {lines!r}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + request.body

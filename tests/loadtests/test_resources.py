@@ -1,0 +1,101 @@
+"""What a target's processes use, as a trial tells it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+from loadtests_servers import GOOD, KnownServer, ok
+from short_trials import order
+
+from loadtests.orders import PreparedRequest, TargetOrder
+from loadtests.remote import Generator
+
+
+@pytest.fixture(scope="module")
+def generator() -> Iterator[Generator]:
+    """One generator for all trials, as in a run."""
+    with Generator() as running:
+        yield running
+
+
+APP = f"""
+import sys, threading
+from waitress import serve
+
+def app(environ, start_response):
+    environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "{len(GOOD)}")])
+    return [{GOOD!r}]
+
+def spin():
+    while True:
+        pass
+
+if sys.argv[2] == "restless":
+    threading.Thread(target=spin, daemon=True).start()
+serve(app, host="127.0.0.1", port=int(sys.argv[1]), threads=4, _quiet=True)
+"""
+
+
+@pytest.fixture
+def waitress_targets() -> Iterator[tuple[TargetOrder, TargetOrder]]:
+    """Two real servers in processes of their own: one that waits quietly, one with a thread that spins."""
+    requests = (PreparedRequest(method="POST", path="/predict", body=b"{}", expect_body=GOOD),)
+    processes: list[subprocess.Popen[bytes]] = []
+    targets: list[TargetOrder] = []
+    try:
+        for name in ("quiet", "restless"):
+            with KnownServer(lambda _n, _b: []) as placeholder:
+                url = placeholder.base_url
+            port = url.rpartition(":")[2]
+            process = subprocess.Popen([sys.executable, "-c", APP, port, name])
+            processes.append(process)
+            targets.append(TargetOrder(id=name, base_url=url, pids=(process.pid,), requests=requests))
+        _wait_until_up(*(target.base_url for target in targets))
+        yield targets[0], targets[1]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_up(*urls: str) -> None:
+    for url in urls:
+        until = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=1).close()
+                break
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+
+
+def test_resources_are_the_targets_own(generator: Generator, waitress_targets: tuple[TargetOrder, TargetOrder]) -> None:
+    """CPU time, memory, threads and switches are read per target, and one that burns CPU while it waits is flagged."""
+    quiet, restless = generator.trial(order(*waitress_targets, slices=4, slice_s=0.1))
+    assert quiet.cpu_ms_per_request > 0
+    assert 1 < quiet.pss_mib <= quiet.rss_mib
+    # Waitress' four, and the one that listens.
+    assert quiet.threads == 5
+    # The other one has a thread more, which burns.
+    assert restless.threads == 6
+    assert quiet.context_switches > 0
+    # What the restless one burns shows in the quiet one's slices, not the other way round.
+    assert quiet.idle_cpu_share > 0.05
+    assert restless.idle_cpu_share < quiet.idle_cpu_share / 2
+
+
+def test_foreign_servers_have_no_resources(generator: Generator) -> None:
+    """Without process ids the resources are absent, not zero."""
+    with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
+        (record,) = generator.trial(order(server.target("a")))
+    assert record.cpu_ms_per_request is None
+    assert record.rss_mib is record.pss_mib is record.threads is None
+    assert record.idle_cpu_share is None
