@@ -18,6 +18,7 @@ from experiment.journal import FILE_NAME, read_run
 from experiment.line_up import contenders
 from experiment.planning import described
 from reports.summarising import summarise
+from reports.summary import Summary
 from servers.settings import Settings
 
 OLD = Interpreter(
@@ -90,7 +91,7 @@ def test_only_what_differs_is_set_apart() -> None:
     assert packages_apart([NEW, more])["flask31"] == {"ujson": "not installed"}
 
 
-def _run_under(folder: Path, threads_of_the_new: int = 8) -> dict[str, object]:
+def _run_under(folder: Path, threads_of_the_new: int = 8) -> Summary:
     """The summary of a synthetic run whose Flask ran under OLD and whose Bottle is renamed to Flask under NEW."""
     write_run(folder, Truth(blocks=5, samples=64, scenarios=("predict@4",), modes=("function",), native=False))
     lines = [json.loads(line) for line in (folder / FILE_NAME).read_text().splitlines()]
@@ -125,10 +126,10 @@ def _run_under(folder: Path, threads_of_the_new: int = 8) -> dict[str, object]:
 def test_versions_are_what_is_compared(tmp_path: Path) -> None:
     """Across interpreters there is a verdict although versions differ, and the parity table names them."""
     summary = _run_under(tmp_path / "run")
-    rows = [row for row in summary["comparisons"] if row["axis"] == "interpreter"]
+    rows = [row for row in summary.comparisons if row.axis == "interpreter"]
     assert rows
-    assert {row["verdict"] for row in rows} <= {"faster", "slower", "equivalent", "inconclusive"}
-    unequal = {row["setting"]: row["values"] for row in summary["parity_table"] if not row["equal"]}
+    assert {row.verdict for row in rows} <= {"faster", "slower", "equivalent", "inconclusive"}
+    unequal = {row.setting: row.values for row in summary.parity_table if not row.equal}
     assert unequal["packages.flask"] == {f"{FLASK}@flask23": "2.3.3", f"{FLASK}@flask31": "3.1.3"}
     assert set(unequal) >= {"interpreter", "python", "packages.flask"}
 
@@ -136,6 +137,6 @@ def test_versions_are_what_is_compared(tmp_path: Path) -> None:
 def test_any_other_difference_is_unfair(tmp_path: Path) -> None:
     """Where another setting differs between the interpreters' servers, there is no verdict, and it is named."""
     summary = _run_under(tmp_path / "run", threads_of_the_new=4)
-    rows = [row for row in summary["comparisons"] if row["axis"] == "interpreter"]
-    assert {row["verdict"] for row in rows} == {"invalid"}
-    assert all("threads is 8 against 4" in row["reason"] for row in rows)
+    rows = [row for row in summary.comparisons if row.axis == "interpreter"]
+    assert {row.verdict for row in rows} == {"invalid"}
+    assert all("threads is 8 against 4" in row.reason for row in rows)

@@ -95,8 +95,8 @@ def _rewritten(folder: Path, change: Callable[[Record], Record | None]) -> Path:
 
 def test_the_sound_run_has_verdicts(tmp_path: Path) -> None:
     """Unbroken, the same folder is judged: the tests below take away what would be there."""
-    rows = summarise(read_run(write_run(tmp_path / "run", TRUTH)))["comparisons"]
-    assert SETTLED & {row["verdict"] for row in rows}
+    rows = summarise(read_run(write_run(tmp_path / "run", TRUTH))).comparisons
+    assert SETTLED & {row.verdict for row in rows}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -137,8 +137,8 @@ def test_samples_without_a_steady_one_give_no_latency(tmp_path: Path) -> None:
             emptied = {name: values[:0] for name, values in arrays.items()}
         np.savez(path, **emptied)  # type: ignore[arg-type]
     summary = summarise(read_run(folder))
-    cell = next(row for row in summary["results"] if row["target"] == BOTTLE)
-    assert cell["throughput_rps"]
-    assert set(cell["latency_ms"].values()) == {None}
-    rows = [row for row in summary["comparisons"] if BOTTLE in (row["baseline"], row["candidate"])]
-    assert {row["verdict"] for row in rows if row["metric"] == "latency_p50"} == {"invalid"}
+    cell = next(row for row in summary.results if row.target == BOTTLE)
+    assert cell.throughput_rps
+    assert not cell.latency_ms.told
+    rows = [row for row in summary.comparisons if BOTTLE in (row.baseline, row.candidate)]
+    assert {row.verdict for row in rows if row.metric == "latency_p50"} == {"invalid"}

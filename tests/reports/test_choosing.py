@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
+from filled_rows import filled
+from msgspec.structs import replace
 
 from reports.choosing import choices
+from reports.summary import ScenarioSummary, Summary, TargetSummary
+from reports.summary.load_rows import ComparisonRow, ResultRow
+from reports.summary.measures import Median
 
 BASE = "flask+gunicorn+function+cpu"
 RATES: Mapping[str, float] = {
@@ -23,46 +27,46 @@ RATES: Mapping[str, float] = {
 }
 
 
-def summarised(rates: Mapping[str, float], users: int = 16, lacking: Mapping[str, str] | None = None) -> dict[str, Any]:
+def summarised(rates: Mapping[str, float], users: int = 16, lacking: Mapping[str, str] | None = None) -> Summary:
     """What is read of a summary, with those throughputs on two endpoints; `lacking` names one that a target lacks."""
     lacks = lacking or {}
 
-    def target(name: str) -> dict[str, Any]:
+    def target(name: str) -> TargetSummary:
         framework, server, mode, device = name.split("+")
         parts = {"framework": framework, "server": server, "mode": mode, "device": device}
-        return {"id": name, "label": name, "twin_of": None, "judged": "native" not in name, **parts}
+        return filled(TargetSummary, id=name, label=name, judged="native" not in name, **parts)
 
-    def cell(name: str, endpoint: str, count: int, rate: float) -> dict[str, Any]:
-        place = {"target": name, "endpoint": endpoint, "users": count, "variant": None, "arrival": "closed"}
-        return place | {"throughput_rps": {"median": rate, "ci95": None}}
+    def cell(name: str, endpoint: str, count: int, rate: float) -> ResultRow:
+        place = {"target": name, "endpoint": endpoint, "users": count, "arrival": "closed"}
+        return filled(ResultRow, **place, throughput_rps=Median(median=rate, ci95=None))
 
-    def compared(axis: str, baseline: str, candidate: str) -> dict[str, Any]:
+    def compared(axis: str, baseline: str, candidate: str) -> ComparisonRow:
         row = {"axis": axis, "baseline": baseline, "candidate": candidate, "metric": "throughput"}
-        return row | {"variant": None, "arrival": "closed", "endpoint": "predict", "users": users}
+        return filled(ComparisonRow, **row, arrival="closed", endpoint="predict", users=users)
 
     pairs = (
         ("framework", BASE, "bottle+gunicorn+function+cpu"),
         ("mode", "flask+gunicorn+eager+cpu", BASE),
         ("server", BASE, "flask+waitress+function+cpu"),
     )
-    return {
-        "targets": [target(name) for name in rates],
-        "scenarios": [{"endpoint": "predict"}, {"endpoint": "classify"}],
-        "costs": [],
-        "comparisons": [compared(*pair) for pair in pairs if set(pair[1:]) <= set(rates)],
-        "results": [
+    return filled(
+        Summary,
+        targets=[target(name) for name in rates],
+        scenarios=[filled(ScenarioSummary, endpoint=name) for name in ("predict", "classify")],
+        comparisons=[compared(*pair) for pair in pairs if set(pair[1:]) <= set(rates)],
+        results=[
             cell(name, endpoint, count, rate * count / users)
             for name, rate in rates.items()
             for endpoint in ("predict", "classify")
             for count in (1, users)
             if lacks.get(name) != endpoint
         ],
-    }
+    )
 
 
-def notes(summary: Mapping[str, Any]) -> dict[str, str]:
+def notes(summary: Summary) -> dict[str, str]:
     """The rows' notes by label."""
-    return {row["label"]: row["note"] for row in choices(summary)}
+    return {row.label: row.note for row in choices(summary)}
 
 
 def test_what_is_highest_follows_those_that_were_asked_about() -> None:
@@ -100,9 +104,8 @@ def test_servers_are_compared_where_the_question_of_servers_is() -> None:
 def test_two_interpreters_are_not_one_choice() -> None:
     """A server under other versions differs in two things."""
     summary = summarised(RATES)
-    for target in summary["targets"]:
-        target["interpreter"] = "new" if "granian" in target["id"] else "old"
-    found = notes(summary)
+    apart = [replace(one, interpreter="new" if "granian" in one.id else "old") for one in summary.targets]
+    found = notes(replace(summary, targets=apart))
     assert "flask+granian+function+cpu" not in found
     assert found["flask+waitress+function+cpu"] == "highest of the servers"
 
@@ -110,7 +113,7 @@ def test_two_interpreters_are_not_one_choice() -> None:
 def test_cells_are_those_at_the_most_users() -> None:
     """Not those of one user, which the run has as well."""
     first = choices(summarised(RATES))[0]
-    assert [row["throughput_rps"]["median"] for row in first["rates"].values()] == [100, 100]
+    assert [row.rate.median for row in first.rates.values() if row] == [100, 100]
 
 
 @pytest.mark.parametrize("endpoint", ["predict", "classify"])
@@ -123,16 +126,16 @@ def test_who_lacks_an_endpoint_is_not_the_highest(endpoint: str) -> None:
 def test_who_was_not_measured_at_the_most_users_is_not_the_highest() -> None:
     """In a run that was stopped, a target's own most users may be fewer than another's."""
     summary = summarised(RATES)
-    cells = [row for row in summary["results"] if (row["target"], row["users"]) != ("bottle+granian+function+cpu", 16)]
-    for row in cells:
-        if row["target"] == "bottle+granian+function+cpu":
-            row["throughput_rps"]["median"] = 10_000
-    assert "bottle+granian+function+cpu" not in notes(summary | {"results": cells})
+    name = "bottle+granian+function+cpu"
+    fast = Median(median=10_000, ci95=None)
+    cells = [row for row in summary.results if (row.target, row.users) != (name, 16)]
+    cells = [replace(row, throughput_rps=fast) if row.target == name else row for row in cells]
+    assert name not in notes(replace(summary, results=cells))
 
 
 def test_without_a_question_there_is_the_first_target() -> None:
     """A single target is its own choice, without a word of speed; one of somebody else's address too."""
     assert notes(summarised({BASE: 100})) == {BASE: ""}
     foreign = summarised({BASE: 100})
-    foreign["targets"][0] |= dict.fromkeys(("framework", "server", "mode", "device"))
-    assert notes(foreign) == {BASE: ""}
+    unnamed = replace(foreign.targets[0], framework=None, server=None, mode=None, device=None)
+    assert notes(replace(foreign, targets=[unnamed])) == {BASE: ""}

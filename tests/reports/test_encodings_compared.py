@@ -37,26 +37,26 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_each_encoding_is_told_against_the_usual_one_of_its_target(folder: Path) -> None:
     """Every planted ratio is found, once for every target, with the interval over blocks."""
-    rows = summarise(read_run(folder))["encodings"]
-    assert {(row["endpoint"], row["users"], row["encoding"]) for row in rows} == {
+    rows = summarise(read_run(folder)).encodings
+    assert {(row.endpoint, row.users, row.encoding) for row in rows} == {
         ("predict", 16, "protobuf"),
         ("predict", 16, "instances"),
         ("classify", 4, "raw"),
     }
-    assert len({row["target"] for row in rows}) * 3 == len(rows)
+    assert len({row.target for row in rows}) * 3 == len(rows)
     for row in rows:
-        assert row["ratio"] == pytest.approx(VARIANT_RATIO[row["encoding"]], rel=0.02)
-        assert row["ci95"][0] < row["ratio"] < row["ci95"][1]
-        assert row["blocks"] == TRUTH.blocks
+        assert row.ratio == pytest.approx(VARIANT_RATIO[row.encoding], rel=0.02)
+        assert row.ci95[0] < row.ratio < row.ci95[1]
+        assert row.blocks == TRUTH.blocks
 
 
 def test_the_usual_lines_hold_no_other_encoding(folder: Path) -> None:
     """Verdicts, costs and plots at the most users are those of the usual encoding, though another one is faster."""
     run = read_run(folder)
     summary = summarise(run)
-    assert all(cell["variant"] is None for row in verdict_table(summary) for cell in row["cells"] if cell)
-    assert all("/" not in row["scenario"] for row in summary["framework_costs"])
-    fastest = max(row["throughput_rps"]["median"] for row in summary["results"] if row["scenario"] == "predict@16")
+    assert all(cell.variant is None for row in verdict_table(summary) for cell in row.cells if cell)
+    assert all("/" not in row.scenario for row in summary.framework_costs)
+    fastest = max(row.throughput_rps.median for row in summary.results if row.scenario == "predict@16")
     figure = throughput.draw(summary, run)
     assert figure is not None
     drawn = [y for axes in figure.axes[:1] for line in axes.lines for y in line.get_ydata()]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pytest
+from filled_rows import filled
 
 from reports.factors import Cell, explained, what_matters
+from reports.summary import ScenarioSummary, TargetSummary
+from reports.summary.load_rows import ResultRow
+from reports.summary.measures import BlockFigures
 
 FRAMEWORKS, SERVERS, MODES = ("flask", "bottle", "wsgi"), ("gunicorn", "granian"), ("function", "eager", "xla")
 
@@ -48,27 +51,27 @@ def test_known_effects_come_out_within_five_points(keep: float) -> None:
     found = explained(_cells(EFFECTS, noise=0.03, keep=keep))
     assert found is not None
     parts = {name: _variance(list(levels.values())) for name, levels in EFFECTS.items()}
-    for row in found["shares"]:
-        true = parts[row["choice"]] / sum(parts.values())
-        assert row["share"] == pytest.approx(true, abs=0.05)
-        assert row["ci95"][0] - 0.05 <= true <= row["ci95"][1] + 0.05
-    assert [row["choice"] for row in found["shares"]] == ["mode", "server", "framework"]
-    assert found["unexplained"] < 0.05
+    for row in found.shares:
+        true = parts[row.choice] / sum(parts.values())
+        assert row.share == pytest.approx(true, abs=0.05)
+        assert row.ci95[0] - 0.05 <= true <= row.ci95[1] + 0.05
+    assert [row.choice for row in found.shares] == ["mode", "server", "framework"]
+    assert found.unexplained < 0.05
 
 
 def test_noise_is_left_unexplained() -> None:
     """Where noise has as much variance as all choices together, about half is explained by none of them."""
     total = sum(_variance(list(levels.values())) for levels in EFFECTS.values())
     found = [explained(_cells(EFFECTS, noise=float(np.sqrt(5 * total)), blocks=5, seed=seed)) for seed in range(8)]
-    assert np.mean([one["unexplained"] for one in found if one]) == pytest.approx(0.5, abs=0.1)
+    assert np.mean([one.unexplained for one in found if one]) == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_workloads_own_level_explains_nothing() -> None:
     """A hundredfold between workloads is no choice: shares are the same without it."""
     found = explained(_cells({"framework": EFFECTS["framework"], "server": {"granian": 0.0001}}, noise=0.001))
     assert found is not None
-    assert found["shares"][0]["choice"] == "framework"
-    assert found["shares"][0]["share"] > 0.95
+    assert found.shares[0].choice == "framework"
+    assert found.shares[0].share > 0.95
 
 
 def test_one_choice_alone_has_nothing_to_be_weighed_against() -> None:
@@ -77,16 +80,16 @@ def test_one_choice_alone_has_nothing_to_be_weighed_against() -> None:
     assert explained([cell for cell in cells if cell[0]["mode"] == "xla"]) is None
 
 
-def _result(target: str, scenario: str, rates: Sequence[float]) -> dict[str, Any]:
-    blocks = [{"block": at, "throughput_rps": rate, "p99_ms": None} for at, rate in enumerate(rates)]
-    return {"target": target, "scenario": scenario, "endpoint": "predict", "users": 4, "blocks": blocks}
+def _result(target: str, scenario: str, rates: Sequence[float]) -> ResultRow:
+    blocks = [filled(BlockFigures, block=at, throughput_rps=rate) for at, rate in enumerate(rates)]
+    return filled(ResultRow, target=target, scenario=scenario, endpoint="predict", users=4, blocks=blocks)
 
 
 def test_encodings_are_weighed_only_where_a_request_brings_as_many_rows() -> None:
     """`instances` against `protobuf` is a choice; one row against sixteen is another workload."""
     parts = {"server": "gunicorn", "mode": "function", "device": "cpu", "twin_of": None, "settings": {"threads": 4}}
-    targets = [{"id": name, "framework": name, **parts} for name in ("flask", "bottle")]
-    scenarios = [{"id": name, "encoding": name} for name in ("json", "instances", "protobuf")]
+    targets = [filled(TargetSummary, id=name, framework=name, **parts) for name in ("flask", "bottle")]
+    scenarios = [filled(ScenarioSummary, id=name, encoding=name) for name in ("json", "instances", "protobuf")]
     level = {"json": 5000.0, "instances": 100.0, "protobuf": 121.0}
     own = {"flask": 1.0, "bottle": 1.21}
     results = [
@@ -95,7 +98,7 @@ def test_encodings_are_weighed_only_where_a_request_brings_as_many_rows() -> Non
         for name, rate in level.items()
     ]
     (row,) = what_matters(targets, scenarios, results, seed=0)
-    shares = {one["choice"]: one["share"] for one in row["shares"]}
+    shares = {one.choice: one.share for one in row.shares}
     # Three pairs of frameworks, one pair of encodings of the same size: three quarters, a quarter of it.
     assert shares["framework"] == pytest.approx(0.6, abs=0.05)
     assert shares["encoding"] == pytest.approx(0.4, abs=0.05)
@@ -105,17 +108,17 @@ def test_a_run_as_large_as_the_largest_plan_is_weighed() -> None:
     """The cells and blocks of plan full are no more than a moment's work: their number is not cubed on the way."""
     parts = {"server": "gunicorn", "device": "cpu", "twin_of": None, "settings": {"threads": 4}}
     targets = [
-        {"id": f"{framework}-{mode}", "framework": framework, "mode": mode, **parts}
+        filled(TargetSummary, id=f"{framework}-{mode}", framework=framework, mode=mode, **parts)
         for framework in ("flask", "bottle", "wsgi", "other")
         for mode in ("eager", "function", "frozen", "xla", "lite", "sixth", "seventh")
     ]
-    scenarios = [{"id": f"predict@{users}", "encoding": "json"} for users in range(27)]
+    scenarios = [filled(ScenarioSummary, id=f"predict@{users}", encoding="json") for users in range(27)]
     rng = np.random.default_rng(8)
     results = []
     for number, target in enumerate(targets):
         for scenario in scenarios:
             rates = 1000.0 * (1 + number) * np.exp(rng.normal(0, 0.02, 15))
-            results.append(_result(target["id"], scenario["id"], rates.tolist()))
+            results.append(_result(target.id, scenario.id, rates.tolist()))
     (row,) = what_matters(targets, scenarios, results, seed=0)
-    assert row["cells"] == len(targets) * len(scenarios)
-    assert row["blocks"] == 15
+    assert row.cells == len(targets) * len(scenarios)
+    assert row.blocks == 15

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from filled_rows import filled
 from synthetic_ladder import Truth as LadderTruth
 from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run
@@ -18,6 +19,7 @@ from synthetic_run import Truth, write_run
 from experiment.journal import FILE_NAME
 from reports import drawing, gallery
 from reports.render import render
+from reports.summary import TargetSummary
 
 SMALL = Truth(
     samples=150,
@@ -179,6 +181,6 @@ def test_labels_are_moved_apart_and_keep_their_order() -> None:
 
 def test_one_target_has_one_colour_everywhere() -> None:
     """A framework's colour does not depend on what else was measured; a foreign server gets a spare one."""
-    flask, foreign = {"id": "a", "framework": "flask"}, {"id": "mine", "framework": None}
+    flask, foreign = filled(TargetSummary, id="a", framework="flask"), filled(TargetSummary, id="mine")
     assert drawing.colour(flask, [flask]) == drawing.colour(flask, [foreign, flask])
     assert drawing.colour(foreign, [foreign, flask]) in drawing.SPARE

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from msgspec import structs
 from synthetic_run import Truth, true_rate, write_run
 
 import bench
@@ -16,6 +16,8 @@ from reports import prices
 from reports.prices import PriceError
 from reports.render import render
 from reports.summarising import summarise
+from reports.summary import Summary, read_summary
+from reports.summary.load_rows import CostRow
 
 TRUTH = Truth(samples=60, blocks=3, scenarios=("predict@1", "predict@16"), modes=("function",), native=False)
 FLASK = "flask+gunicorn+function+cpu"
@@ -23,23 +25,25 @@ CPU_MS_TIMES_RATE = 960.0
 """In the synthetic run a request costs 960 ms over its rate."""
 
 
-def _cost(summary: dict[str, Any], target: str) -> dict[str, Any]:
-    (row,) = (one for one in summary["costs"] if one["target"] == target)
-    return dict(row)
+def _cost(summary: Summary, target: str) -> CostRow:
+    (row,) = (one for one in summary.costs if one.target == target)
+    return row
 
 
 def test_the_cost_is_cpu_time_at_the_price(tmp_path: Path) -> None:
     """A million requests of so many CPU milliseconds are core hours, and at a price an hour their cost, within 2 %."""
     run = read_run(write_run(tmp_path / "run", replace(TRUTH, drift_sd=0.001, noise_sd=0.001)))
     summary = summarise(run, 0.05)
-    target = next(one for one in summary["targets"] if one["id"] == FLASK)
-    cpu_ms = CPU_MS_TIMES_RATE / true_rate(target, "predict@16", TRUTH)
+    target = next(one for one in summary.targets if one.id == FLASK)
+    cpu_ms = CPU_MS_TIMES_RATE / true_rate(structs.asdict(target), "predict@16", TRUTH)
     row = _cost(summary, FLASK)
-    assert row["scenario"] == "predict@16"
-    assert row["core_hours_per_million"]["median"] == pytest.approx(cpu_ms / 3.6, rel=0.02)
-    assert row["cost_per_million"]["median"] == pytest.approx(0.05 * cpu_ms / 3.6, rel=0.02)
-    low, high = row["cost_per_million"]["ci95"]
-    assert low < row["cost_per_million"]["median"] < high
+    assert row.scenario == "predict@16"
+    assert row.core_hours_per_million.median == pytest.approx(cpu_ms / 3.6, rel=0.02)
+    cost = row.cost_per_million
+    assert cost
+    assert cost.median == pytest.approx(0.05 * cpu_ms / 3.6, rel=0.02)
+    assert cost.ci95
+    assert cost.ci95[0] < cost.median < cost.ci95[1]
 
 
 def test_without_a_price_there_is_no_money(tmp_path: Path) -> None:
@@ -58,11 +62,13 @@ def test_the_price_of_the_run_is_kept_and_may_be_replaced(tmp_path: Path, capsys
     folder = write_run(tmp_path / "run", TRUTH)
     path = folder / FILE_NAME
     path.write_text(path.read_text().replace('"plan":"quick"', '"plan":"quick","price_per_core_hour":0.03', 1))
-    first = _cost(summarise(read_run(folder)), FLASK)["cost_per_million"]["median"]
+    first = _cost(summarise(read_run(folder)), FLASK).cost_per_million
     assert bench.main(["report", str(folder), "--price-per-core-hour", "0.06"]) == 0
     capsys.readouterr()
-    second = _cost(json.loads((folder / "summary.json").read_text()), FLASK)["cost_per_million"]["median"]
-    assert second == pytest.approx(2 * first)
+    second = _cost(read_summary(folder), FLASK).cost_per_million
+    assert first
+    assert second
+    assert second.median == pytest.approx(2 * first.median)
     for name in ("report.html", "summary.md"):
         text = (folder / name).read_text()
         assert "0.06" in text

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from synthetic_ladder import Truth as LadderTruth
 from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run
@@ -17,6 +18,7 @@ from synthetic_run import Truth, write_run
 from experiment.journal import FILE_NAME
 from reports import drawing, quantile_axis, repeating, wording
 from reports.render import render
+from reports.summary import read_summary
 
 TRUTH = Truth(
     samples=700,
@@ -69,7 +71,7 @@ def test_the_first_screen_answers_in_the_order_of_the_questions(text: str) -> No
         "offered",
         "latency",
         "ladder",
-        "matrix",
+        "grid",
         "conformance",
         "resources",
         "machine",
@@ -94,7 +96,7 @@ def test_caveats_stand_in_the_cell_that_they_are_about(text: str) -> None:
     assert choices.count('class="caveat"') == 1
 
 
-@pytest.mark.parametrize("name", ["percentiles", "offered_load", "matrix", "start_up"])
+@pytest.mark.parametrize("name", ["percentile_curves", "offered_load", "grid", "start_up"])
 def test_a_plot_says_in_words_what_it_shows(folder: Path, summary: dict[str, Any], name: str) -> None:
     """The text alternative has a figure of the summary in it, and names targets."""
     drawn = (folder / "plots" / f"{name}.svg").read_text()
@@ -106,7 +108,7 @@ def test_a_plot_says_in_words_what_it_shows(folder: Path, summary: dict[str, Any
 
 def test_intervals_are_drawn_where_they_are_known(summary: dict[str, Any], folder: Path) -> None:
     """The matrix writes the interval of every cell beside its median."""
-    drawn = (folder / "plots" / "matrix.svg").read_text()
+    drawn = (folder / "plots" / "grid.svg").read_text()
     row = next(one for one in summary["results"] if one["scenario"] == "predict@16")
     low, high = row["throughput_rps"]["ci95"]
     assert f"({wording.number(low)} to {wording.number(high)})" in drawn
@@ -124,19 +126,21 @@ def test_letters_are_told_from_what_they_are_painted_on() -> None:
     assert drawing.on_paint(0.0, 0.13, 0.3) == "#ffffff"
 
 
-def test_the_commands_repeat_the_run(text: str, summary: dict[str, Any]) -> None:
+def test_the_commands_repeat_the_run(text: str, folder: Path) -> None:
     """From the code to the report each step is a command; the run's own is given its seed and another folder."""
+    summary = read_summary(folder)
     commands = [step.command for step in repeating.steps(summary)]
     assert commands[0] == "git checkout 0123456789abcdef"
     assert "uv sync" in commands
-    again = repeating.repeated(summary | {"command": ["python", "bench.py", "run", "--out", "a b", "--seed", "3"]})
+    again = repeating.repeated(replace(summary, command=["python", "bench.py", "run", "--out", "a b", "--seed", "3"]))
     assert shlex.split(again) == ["python", "bench.py", "run", "--seed", "7", "--out", repeating.FOLDER]
     assert all(command.replace("'", "&#39;") in text for command in commands)
 
 
-def test_the_line_that_is_shown_as_an_example_is_a_trial(folder: Path, summary: dict[str, Any]) -> None:
+def test_the_line_that_is_shown_as_an_example_is_a_trial(folder: Path) -> None:
     """The last step's `sed` prints a trial of the first row of figures."""
+    summary = read_summary(folder)
     command = repeating.steps(summary)[-1].command
     number = int(command.split()[2].removesuffix("p"))
     record = json.loads((folder / FILE_NAME).read_text().splitlines()[number - 1])
-    assert (record["kind"], record["target"]) == ("trial", summary["results"][0]["target"])
+    assert (record["kind"], record["target"]) == ("trial", summary.results[0].target)

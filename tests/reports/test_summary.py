@@ -3,95 +3,96 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 from synthetic_run import Truth, true_rate, write_run
 
 from experiment.journal import FILE_NAME, read_run
 from reports import latencies, wording
 from reports.headline import headline
 from reports.summarising import summarise
+from reports.summary import Summary, to_json
+from reports.summary.load_rows import ComparisonRow
 
 FLASK, BOTTLE = "flask+gunicorn+function+cpu", "bottle+gunicorn+function+cpu"
 SMALL = Truth(samples=200, scenarios=("predict@1", "predict@16", "classify@16"), native=False)
 
 
-def summary_of(tmp_path: Path, truth: Truth) -> dict[str, Any]:
+def summary_of(tmp_path: Path, truth: Truth) -> Summary:
     """The summary of a folder written for that truth."""
     return summarise(read_run(write_run(tmp_path / "run", truth)))
 
 
-def verdict(summary: Mapping[str, Any], baseline: str, candidate: str, scenario: str) -> Mapping[str, Any]:
+def verdict(summary: Summary, baseline: str, candidate: str, scenario: str) -> ComparisonRow:
     """The throughput comparison of that pair."""
-    rows: list[dict[str, Any]] = [
+    (row,) = [
         row
-        for row in summary["comparisons"]
-        if (row["baseline"], row["candidate"], row["scenario"], row["metric"])
-        == (baseline, candidate, scenario, "throughput")
+        for row in summary.comparisons
+        if (row.baseline, row.candidate, row.scenario, row.metric) == (baseline, candidate, scenario, "throughput")
     ]
-    (row,) = rows
     return row
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def known(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     """The summary of the small run."""
     return summary_of(tmp_path_factory.mktemp("known"), SMALL)
 
 
-def test_the_true_ratios_are_recovered(known: dict[str, Any]) -> None:
+def test_the_true_ratios_are_recovered(known: Summary) -> None:
     """Nine in ten intervals hold the ratio that the run was made with, and every estimate is within 3 % of it."""
-    run_targets = {target["id"]: target for target in known["targets"]}
+    run_targets = {target.id: target for target in known.targets}
     held = []
-    for row in known["comparisons"]:
-        rates = [true_rate(run_targets[row[side]], row["scenario"], SMALL) for side in ("baseline", "candidate")]
+    for row in known.comparisons:
+        rates = [
+            true_rate(structs.asdict(run_targets[side]), row.scenario, SMALL) for side in (row.baseline, row.candidate)
+        ]
         truth = rates[1] / rates[0]
-        assert row["ratio"] == pytest.approx(truth, rel=0.03)
-        held.append(row["ci95"][0] <= truth <= row["ci95"][1])
+        assert row.ratio == pytest.approx(truth, rel=0.03)
+        held.append(row.ci95[0] <= truth <= row.ci95[1])
     assert np.mean(held) >= 0.9
 
 
-def test_the_verdicts_are_the_true_ones(known: dict[str, Any]) -> None:
+def test_the_verdicts_are_the_true_ones(known: Summary) -> None:
     """Bottle is faster where it was made faster, equivalent where the model is all, and A/A is equivalent."""
-    assert verdict(known, FLASK, BOTTLE, "predict@16")["verdict"] == "faster"
-    assert verdict(known, FLASK, BOTTLE, "classify@16")["verdict"] == "equivalent"
-    assert verdict(known, "wsgi+gunicorn+function+cpu", FLASK, "predict@16")["verdict"] == "slower"
-    assert {row["verdict"] for row in known["comparisons"] if row["axis"] == "noise"} == {"equivalent"}
+    assert verdict(known, FLASK, BOTTLE, "predict@16").verdict == "faster"
+    assert verdict(known, FLASK, BOTTLE, "classify@16").verdict == "equivalent"
+    assert verdict(known, "wsgi+gunicorn+function+cpu", FLASK, "predict@16").verdict == "slower"
+    assert {row.verdict for row in known.comparisons if row.axis == "noise"} == {"equivalent"}
 
 
-def test_the_latency_of_one_user_is_compared_with_faster_above_one(known: dict[str, Any]) -> None:
+def test_the_latency_of_one_user_is_compared_with_faster_above_one(known: Summary) -> None:
     """The p50 ratio of Bottle over Flask is above 1, like its throughput, although its latency is lower."""
-    rows = [row for row in known["comparisons"] if row["metric"] == "latency_p50"]
-    assert {row["scenario"] for row in rows} == {"predict@1"}
-    (row,) = (row for row in rows if (row["baseline"], row["candidate"]) == (FLASK, BOTTLE))
-    assert row["ratio"] == pytest.approx(0.86 / 0.77, rel=0.03)
+    rows = [row for row in known.comparisons if row.metric == "latency_p50"]
+    assert {row.scenario for row in rows} == {"predict@1"}
+    (row,) = (row for row in rows if (row.baseline, row.candidate) == (FLASK, BOTTLE))
+    assert row.ratio == pytest.approx(0.86 / 0.77, rel=0.03)
 
 
-def test_the_framework_cost_is_the_difference_to_bare_wsgi(known: dict[str, Any]) -> None:
+def test_the_framework_cost_is_the_difference_to_bare_wsgi(known: Summary) -> None:
     """Flask's added latency with one user is what the true rates say, to within a tenth."""
-    (cost,) = (row for row in known["framework_costs"] if row["target"] == FLASK and row["measure"] == "latency_us")
+    (cost,) = (row for row in known.framework_costs if row.target == FLASK and row.measure == "latency_us")
     flask, floor = (0.62 * 2900 * ratio for ratio in (0.77, 1.0))
-    assert cost["mean"] == pytest.approx(1e6 / flask - 1e6 / floor, rel=0.1)
+    assert cost.mean == pytest.approx(1e6 / flask - 1e6 / floor, rel=0.1)
 
 
-def test_first_round_and_failed_requests_are_no_latencies(known: dict[str, Any]) -> None:
+def test_first_round_and_failed_requests_are_no_latencies(known: Summary) -> None:
     """A first-round sample of fifty times the longest service time, and a 1 ns error, leave no trace."""
-    row = next(row for row in known["results"] if (row["target"], row["scenario"]) == (FLASK, "predict@16"))
-    assert row["steady_samples"] == 5 * 200
-    assert row["latency_ms"]["p99"]["median"] < 3 * row["latency_ms"]["p50"]["median"]
+    row = next(row for row in known.results if (row.target, row.scenario) == (FLASK, "predict@16"))
+    assert row.steady_samples == 5 * 200
+    assert row.latency_ms.p99.median < 3 * row.latency_ms.p50.median
 
 
-def test_percentiles_are_withheld_below_their_floor(known: dict[str, Any]) -> None:
+def test_percentiles_are_withheld_below_their_floor(known: Summary) -> None:
     """1000 samples give a p99 and no p99.9; the cell says that 5636 are missing."""
-    row = known["results"][0]
-    assert row["latency_ms"]["p99"] is not None
-    assert row["latency_ms"]["p999"] is None
-    assert row["missing_samples"] == {"p999": 6636 - 1000}
+    row = known.results[0]
+    assert row.latency_ms.p99 is not None
+    assert row.latency_ms.p999 is None
+    assert row.missing_samples == {"p999": 6636 - 1000}
 
 
 def test_a_pooled_percentile_is_that_of_the_pool() -> None:
@@ -105,51 +106,51 @@ def test_a_pooled_percentile_is_that_of_the_pool() -> None:
         assert pooled.low_ns <= pooled.value_ns
 
 
-def test_the_summary_is_json_and_repeats_itself(known: dict[str, Any], tmp_path: Path) -> None:
+def test_the_summary_is_json_and_repeats_itself(known: Summary, tmp_path: Path) -> None:
     """The summary has the published members, no NaN, and is the same when drawn again."""
-    text = json.dumps(known, allow_nan=False, sort_keys=True)
-    assert json.dumps(summary_of(tmp_path, SMALL), sort_keys=True) == text
+    text = to_json(known)
+    assert to_json(summary_of(tmp_path, SMALL)) == text
     published = {"schema_version", "run_id", "plan", "complete", "environment", "generator", "noise_floor"}
-    assert published | {"results", "comparisons"} <= known.keys()
+    assert published | {"results", "comparisons"} <= json.loads(text).keys()
 
 
 def test_one_block_has_no_verdict(tmp_path: Path) -> None:
     """A single block gives figures without intervals, and invalid with the reason for every comparison."""
     summary = summary_of(tmp_path, replace(SMALL, blocks=1))
-    assert {row["verdict"] for row in summary["comparisons"]} == {"invalid"}
-    assert all("one block only" in row["reason"] for row in summary["comparisons"])
-    assert all(row["throughput_rps"]["ci95"] is None for row in summary["results"])
+    assert {row.verdict for row in summary.comparisons} == {"invalid"}
+    assert all("one block only" in row.reason for row in summary.comparisons)
+    assert all(row.throughput_rps.ci95 is None for row in summary.results)
 
 
 def test_unequal_settings_have_no_verdict(tmp_path: Path) -> None:
     """With other threads the pair is invalid, the reason names them, and pairs that are equal keep their verdict."""
     summary = summary_of(tmp_path, replace(SMALL, settings={BOTTLE: {"threads": 8}}))
     row = verdict(summary, FLASK, BOTTLE, "predict@16")
-    assert row["verdict"] == "invalid"
-    assert "threads is 4 against 8" in row["reason"]
+    assert row.verdict == "invalid"
+    assert "threads is 4 against 8" in row.reason
     eager = verdict(summary, "flask+gunicorn+eager+cpu", "bottle+gunicorn+eager+cpu", "predict@16")
-    assert eager["verdict"] == "faster"
-    assert "threads" in [row["setting"] for row in summary["parity_table"] if not row["equal"]]
+    assert eager.verdict == "faster"
+    assert "threads" in [row.setting for row in summary.parity_table if not row.equal]
 
 
 def test_a_refused_target_is_named_with_its_reason(tmp_path: Path) -> None:
     """A target that failed the gate has no results, and its comparisons say so."""
     summary = summary_of(tmp_path, replace(SMALL, refused={BOTTLE: "1 of 70 cases failed"}))
-    assert BOTTLE not in {row["target"] for row in summary["results"]}
+    assert BOTTLE not in {row.target for row in summary.results}
     row = verdict(summary, FLASK, BOTTLE, "predict@16")
-    assert row["verdict"] == "invalid"
-    assert "1 of 70 cases failed" in row["reason"]
-    assert summary["refused"][0]["blocks"] == [0, 1, 2, 3, 4]
+    assert row.verdict == "invalid"
+    assert "1 of 70 cases failed" in row.reason
+    assert summary.refused[0].blocks == [0, 1, 2, 3, 4]
 
 
 def test_an_invalid_trial_is_left_out(tmp_path: Path) -> None:
     """Trials under a busy generator give no figure, and the cell says why."""
     summary = summary_of(tmp_path, replace(SMALL, invalid={BOTTLE: "the generator was at 91 % CPU"}))
-    cells = [row for row in summary["results"] if row["target"] == BOTTLE]
+    cells = [row for row in summary.results if row.target == BOTTLE]
     assert cells
-    assert all(row["throughput_rps"] is None and not row["valid"] for row in cells)
-    assert "91 % CPU" in cells[0]["reason"]
-    assert summary["audit"]["invalid"] == 5 * 3
+    assert all(row.throughput_rps is None and not row.valid for row in cells)
+    assert "91 % CPU" in cells[0].reason
+    assert summary.audit.invalid == 5 * 3
 
 
 def test_a_missing_samples_file_costs_its_latencies_alone(tmp_path: Path) -> None:
@@ -157,10 +158,10 @@ def test_a_missing_samples_file_costs_its_latencies_alone(tmp_path: Path) -> Non
     folder = write_run(tmp_path / "run", SMALL)
     for path in (folder / "samples").glob("b0-predict@1-flask_*function*"):
         path.unlink()
-    row = next(row for row in summarise(read_run(folder))["results"] if row["scenario"] == "predict@1")
-    assert row["trials"] == 5
-    assert row["steady_samples"] == 4 * 200
-    assert "no latencies" in row["reason"]
+    row = next(row for row in summarise(read_run(folder)).results if row.scenario == "predict@1")
+    assert row.trials == 5
+    assert row.steady_samples == 4 * 200
+    assert "no latencies" in row.reason
 
 
 def test_many_errors_make_a_trial_unusable(tmp_path: Path) -> None:
@@ -169,16 +170,16 @@ def test_many_errors_make_a_trial_unusable(tmp_path: Path) -> None:
     path = folder / FILE_NAME
     path.write_text(path.read_text().replace('"errors":0', '"errors":4'))
     summary = summarise(read_run(folder))
-    assert not any(row["valid"] for row in summary["results"])
-    assert "4 of 200 requests failed" in summary["results"][0]["reason"]
+    assert not any(row.valid for row in summary.results)
+    assert "4 of 200 requests failed" in summary.results[0].reason
 
 
-def test_the_headline_gives_the_answer_with_its_interval(known: dict[str, Any]) -> None:
+def test_the_headline_gives_the_answer_with_its_interval(known: Summary) -> None:
     """One sentence names both frameworks, the size with its interval, what is equal, and the conditions."""
     text = headline(known)
     row = verdict(known, FLASK, BOTTLE, "predict@16")
     assert text.startswith("On this machine (gunicorn, function, cpu, 16 users) Bottle serves /predict ")
-    assert wording.effect(row["ratio"], row["ci95"], "Flask") in text
+    assert wording.effect(row.ratio, row.ci95, "Flask") in text
     assert "/classify the same (within 3 %)" in text
     assert "the compiled model serves /predict 2." in text
 
@@ -186,13 +187,13 @@ def test_the_headline_gives_the_answer_with_its_interval(known: dict[str, Any]) 
 def test_the_headline_of_a_partial_run_says_so_first(tmp_path: Path) -> None:
     """A run that was stopped after two of five blocks starts its answer with that."""
     summary = summary_of(tmp_path, replace(SMALL, written_blocks=2, complete=False))
-    assert summary["headline"].startswith("From a partial run (2 of 5 blocks): ")
+    assert summary.headline.startswith("From a partial run (2 of 5 blocks): ")
 
 
 def test_the_headline_does_not_decide_what_is_open(tmp_path: Path) -> None:
     """Under heavy noise the sentence says undecided, with the interval and the blocks that are missing."""
     truth = replace(SMALL, noise_sd=0.2, modes=("function",), scenarios=("predict@16",))
-    text = summary_of(tmp_path, truth)["headline"]
+    text = summary_of(tmp_path, truth).headline
     assert "Bottle against Flask is undecided" in text
     assert "needed" in text
 
@@ -200,17 +201,17 @@ def test_the_headline_does_not_decide_what_is_open(tmp_path: Path) -> None:
 def test_the_headline_of_an_unfair_comparison_gives_the_reason(tmp_path: Path) -> None:
     """Where nothing may be compared, the sentence says so and why."""
     truth = replace(SMALL, modes=("function",), settings={BOTTLE: {"threads": 8}})
-    assert "there is no verdict on Bottle against Flask: not treated equally" in summary_of(tmp_path, truth)["headline"]
+    assert "there is no verdict on Bottle against Flask: not treated equally" in summary_of(tmp_path, truth).headline
 
 
 def test_the_headline_of_a_single_framework_compares_nothing(tmp_path: Path) -> None:
     """With Flask alone the sentence gives its throughput and says that nothing was compared."""
     truth = replace(SMALL, frameworks=("flask",), modes=("function",), twin=False)
-    text = summary_of(tmp_path, truth)["headline"]
+    text = summary_of(tmp_path, truth).headline
     assert text.startswith("Nothing was compared: on this machine Flask serves /")
 
 
 def test_the_headline_of_an_empty_run_gives_no_answer(tmp_path: Path) -> None:
     """A run that was killed before its first trial has no answer, and says that."""
-    text = summary_of(tmp_path, replace(SMALL, written_blocks=0, complete=None))["headline"]
+    text = summary_of(tmp_path, replace(SMALL, written_blocks=0, complete=None)).headline
     assert text == "From a partial run (0 of 5 blocks): Nothing was measured, so there is no answer."
