@@ -12,7 +12,7 @@ from import_graph import product_files
 
 from servers.registry import ENDPOINTS
 
-OPEN_MODULES: Final = frozenset(["calibrate", "compare", "percentiles", "samples", "worker"])
+OPEN_MODULES: Final = frozenset(["calibrate", "compare", "percentiles", "record", "samples", "worker"])
 OPEN_TYPES: Final = frozenset(
     [
         "Bar",
