@@ -86,8 +86,8 @@ def main(arguments: argparse.Namespace) -> int:
     from commands.terminal import Terminal  # noqa: PLC0415
     from experiment.gating import foreign_figures  # noqa: PLC0415 - kept out of --help
     from experiment.planning import plan_experiment  # noqa: PLC0415
-    from experiment.request import RunRequest  # noqa: PLC0415
     from experiment.resuming import resume_experiment  # noqa: PLC0415
+    from experiment.run_request import RunRequest  # noqa: PLC0415
     from experiment.variants import parsed  # noqa: PLC0415
 
     stop_as_by_ctrl_c()

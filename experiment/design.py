@@ -8,7 +8,7 @@ from pathlib import Path
 from conformance.case import Reference
 from experiment.contender import Contender
 from experiment.cores import Cores, share_out
-from experiment.request import Prepared, RunRequest
+from experiment.run_request import Prepared, RunRequest
 from experiment.user_model_setup import UserModelSetup
 from loadtests.orders import Workforce
 from loadtests.plans import Plan

@@ -22,7 +22,7 @@ from experiment.journal import SCHEMA_VERSION, Journal, JournalError
 from experiment.line_up import NO_GPU, has_gpu, left_out
 from experiment.meter import LAUNCH_S
 from experiment.progress import Terminal, plural
-from experiment.request import RunRequest, prepare
+from experiment.run_request import RunRequest, prepare
 from loadtests.scenarios import Scenario
 from servers.repository import REPOSITORY
 

@@ -23,7 +23,7 @@ from experiment.progress import Terminal, plural
 from experiment.records import Run
 from experiment.records import Scenario as RecordedScenario
 from experiment.remnants import wait_until_gone
-from experiment.request import RunRequest, prepare
+from experiment.run_request import RunRequest, prepare
 from experiment.user_model_setup import require_unchanged
 from experiment.variants import parsed
 from loadtests.endpoints import ENDPOINTS, PREDICT

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from reports.statistics import Ratio, paired_ratio
 
-Rounds = Mapping[str, Sequence[Mapping[str, float]]]
+_Rounds = Mapping[str, Sequence[Mapping[str, float]]]
 """By the name of who took turns, the figures of each round."""
 
 _AS_MANY_AS_WRK: Final = (16, 64)
@@ -17,7 +17,7 @@ _LOCUST_USERS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class Requirement:
     """One thing that must hold of the generator: a ratio, paired round by round, and how it must stand to its limit."""
 
     name: str
@@ -46,7 +46,7 @@ class Bar:
         return {"name": self.name, **figures, "limit": self.limit, "holds": self.holds, "refuted": self.refuted}
 
 
-def bars(rounds: Rounds) -> tuple[Bar, ...]:
+def bars(rounds: _Rounds) -> tuple[Requirement, ...]:
     """What must hold: as fast as wrk, a median of at most 1.3 of its, and four times Locust's own user.
 
     Raises ValueError for fewer than two rounds.
@@ -59,7 +59,7 @@ def bars(rounds: Rounds) -> tuple[Bar, ...]:
     locust = f"fasthttpuser@{_LOCUST_USERS}"
     return (
         *(
-            Bar(
+            Requirement(
                 name=f"requests/s over wrk's at {count} connections",
                 measured=ratio(f"titrate@{count}", f"wrk@{count}", "rps"),
                 limit=1.0,
@@ -67,13 +67,13 @@ def bars(rounds: Rounds) -> tuple[Bar, ...]:
             )
             for count in _AS_MANY_AS_WRK
         ),
-        Bar(
+        Requirement(
             name="median over wrk's at one connection",
             measured=ratio("titrate@1", "wrk@1", "p50_us"),
             limit=1.3,
             at_least=False,
         ),
-        Bar(
+        Requirement(
             name=f"requests/s over FastHttpUser's at {_LOCUST_USERS} users",
             measured=ratio(f"titrate@{_LOCUST_USERS}", locust, "rps"),
             limit=4.0,
@@ -82,7 +82,7 @@ def bars(rounds: Rounds) -> tuple[Bar, ...]:
     )
 
 
-def shares(rounds: Rounds) -> dict[str, Ratio]:
+def shares(rounds: _Rounds) -> dict[str, Ratio]:
     """By mode, the throughput of what is served over that of the bare core: turns `served MODE` and `bare MODE`."""
     modes = [name.removeprefix("bare ") for name in rounds if name.startswith("bare ")]
     return {

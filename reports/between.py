@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from experiment.progress import plural
 from experiment.records import Run, Scenario, Trial
 from reports import cells, independent, latencies, statistics, verdicts, wording
-from reports.comparisons import BLOCK_FIGURE, LATENCIES, Place, UnfairError, floor_for, metrics_of
+from reports.comparisons import BLOCK_FIGURE, LATENCIES, TargetScenario, UnfairError, floor_for, metrics_of
 from reports.independent import IndependentRatio
 from reports.runs_compared import CellRow, RefusedSince, RunsCompared, RunSide
 from reports.sameness import changes, machine_differences, plan_differences
@@ -78,9 +78,9 @@ def _figures_of(run: Run, trial: Trial, scenario: Scenario) -> BlockFigures:
         return cells.block_figures(trial, None)
 
 
-def itself_of(run: Run) -> dict[Place, PairedRatio]:
+def itself_of(run: Run) -> dict[TargetScenario, PairedRatio]:
     """The A/A ratios of one run, by metric and scenario."""
-    found: dict[Place, PairedRatio] = {}
+    found: dict[TargetScenario, PairedRatio] = {}
     for twin in run.targets:
         for scenario in run.scenarios:
             if twin.twin_of is None:
@@ -97,7 +97,7 @@ def itself_of(run: Run) -> dict[Place, PairedRatio]:
     return found
 
 
-def noise_floors(base: Run, new: Run, blocks: int) -> dict[Place, NoiseFloor]:
+def noise_floors(base: Run, new: Run, blocks: int) -> dict[TargetScenario, NoiseFloor]:
     """How far two runs of the same code come apart by chance, by metric and scenario: from what both did to themselves.
 
     An A/A ratio inside a run is the difference of two sides of one run's blocks; between runs the sides are of two

@@ -25,7 +25,7 @@ LATENCIES = (LATENCY_P50, RESPONSE_P50)
 NOISE_AXIS = "noise"
 BLOCK_FIGURE = {THROUGHPUT: "throughput_rps", LATENCY_P50: "p50_ms", RESPONSE_P50: "response_p50_ms"}
 
-Place = tuple[str, str]
+TargetScenario = tuple[str, str]
 
 
 class UnfairError(ValueError):
@@ -44,7 +44,7 @@ def metrics_of(scenario: Scenario) -> tuple[str, ...]:
 
 def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow], NoiseSummary]:
     """All comparison rows in the run's order, and the noise floor's object for the summary."""
-    cells: dict[Place, ResultRow] = {(row.target, row.scenario): row for row in results}
+    cells: dict[TargetScenario, ResultRow] = {(row.target, row.scenario): row for row in results}
     rows: list[ComparisonRow] = []
     ratios: dict[int, PairedRatio] = {}
     for comparison in run.comparisons:
@@ -73,7 +73,7 @@ def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow]
     return rows, _noise_object(rows, noise)
 
 
-def _noise_floors(rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRatio]) -> dict[Place, NoiseFloor]:
+def _noise_floors(rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRatio]) -> dict[TargetScenario, NoiseFloor]:
     """The noise floor of every scenario that has an A/A pair, pooled over the scenarios of one endpoint.
 
     Five blocks of one scenario alone tell little of their own spread; noise differs between endpoints, whose requests
@@ -90,7 +90,7 @@ def _noise_floors(rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRati
     return floors
 
 
-def floor_for(noise: Mapping[Place, NoiseFloor], metric: str, scenario: str) -> NoiseFloor | None:
+def floor_for(noise: Mapping[TargetScenario, NoiseFloor], metric: str, scenario: str) -> NoiseFloor | None:
     """The A/A interval of that metric in that scenario; where there is none, the widest of the metric."""
     if (metric, scenario) in noise:
         return noise[metric, scenario]
@@ -98,7 +98,7 @@ def floor_for(noise: Mapping[Place, NoiseFloor], metric: str, scenario: str) -> 
     return max(others, key=lambda floor: floor.reach, default=None)
 
 
-def _planned(run: Run, cells: Mapping[Place, object], comparison: Comparison, scenario: Scenario) -> bool:
+def _planned(run: Run, cells: Mapping[TargetScenario, object], comparison: Comparison, scenario: Scenario) -> bool:
     """Whether this pair has a row here: one of the two was measured, or one was refused."""
     pair = (comparison.baseline, comparison.candidate)
     if any((identifier, scenario.id) in cells for identifier in pair):
@@ -149,7 +149,7 @@ def _families(rows: Sequence[ComparisonRow], ratios: Iterable[int]) -> list[list
 
 def _ratio(
     run: Run,
-    cells: Mapping[Place, ResultRow],
+    cells: Mapping[TargetScenario, ResultRow],
     comparison: Comparison,
     scenario: Scenario,
     metric: str,
@@ -181,7 +181,9 @@ def _ratio(
         raise UnfairError(str(error)) from error
 
 
-def _blocks(run: Run, cells: Mapping[Place, ResultRow], target: str, scenario: str, metric: str) -> dict[int, float]:
+def _blocks(
+    run: Run, cells: Mapping[TargetScenario, ResultRow], target: str, scenario: str, metric: str
+) -> dict[int, float]:
     """A target's figure by block. Raises UnfairError where there is none at all."""
     cell = cells.get((target, scenario))
     values = cell.by_block(BLOCK_FIGURE[metric]) if cell else {}
@@ -194,7 +196,7 @@ def _blocks(run: Run, cells: Mapping[Place, ResultRow], target: str, scenario: s
     raise UnfairError(f"{target} has no valid trial here{why}")
 
 
-def _noise_object(rows: Sequence[ComparisonRow], noise: Mapping[Place, NoiseFloor]) -> NoiseSummary:
+def _noise_object(rows: Sequence[ComparisonRow], noise: Mapping[TargetScenario, NoiseFloor]) -> NoiseSummary:
     """The widest noise floor of the throughput, its reach, and the A/A ratio of every scenario."""
     own = [row for row in rows if row.axis == NOISE_AXIS]
     floors = [floor for (metric, _), floor in noise.items() if metric == THROUGHPUT]

@@ -40,7 +40,7 @@ SHARES = (0.10, 0.05, 0.01)
 PAIR = ("bottle", "flask")
 """Baseline and candidate of the break-even."""
 
-Place = tuple[str, str, str]
+LadderPlace = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Group:
     mode: str
     endpoint: str
     encoding: str
-    calls_us: Mapping[Place, Floats]
+    calls_us: Mapping[LadderPlace, Floats]
 
     def of(self, rung: str, framework: str = "", twin: str = "") -> Floats | None:
         """One variant's calls; None where it was not measured."""
@@ -96,7 +96,7 @@ def read(folder: Path) -> list[Group]:
     path = folder / LADDER_NAME
     try:
         document = msgspec.json.decode(path.read_bytes(), type=_Document)
-        made: dict[Place, dict[Place, Floats]] = {}
+        made: dict[LadderPlace, dict[LadderPlace, Floats]] = {}
         for entry in document.benchmarks:
             facts, payloads = entry.extra_info, entry.stats.iterations
             calls = statistics.finite(facts.calls_ns, least=payloads).reshape(-1, payloads) / 1e3

@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from experiment.records import Run
+from loadtests.samples import STEADY
 from reports import npz, statistics
 
 Nanoseconds = npt.NDArray[np.int64]
 
-STEADY = 1
 NO_ERROR = 0
 # Enough for an interval's ends where blocks are too many to enumerate; more would only cost time.
 RESAMPLES = 1_000

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Column = npt.NDArray[Any]
+_Column = npt.NDArray[Any]
 
 SIGNATURE = b"PK\x03\x04"
 LOCAL_HEADER_BYTES = 30
@@ -26,7 +26,7 @@ PREFIX_BYTES = 10
 """Magic, version and length of the header, in version 1.0 of the .npy format, which is what numpy.savez writes."""
 
 
-def columns(path: Path, names: Sequence[str]) -> list[Column]:
+def columns(path: Path, names: Sequence[str]) -> list[_Column]:
     """The one-dimensional columns of those names, in that order; they cannot be written to.
 
     Raises KeyError for one that is missing, and OSError, ValueError, zlib.error or zipfile.BadZipFile for what is no
@@ -51,7 +51,7 @@ def _member(archive: zipfile.ZipFile, content: bytes, name: str) -> bytes:
     return data
 
 
-def _column(data: bytes) -> Column:
+def _column(data: bytes) -> _Column:
     at = PREFIX_BYTES + int.from_bytes(data[PREFIX_BYTES - 2 : PREFIX_BYTES], "little")
     dtype, size = _header(data[:at])
     return np.frombuffer(data, dtype, count=size, offset=at)

@@ -18,7 +18,7 @@ class _Loaded(Protocol):
 
 
 AnyRow = TypeVar("AnyRow", bound=_Loaded)
-Place = TypeVar("Place", bound=Hashable)
+AnyPlace = TypeVar("AnyPlace", bound=Hashable)
 
 
 def usual(rows: Iterable[AnyRow]) -> list[AnyRow]:
@@ -37,9 +37,9 @@ def busiest_cells(rows: Iterable[ResultRow]) -> dict[tuple[str, str], ResultRow]
     return at_most_users(usual(rows), lambda row: (row.target, row.endpoint))
 
 
-def at_most_users(rows: Iterable[AnyRow], place_of: Callable[[AnyRow], Place]) -> dict[Place, AnyRow]:
+def at_most_users(rows: Iterable[AnyRow], place_of: Callable[[AnyRow], AnyPlace]) -> dict[AnyPlace, AnyRow]:
     """Of the rows of each place, the first with the most users; by the place, in the rows' order."""
-    found: dict[Place, AnyRow] = {}
+    found: dict[AnyPlace, AnyRow] = {}
     for row in rows:
         place = place_of(row)
         if place not in found or row.users > found[place].users:

@@ -20,6 +20,7 @@ OPEN: Final = (
     ("conformance.fuzzing.schema", "servers.models.reference"),
     ("conformance.fuzzing.socket_lanes", "commands.terminal"),
     ("conformance.fuzzing.socket_lanes", "experiment.built_models"),
+    ("conformance.fuzzing.socket_lanes", "servers.fleet"),
     ("conformance.fuzzing.socket_lanes", "servers.settings"),
     ("conformance.fuzzing.socket_lanes", "servers.target"),
 )

@@ -22,8 +22,8 @@ from experiment.batch_bounds import BatchBounds
 from experiment.journal import FILE_NAME, Journal, JournalError, read_records, read_run
 from experiment.planning import plan_experiment
 from experiment.remnants import VARIABLE, remnants, wait_until_gone
-from experiment.request import RunRequest
 from experiment.resuming import Place, remainder, resume_experiment, resumption
+from experiment.run_request import RunRequest
 from loadtests.scenarios import scenario_from_id
 from loadtests.search import Slo
 from reports.render import render
