@@ -1,19 +1,14 @@
-"""Write down what the article's own code does, in Flask and in Bottle, on every server."""
+"""Write down what the article's own code does, in Flask, Bottle and FastAPI, on every server."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from experiment.errors import FINDING, OK
 from servers.repository import REPOSITORY
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from conformance.observation import Observation
 
 EPILOG: Final = """\
 examples:
@@ -26,15 +21,18 @@ exit codes: 0 written, or nothing would change; 1 a row would change; 3 a target
 
 PAGE: Final = REPOSITORY / "docs" / "native.md"
 
-_FRAMEWORKS: Final = ("flask-native", "bottle-native")
-_SERVERS: Final = ("gunicorn", "waitress", "granian", "dev")
+_FRAMEWORKS: Final = {"Flask": "flask-native", "Bottle": "bottle-native", "FastAPI": "fastapi-native"}
+"""The columns, each with its target's framework."""
+
 _VERSIONS_OF: Final = (
     "flask",
     "werkzeug",
     "bottle",
+    "fastapi",
     "gunicorn",
     "waitress",
     "granian",
+    "uvicorn",
     "pillow",
     "numpy",
     "tensorflow",
@@ -70,7 +68,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _page() -> str:
     import tempfile  # noqa: PLC0415 - kept out of --help
-    from importlib.metadata import version  # noqa: PLC0415
+    from contextlib import suppress  # noqa: PLC0415
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
 
     from commands.terminal import Terminal  # noqa: PLC0415
     from conformance.cases import CASES  # noqa: PLC0415
@@ -80,12 +79,12 @@ def _page() -> str:
     from experiment.observing import Observer  # noqa: PLC0415
     from reports.native_page import page, rows  # noqa: PLC0415
     from servers.settings import Settings  # noqa: PLC0415
-    from servers.target import Target  # noqa: PLC0415
+    from servers.target import grid  # noqa: PLC0415
 
     terminal = Terminal()
     by_id = {case.id: case for case in CASES}
     cases = [by_id[name] for one in DIVERGENCES for name in one.cases]
-    targets = [Target.parse(f"{framework}+{server}") for server in _SERVERS for framework in _FRAMEWORKS]
+    targets = [one for one in grid() if one.framework in _FRAMEWORKS.values() and one.lacks is None]
     settings = Settings(python=sys.executable, models_dir=built_models(terminal))
     done = 0
     with terminal.bar("Observing") as bar, tempfile.TemporaryDirectory(prefix="titrate-") as logs:
@@ -97,12 +96,13 @@ def _page() -> str:
 
         observer = Observer(settings=settings, logs=Path(logs), reference=reference_figures())
         seen = observer.observe(targets, cases, told)
-    flask, bottle = (_by_server(seen, framework) for framework in _FRAMEWORKS)
-    found = rows(DIVERGENCES, by_id, flask, bottle)
-    return page(found, DIVERGENCES, _SERVERS, {name: version(name) for name in _VERSIONS_OF})
-
-
-def _by_server(seen: Mapping[str, Mapping[str, Observation]], framework: str) -> dict[str, Mapping[str, Observation]]:
-    from servers.target import Target  # noqa: PLC0415 - kept out of --help
-
-    return {server: seen[Target.parse(f"{framework}+{server}").id] for server in _SERVERS}
+    by_framework = {
+        name: {one.server: seen[one.id] for one in targets if one.framework == framework}
+        for name, framework in _FRAMEWORKS.items()
+    }
+    versions = {}
+    for name in _VERSIONS_OF:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    found = rows(DIVERGENCES, by_id, by_framework)
+    return page(found, DIVERGENCES, list(_FRAMEWORKS), list(by_framework["Flask"]), versions)

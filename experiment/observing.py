@@ -11,12 +11,13 @@ from typing import Final
 
 from conformance.aftermath import is_stuck
 from conformance.case import Case, Reference
-from conformance.cases import select
 from conformance.http_request import HttpRequest
 from conformance.observation import Behaviour, Observation
 from conformance.session import Session
 from experiment.errors import ExpectedError
+from loadtests.scenarios import ENCODINGS, PREDICT
 from servers.launch import LaunchError, launch
+from servers.models.payloads import payloads
 from servers.settings import Settings
 from servers.target import Target
 
@@ -27,14 +28,6 @@ _PATIENCE_S: Final = 4.0
 _START_TIMEOUT_S: Final = 180.0
 _SUSPECT: Final = (Behaviour.SERVER_ERROR, Behaviour.DROPPED, Behaviour.HANGS)
 """What a request that has left a lock held, or a thread waiting, looks like."""
-
-_GOOD_CASES: Final = {
-    "predict": "predict-number",
-    "advanced_predict": "advanced-matrix",
-    "classify": "form-good",
-    "service": "predict-number",
-}
-"""The case whose request is a good one in the article's own encoding, by endpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +87,10 @@ class Observer:
 
 
 def _good_request(case: Case) -> HttpRequest:
-    (good,) = select(ids=[_GOOD_CASES[case.endpoint]])
-    if good.request is None:
-        raise ValueError(f"{good.id} has no request")
-    return good.request
+    """A request in the article's own encoding to the endpoint that the case is about."""
+    endpoint = case.endpoint if case.endpoint in ENCODINGS else PREDICT
+    (good,) = payloads(endpoint, ENCODINGS[endpoint], 1)
+    return HttpRequest(target=f"/{endpoint}", content_type=good.content_type, body=good.body)
 
 
 def _stuck(observation: Observation) -> Observation:

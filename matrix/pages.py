@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-_CASE, _FLASK, _BOTTLE, _CELLS = 0, 3, 4, 7
+_CASE, _FLASK, _BOTTLE, _CELLS = 0, 3, 4, 8
 _FRAMEWORKS: Final = (("Flask", _FLASK), ("Bottle", _BOTTLE))
 
 

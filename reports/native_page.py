@@ -1,4 +1,4 @@
-"""docs/native.md: what one gets who just writes it in Flask, or in Bottle. Pure.
+"""docs/native.md: what one gets who just writes it in Flask, in Bottle, or in FastAPI. Pure.
 
 Its rows hold no figure, time or address, so that the page changes only where a framework or a server does.
 """
@@ -22,9 +22,10 @@ _INTRO: Final = """\
 # What you get if you just write it
 
 The article's three endpoints in [Flask](../servers/apps/flask_native.py) and in
-[Bottle](../servers/apps/bottle_native.py), as a reader would paste them, asked {cases} cases of the contract on
-{servers}. Nothing stands between the client and the framework here; the targets `flask` and `bottle` put one gate in
-front of both, and get none of these cases wrong.
+[Bottle](../servers/apps/bottle_native.py), as a reader would paste them, and in
+[FastAPI](../servers/apps/fastapi_native.py), as its own documents write such endpoints, asked {cases} cases of the
+contract on {servers}. FastAPI runs on uvicorn, which the others do not. Nothing stands between the client and the
+framework here; the targets `flask` and `bottle` put one gate in front of both, and get none of these cases wrong.
 
 `python bench.py natives` writes this page anew; `tox -e native` fails where a row would change.
 What differs from server to server is said server by server; `dev` is the framework's own development server.
@@ -32,17 +33,19 @@ What differs from server to server is said server by server; `dev` is the framew
 {versions}
 """
 
-_HEAD: Final = "| case | asked | the contract | Flask | Bottle | severity | for a user |\n|---|---|---|---|---|---|---|"
+_UNSEEN: Final = "not installed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One case on both frameworks. `severity` is the worst seen of either on any server, None where all are right."""
+    """One case on every framework. `severity` is the worst seen on any server, None where all are right.
+
+    `cells` say what each did, in the order of the columns.
+    """
 
     divergence: Divergence
     case: Case
-    flask: str
-    bottle: str
+    cells: tuple[str, ...]
     severity: Severity | None
     consequence: str
 
@@ -53,35 +56,44 @@ class Row:
             f"`{self.case.id}`",
             self.case.proves,
             _wanted(self.case),
-            self.flask,
-            self.bottle,
+            *self.cells,
             severity,
             self.consequence,
         )
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def rows(divergences: Sequence[Divergence], cases: Mapping[str, Case], flask: Seen, bottle: Seen) -> list[Row]:
-    """A row for each case of each divergence that was observed, in the order given."""
-    return [
-        _row(one, cases[name], _of(flask, name), _of(bottle, name))
-        for one in divergences
-        for name in one.cases
-        if _of(flask, name) and _of(bottle, name)
-    ]
+def rows(divergences: Sequence[Divergence], cases: Mapping[str, Case], seen: Mapping[str, Seen]) -> list[Row]:
+    """A row for each case of each divergence that was observed, in the order given.
+
+    `seen` is by framework; one that could not run has nothing in it, and its column says so.
+    """
+    found = []
+    for one in divergences:
+        for name in one.cases:
+            by_framework = {framework: _of(theirs, name) for framework, theirs in seen.items()}
+            if all(own or not seen[framework] for framework, own in by_framework.items()):
+                found.append(_row(one, cases[name], by_framework))
+    return found
 
 
 def page(
-    found: Sequence[Row], divergences: Sequence[Divergence], servers: Sequence[str], versions: Mapping[str, str]
+    found: Sequence[Row],
+    divergences: Sequence[Divergence],
+    frameworks: Sequence[str],
+    servers: Sequence[str],
+    versions: Mapping[str, str],
 ) -> str:
-    """The whole document."""
+    """The whole document; `frameworks` are the columns of its rows."""
+    columns = ("case", "asked", "the contract", *frameworks, "severity", "for a user")
+    head = f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}"
     said = ", ".join(f"{name} {number}" for name, number in versions.items())
     listed = f"{', '.join(servers[:-1])} and {servers[-1]}" if len(servers) > 1 else servers[0]
     parts = [_INTRO.format(cases=len(found), servers=listed, versions=f"Observed with {said}."), _counts(found)]
     for one in divergences:
         own = [row.line() for row in found if row.divergence is one]
         if own:
-            parts.append("\n".join((f"## {one.id} {one.what}\n", _HEAD, *own)))
+            parts.append("\n".join((f"## {one.id} {one.what}\n", head, *own)))
     untold = [f"| {one.id} | {one.what} | {one.untold} |" for one in divergences if one.untold]
     parts.append("\n".join(("## Told by no case\n", "| | what | because |\n|---|---|---|", *untold)))
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -115,29 +127,27 @@ def _of(seen: Seen, case_id: str) -> dict[str, Observation]:
     return {server: observed[case_id] for server, observed in seen.items() if case_id in observed}
 
 
-def _row(
-    divergence: Divergence, case: Case, flask: Mapping[str, Observation], bottle: Mapping[str, Observation]
-) -> Row:
-    worst = [max(seen.values(), key=lambda one: one.rank).behaviour for seen in (flask, bottle)]
-    weights = [SEVERITIES[behaviour] for behaviour in worst if behaviour in SEVERITIES]
+def _row(divergence: Divergence, case: Case, seen: Mapping[str, Mapping[str, Observation]]) -> Row:
+    worst = {framework: max(own.values(), key=lambda one: one.rank).behaviour for framework, own in seen.items() if own}
+    weights = [SEVERITIES[behaviour] for behaviour in worst.values() if behaviour in SEVERITIES]
     return Row(
         divergence=divergence,
         case=case,
-        flask=_cell(flask),
-        bottle=_cell(bottle),
+        cells=tuple(_cell(own) if own else _UNSEEN for own in seen.values()),
         severity=max(weights, default=None),
-        consequence=_consequences(case, divergence, worst),
+        consequence=_consequences({name: consequence(case, one, divergence) for name, one in worst.items()}, worst),
     )
 
 
-def _consequences(case: Case, divergence: Divergence, worst: Sequence[Behaviour]) -> str:
-    flask, bottle = (consequence(case, behaviour, divergence) for behaviour in worst)
-    if flask == bottle:
-        return flask
-    if Behaviour.RIGHT in worst:
-        name, text = ("Bottle", bottle) if worst[0] is Behaviour.RIGHT else ("Flask", flask)
-        return f"{name}: {text}"
-    return f"Flask: {flask} Bottle: {bottle}"
+def _consequences(texts: Mapping[str, str], worst: Mapping[str, Behaviour]) -> str:
+    """What is alike for all is said once; otherwise each is named that is not right."""
+    if len(set(texts.values())) == 1:
+        return next(iter(texts.values()))
+    by_text: dict[str, list[str]] = {}
+    for name, text in texts.items():
+        if worst[name] is not Behaviour.RIGHT:
+            by_text.setdefault(text, []).append(name)
+    return " ".join(f"{' and '.join(names)}: {text}" for text, names in by_text.items())
 
 
 def _cell(seen: Mapping[str, Observation]) -> str:

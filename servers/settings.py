@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 THREADS: Final = 8
 """Request threads of a worker: under Granian 4 cost a tenth of `/predict`, 16 gain nothing, and `/classify` does not
-care (`python -m tuning.threads`, docs/methodology.md)."""
+care (`bench.py run --vary threads=4,8,16`, docs/methodology.md)."""
 
 Executor = Literal["default", "single"]
 

@@ -29,7 +29,7 @@ _ROUTES: Final = (
         cases=("routing-unknown", "head-host-echo"),
         consequences={
             Behaviour.ERROR_BODY: (
-                "The error is a page for people, and one that repeats the address is as long as that."
+                "The error has no code to act on, and one that repeats the address is as long as that."
             ),
         },
     ),

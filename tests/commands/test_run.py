@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,44 @@ def test_a_wrong_target_is_refused(refused: Refused, fault: Fault) -> None:
     assert set(record["cases"]) & must_fail
     assert not [one for one in refused.journal if one["kind"] == "trial"]
     assert "no target passed the gate" in refused.done.stderr
+
+
+def test_a_varied_setting_gets_its_verdict_and_is_resumed(tmp_path: Path) -> None:
+    """One target under two values of a setting: an axis of that name, the first value its baseline."""
+    folder = tmp_path / "run"
+    named = ("--targets", "flask", "--vary", "threads=2,8", "--endpoints", "predict", "--out", str(folder))
+    done = _bench("run", "--plan", "smoke", *named)
+    assert done.returncode in _TOLD, done.stderr
+    summary = json.loads((folder / "summary.json").read_text())
+    (row,) = [one for one in summary["comparisons"] if one["axis"] == "threads"]
+    assert [row["baseline"], row["candidate"]] == [f"flask+gunicorn+function+cpu!threads={n}" for n in (2, 8)]
+    assert row["verdict"] != "invalid"
+    threads = next(one for one in summary["parity_table"] if one["setting"] == "threads")
+    assert set(threads["values"].values()) == {2, 8}
+
+    # As if it had been killed in its last block.
+    journal = folder / "journal.jsonl"
+    records = [line for line in journal.read_text().splitlines() if '"kind":"end"' not in line]
+    trials = [line for line in records if '"kind":"trial"' in line]
+    journal.write_text("".join(f"{line}\n" for line in records if line not in trials[-3:]))
+    assert _bench("run", "--resume", str(folder)).returncode in _TOLD
+    assert journal.read_text().count('"kind":"trial"') == len(trials)
+
+
+@pytest.mark.skipif(find_spec("fastapi") is None, reason="the extra `fastapi` is not installed")
+def test_a_stack_of_another_kind_gets_its_verdict(tmp_path: Path) -> None:
+    """FastAPI on uvicorn is observed by the gate, measured, and compared with a stack of ours; the page says how."""
+    folder = tmp_path / "run"
+    named = ("--targets", "bottle+granian,fastapi-native+uvicorn", "--out", str(folder))
+    done = _bench("run", "--plan", "smoke", *named)
+    assert done.returncode in _TOLD, done.stderr
+    summary = json.loads((folder / "summary.json").read_text())
+    rows = [one for one in summary["comparisons"] if one["axis"] == "stack"]
+    assert {one["endpoint"] for one in rows} == {"predict", "classify"}
+    assert "invalid" not in {one["verdict"] for one in rows}
+    gates = [line for line in (folder / "journal.jsonl").read_text().splitlines() if '"kind":"gate"' in line]
+    assert len(gates) == 2
+    assert "server and mode differ too" in (folder / "report.html").read_text()
 
 
 def test_a_foreign_server_is_measured(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_the_committed_page_has_every_row() -> None:
     named = [line.split("`")[1] for line in lines]
     assert named == [name for one in DIVERGENCES for name in one.cases]
     assert len(named) >= 60
-    assert all(len(line.split(" | ")) == 7 and line.split(" | ")[6].strip(" |") for line in lines)
+    assert all(len(line.split(" | ")) == 8 and line.split(" | ")[7].strip(" |") for line in lines)
 
 
 def test_the_committed_page_holds_no_address_and_no_time() -> None:
@@ -60,20 +60,31 @@ def _seen(behaviour: Behaviour, text: str) -> dict[str, Observation]:
     return {NUMBER.id: Observation(case_id=NUMBER.id, behaviour=behaviour, text=text)}
 
 
-def _page(*, bottle: str, version: str) -> str:
+def _page(*, bottle: str, version: str, third: dict[str, dict[str, Observation]] | None = None) -> str:
     one = divergence.Divergence(id="X1", what="A thing", cases=(NUMBER.id,))
     by_id: dict[str, Case] = {NUMBER.id: NUMBER}
     flask = {"gunicorn": _seen(Behaviour.RIGHT, "200"), "dev": _seen(Behaviour.RIGHT, "200")}
     other = {"gunicorn": _seen(Behaviour.RIGHT, "200"), "dev": _seen(Behaviour.SERVER_ERROR, bottle)}
-    return page(rows([one], by_id, flask, other), [one], ["gunicorn", "dev"], {"bottle": version})
+    seen = {"Flask": flask, "Bottle": other, "FastAPI": third or {}}
+    return page(rows([one], by_id, seen), [one], list(seen), ["gunicorn", "dev"], {"bottle": version})
 
 
 def test_servers_that_disagree_are_named() -> None:
     """What differs from server to server is said server by server, and the consequence names the framework."""
     row = next(line for line in _page(bottle="500 JSON", version="1").splitlines() if line.startswith("| `"))
     assert (
-        "| 200 (right) | gunicorn: 200 (right); dev: 500 JSON | server error | Bottle: A good request fails. |" in row
+        "| 200 (right) | gunicorn: 200 (right); dev: 500 JSON | not installed | server error"
+        " | Bottle: A good request fails. |" in row
     )
+
+
+def test_frameworks_that_fail_alike_are_named_together() -> None:
+    """A third framework has its column, its weight, and its name before what two of the three have in common."""
+    third = {"uvicorn": _seen(Behaviour.SERVER_ERROR, "500 text")}
+    text = _page(bottle="500 JSON", version="1", third=third)
+    row = next(line for line in text.splitlines() if line.startswith("| `"))
+    assert "| Flask | Bottle | FastAPI |" in text
+    assert "| 500 text | server error | Bottle and FastAPI: A good request fails. |" in row
 
 
 def test_a_changed_row_is_found_and_a_new_version_alone_is_not() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -148,6 +149,20 @@ def test_what_was_added_answers_and_is_judged(copy: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for target in ("werkzeug+gunicorn+function+cpu", "wsgi+waitress_select+function+cpu"):
         assert target in done.stdout
+
+
+@pytest.mark.main_job
+def test_an_added_framework_gets_its_verdict(copy: Path, tmp_path: Path) -> None:
+    """The copy's short run compares Flask with what was added, and says what came of it; none of it knew the name."""
+    out = tmp_path / "run"
+    named = ("--targets", "flask,werkzeug", "--endpoints", "predict", "--out", str(out))
+    done = _done(copy, "bench.py", "run", "--plan", "smoke", *named)
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    summary = json.loads((out / "summary.json").read_text())
+    (row,) = [one for one in summary["comparisons"] if one["axis"] == "framework"]
+    assert [row[side].partition("+")[0] for side in ("baseline", "candidate")] == ["flask", "werkzeug"]
+    assert row["verdict"] in ("faster", "slower", "equivalent", "inconclusive")
+    assert "werkzeug" in done.stdout
 
 
 def test_an_added_case_can_fail(copy: Path) -> None:

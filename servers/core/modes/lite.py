@@ -118,7 +118,7 @@ def _interpreter_type() -> Any:
         return import_module(f"{NEEDS[0]}.interpreter").Interpreter
     except ModuleNotFoundError as error:
         raise RefusedError(
-            f"mode lite needs the package {_PACKAGE}, which the extra {EXTRA} installs: uv sync --extra {EXTRA}"
+            f"mode lite needs the package {_PACKAGE}, which the extra `{EXTRA}` installs: uv sync --extra {EXTRA}"
         ) from error
 
 
