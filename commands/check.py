@@ -133,8 +133,14 @@ def _judge(
     model: UserModelSetup | None,
     options: tuple[str, ...],
 ) -> tuple[dict[str, Examination], list[Difference]]:
-    """Findings by target, and differences within each server and mode. Servers of one kind are up together."""
-    import tempfile  # noqa: PLC0415 - kept out of --help
+    """Findings by target, and differences within each server and mode.
+
+    Servers of one kind are up together, and as many of them are asked at once as there are cores: most of a case is
+    waiting, and nothing is timed.
+    """
+    import os  # noqa: PLC0415 - kept out of --help
+    import tempfile  # noqa: PLC0415
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
     from commands.terminal import Terminal  # noqa: PLC0415
     from conformance.examination import run_cases  # noqa: PLC0415
@@ -153,29 +159,39 @@ def _judge(
     options = (*theirs, *options)
     judged: dict[str, Examination] = {}
     differing: list[Difference] = []
-    with terminal.bar("Checking") as bar, tempfile.TemporaryDirectory(prefix="titrate-") as logs:
+
+    def examined(one: Contender, url: str) -> Examination:
+        return run_cases(
+            cases,
+            url,
+            one.id,
+            reference if one.target else figures,
+            judged=one.judged,
+            foreign=one.target is None,
+            options=options,
+            hidden=HIDDEN.get(one.target.server) if one.target and one.judged else None,
+        )
+
+    with (
+        terminal.bar("Checking") as bar,
+        tempfile.TemporaryDirectory(prefix="titrate-") as logs,
+        ThreadPoolExecutor(os.cpu_count()) as lanes,
+    ):
         for group in groups.values():
             with Fleet(logs=Path(logs)) as fleet:
                 bar.update(len(judged), len(present), f"starting {', '.join(one.id for one in group)}")
                 urls = bring_up(fleet, group)
-                for one in group:
+                bar.update(len(judged), len(present), ", ".join(one.id for one in group))
+                examinations = lanes.map(examined, group, [urls[one.id] for one in group])
+                for one, found in zip(group, examinations, strict=True):
+                    judged[one.id] = found
                     bar.update(len(judged), len(present), one.id)
-                    judged[one.id] = run_cases(
-                        cases,
-                        urls[one.id],
-                        one.id,
-                        reference if one.target else figures,
-                        judged=one.judged,
-                        foreign=one.target is None,
-                        options=options,
-                        hidden=HIDDEN.get(one.target.server) if one.target and one.judged else None,
-                    )
             if group[0].judged and len(group) > 1:
                 # No framework is the yardstick where it is there: then a difference names who makes it.
                 ordered = sorted(group, key=lambda one: not one.id.startswith("wsgi+"))
-                held, found = held_against({one.id: judged[one.id] for one in ordered})
+                held, apart = held_against({one.id: judged[one.id] for one in ordered})
                 judged |= held
-                differing += found
+                differing += apart
         bar.update(len(judged), len(present), "done")
     return judged, differing
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from commands.options import add_batch_options, add_model_options, chosen_bounds
@@ -57,9 +59,12 @@ def main(arguments: argparse.Namespace) -> NoReturn:
             port=arguments.port or free_port(arguments.host),
             workers=arguments.workers,
             python=sys.executable,
-            models_dir=built_models(Terminal()),
+            models_dir=Path(),
         )
         settings = chosen_bounds(arguments).placed(settings, arguments.threads)
+        # What the server cannot honour is refused here, before models are built in vain.
+        command_line(target.server, settings)
+        settings = replace(settings, models_dir=built_models(Terminal()))
         settings = model.placed(settings) if model else settings
         _say_what_cannot_fill(settings)
         command = command_line(target.server, settings)

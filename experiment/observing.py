@@ -15,7 +15,7 @@ from conformance.http_request import HttpRequest
 from conformance.observation import Behaviour, Observation
 from conformance.session import Session
 from experiment.errors import ExpectedError
-from loadtests.scenarios import ENCODINGS, PREDICT
+from loadtests.endpoints import ENDPOINTS, PREDICT
 from servers.launch import LaunchError, launch
 from servers.models.payloads import payloads
 from servers.settings import Settings
@@ -88,8 +88,8 @@ class Observer:
 
 def _good_request(case: Case) -> HttpRequest:
     """A request in the article's own encoding to the endpoint that the case is about."""
-    endpoint = case.endpoint if case.endpoint in ENCODINGS else PREDICT
-    (good,) = payloads(endpoint, ENCODINGS[endpoint], 1)
+    endpoint = case.endpoint if case.endpoint in ENDPOINTS else PREDICT
+    (good,) = payloads(endpoint, ENDPOINTS[endpoint].encodings[0], 1)
     return HttpRequest(target=f"/{endpoint}", content_type=good.content_type, body=good.body)
 
 

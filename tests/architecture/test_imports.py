@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Final
 
@@ -86,3 +87,19 @@ def _write(root: Path, files: dict[str, str]) -> None:
         file = root / name
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
+
+
+def _helped_by(file: Path) -> list[str]:
+    """The files of tests that a file of tests imports."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    named = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    named += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    return [name for name in named if name.rpartition(".")[2].startswith("test_")]
+
+
+def test_no_file_of_tests_imports_another(tmp_path: Path) -> None:
+    """What tests share is in tests/support, so that a file of tests can be read, moved and run by itself."""
+    files = sorted((REPOSITORY / "tests").rglob("*.py"))
+    assert {file.name: found for file in files if (found := _helped_by(file))} == {}
+    (tmp_path / "test_x.py").write_text("from test_y import z\nimport test_w\nimport tested\n")
+    assert _helped_by(tmp_path / "test_x.py") == ["test_y", "test_w"]

@@ -8,7 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from in_process import bench
 
+from commands import check
+from experiment import line_up
 from servers.repository import REPOSITORY
 
 _BENCH = (sys.executable, str(REPOSITORY / "bench.py"))
@@ -100,7 +103,7 @@ def test_nothing_imports_the_composition_root() -> None:
 )
 def test_what_cannot_be_is_one_line_and_a_hint(arguments: tuple[str, ...], says: str) -> None:
     """A wrong command line ends with exit code 2, a line that says what is wrong, and a hint; never a traceback."""
-    done = _bench(*arguments)
+    done = bench(*arguments)
     lines = done.stderr.strip().splitlines()
     assert done.returncode == 2
     assert says in lines[0]
@@ -108,6 +111,23 @@ def test_what_cannot_be_is_one_line_and_a_hint(arguments: tuple[str, ...], says:
     assert lines[1].startswith("hint: ")
     assert len(lines) == 2
     assert not done.stdout
+
+
+def test_a_program_of_its_own_ends_in_the_same_way() -> None:
+    """What is said in this process is said by the process that a user starts, and its exit code is the same."""
+    command = ("run", "--targets", "flask+x")
+    here, apart = bench(*command), _bench(*command)
+    assert (here.returncode, here.stdout, here.stderr) == (apart.returncode, apart.stdout, apart.stderr)
+
+
+def test_what_cannot_run_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target that is left out of a check, for want of a GPU or of a model that its mode can hold, has one line."""
+    monkeypatch.setattr(line_up, "has_gpu", lambda: False)
+    monkeypatch.setattr(check, "_judge", lambda *_, **__: ({}, []))
+    monkeypatch.setattr(check, "_print", lambda *_: None)
+    done = bench("check", "--targets", "wsgi,wsgi+gunicorn+function+gpu")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [f"not run: wsgi+gunicorn+function+gpu: {line_up.NO_GPU}"]
 
 
 def test_a_server_that_is_not_there_is_the_harness_that_cannot_tell() -> None:

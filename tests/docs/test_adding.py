@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,12 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@cache
+def _listed(tree: Path, section: str) -> str:
+    """What `bench.py list` says there."""
+    return _done(tree, "bench.py", "list", section).stdout
+
+
 def _unasked(endpoints: Iterable[Endpoint], cases: Iterable[Case]) -> set[str]:
     """The endpoints that no case is about: those of predictions have figures, the others a request to their path."""
     asked = {case.endpoint for case in cases} | {case.request.target.strip("/") for case in cases if case.request}
@@ -120,8 +127,8 @@ def test_every_block_of_the_page_is_taken() -> None:
 )
 def test_what_was_added_is_listed(copy: Path, section: str, line: str) -> None:
     """`bench.py list` names it in the copy, and does not here."""
-    assert line in _done(copy, "bench.py", "list", section).stdout
-    assert line not in _done(REPOSITORY, "bench.py", "list", section).stdout
+    assert line in _listed(copy, section)
+    assert line not in _listed(REPOSITORY, section)
 
 
 def test_what_was_added_keeps_the_style(copy: Path) -> None:

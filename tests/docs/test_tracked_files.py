@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from reports.samples import read
 
 from experiment.archive import opened
 from experiment.journal import read_run
 from reports.example import ARCHIVE, INTO, MIB, MOST_MIB, PICTURE
-from reports.samples import read
 from servers.launch import REPOSITORY
 
 MOST_FILES = 520

@@ -16,7 +16,6 @@ from conformance.finding import CaseVerdict, Finding, Level
 from conformance.junit import write_junit
 from experiment.errors import FINDING, HARNESS, OK, ExpectedError
 from matrix import absent
-from matrix.core_tests import CORE_TESTS, HARNESS_TESTS
 from matrix.examine import PARTS, reason
 from matrix.found import Counts, Examined, lock_digest
 from matrix.names import groups_of, listed, python_of
@@ -62,15 +61,6 @@ def test_a_name_says_what_is_installed() -> None:
     assert groups_of("py312-flask30-bottle012") == ("flask30", "bottle012")
     assert groups_of("py313-flask31-bottle013-tf220") == ("flask31", "bottle013", "tf220")
     assert (python_of("lowest"), groups_of("lowest")) == (None, ())
-
-
-def test_every_file_of_tests_that_can_run_without_the_generator_is_in_the_matrix() -> None:
-    """The files named exist, and none of them imports the load generator, statistics or what draws."""
-    for name in (*CORE_TESTS, *HARNESS_TESTS):
-        assert (REPOSITORY / name).is_file(), name
-    for name in CORE_TESTS:
-        text = (REPOSITORY / name).read_text(encoding="utf-8")
-        assert not re.search(r"^from loadtests\.(?!plans)|^import (scipy|matplotlib|locust)", text, re.MULTILINE), name
 
 
 def test_what_cannot_run_is_tried_before_it_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import bench
+from in_process import bench
 
 
 def compare(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """`bench.py compare`, what it printed and its exit code."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = bench.main(["compare", *map(str, arguments)])
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+    return bench("compare", *arguments)
 
 
 def edit_header(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:

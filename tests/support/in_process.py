@@ -13,5 +13,8 @@ def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
     """What one command printed, and its exit code."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        code = program.main([str(one) for one in arguments])
+        try:
+            code = program.main([str(one) for one in arguments])
+        except SystemExit as end:
+            code = int(str(end.code))
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
