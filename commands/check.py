@@ -87,7 +87,7 @@ def main(arguments: argparse.Namespace) -> int:
     options = ("--json-test-suite", str(suite)) if suite else ()
     judged, differing = _judge(present, cases, foreign_figures(arguments.figures), model=model, options=options)
     for entry in left_out("smoke", named, arguments.url, lacks):
-        print(f"not run: {entry['what']}: {entry['reason']}")
+        print(f"not run: {entry.what}: {entry.reason}")
     findings = [finding for outcome in judged.values() for finding in outcome.findings]
     if arguments.junit:
         write_junit(findings, arguments.junit)

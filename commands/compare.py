@@ -14,7 +14,7 @@ from experiment.progress import plural
 from servers.target import Target, TargetError
 
 if TYPE_CHECKING:
-    from experiment.records import Run
+    from experiment.run_folder import Run
     from reports.runs_compared import History, RunsCompared
 
 EPILOG: Final = """\
@@ -156,7 +156,8 @@ def exit_code(result: RunsCompared) -> int:
 def _read(path: Path, stack: ExitStack) -> Run:
     """The run of a folder or archive, whose samples can be read until `stack` is closed."""
     from experiment.archive import opened  # noqa: PLC0415 - kept out of --help
-    from experiment.journal import JournalError, read_run  # noqa: PLC0415
+    from experiment.journal import JournalError  # noqa: PLC0415
+    from experiment.run_folder import read_run  # noqa: PLC0415
 
     try:
         return read_run(stack.enter_context(opened(path)))

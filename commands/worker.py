@@ -12,7 +12,7 @@ from experiment.errors import ExpectedError, usage
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadtests.record import Calibration
+    from loadtests.trial_record import Calibration
 
 EPILOG: Final = """\
 examples:

@@ -14,8 +14,8 @@ from typing import Final
 
 from conformance.case import Case, Reference
 from conformance.finding import CaseVerdict, Finding
+from conformance.gate_record import GateRecord
 from conformance.parity import Answers
-from conformance.record import GateRecord
 from conformance.session import Session
 
 _FAULTS: Final = (CaseVerdict.SETUP_FAULT, CaseVerdict.HARNESS_FAULT)

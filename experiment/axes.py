@@ -8,9 +8,8 @@ from itertools import combinations
 from typing import Final
 
 from experiment.contender import Contender
+from experiment.run_record import ComparisonRecord
 from servers.registry import BASELINES, Role
-
-Pair = dict[str, str]
 
 _ANY: Final[frozenset[Role]] = frozenset({"contract", "floor", "native", "null"})
 _CONTRACT: Final[frozenset[Role]] = frozenset({"contract"})
@@ -42,7 +41,7 @@ STACK: Final = "stack"
 _STACK_PARTS: Final = frozenset({"framework", "server", "mode"})
 
 
-def comparisons(present: Sequence[Contender], *, named: bool) -> list[Pair]:
+def comparisons(present: Sequence[Contender], *, named: bool) -> tuple[ComparisonRecord, ...]:
     """Every pair that differs in exactly one part, by axis; stacks; foreign servers with each other; the A/A pair.
 
     `named` says that a user has named the targets: then every one of them is compared with a stack of another kind,
@@ -52,19 +51,19 @@ def comparisons(present: Sequence[Contender], *, named: bool) -> list[Pair]:
     foreign = [one for one in present if one.target is None and one.twin_of is None]
     varied = list(dict.fromkeys(name for one in ours for name in one.varied))
     axes = (*_AXES, _Axis(name="interpreter", part="interpreter"), *(_Axis(name=name, part=name) for name in varied))
-    return [
+    return (
         *(_pair(one.twin_of, one.id, "noise") for one in present if one.twin_of is not None),
         *(pair for axis in axes for pair in _pairs(ours, axis)),
         *_stacks(ours, named=named),
         *(_pair(a.id, b.id, "url") for a, b in combinations(foreign, 2)),
-    ]
+    )
 
 
-def _pair(baseline: str, candidate: str, axis: str) -> Pair:
-    return {"baseline": baseline, "candidate": candidate, "axis": axis}
+def _pair(baseline: str, candidate: str, axis: str) -> ComparisonRecord:
+    return ComparisonRecord(baseline=baseline, candidate=candidate, axis=axis)
 
 
-def _pairs(ours: Sequence[Contender], axis: _Axis) -> list[Pair]:
+def _pairs(ours: Sequence[Contender], axis: _Axis) -> list[ComparisonRecord]:
     found = []
     for a in ours:
         alike = [one for one in ours if _differing(a, one) <= {axis.part}]
@@ -80,7 +79,7 @@ def _baseline(alike: Sequence[Contender], part: str) -> Contender | None:
     return next(iter([*declared, *alike]), None)
 
 
-def _stacks(ours: Sequence[Contender], *, named: bool) -> list[Pair]:
+def _stacks(ours: Sequence[Contender], *, named: bool) -> list[ComparisonRecord]:
     """Native targets on servers that take no WSGI application, and what they are held against."""
     found = []
     for a in ours:

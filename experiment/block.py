@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
@@ -22,6 +21,7 @@ from experiment.journal import Journal
 from experiment.launching import bring_up
 from experiment.meter import Meter
 from experiment.priming import WrongAnswerError, prime
+from experiment.run_record import BegunRecord, LaunchRecord, RefusedRecord
 from loadtests.orders import PreparedRequest, TargetOrder
 from loadtests.remote import Generator
 from loadtests.scenarios import Scenario
@@ -104,7 +104,7 @@ class Block:
                 requests[one.id] = prime(self.urls[one.id], taken, foreign=one.target is None, given=own)
             except WrongAnswerError as error:
                 self.refused.add(one.id)
-                self._journal("refused", target=one.id, reason=str(error), cases=[])
+                self.journal.append(RefusedRecord(block=self.number, target=one.id, reason=str(error)))
         return requests
 
     def _target(self, name: str, fleet: Fleet, requests: tuple[PreparedRequest, ...]) -> TargetOrder:
@@ -126,16 +126,15 @@ class Block:
             out=self.design.folder / "samples",
             label=f"b{self.number}-{scenario.id}",
         )
-        self._journal("begun", scenario=scenario.id, targets=[target.id for target in targets])
+        names = tuple(target.id for target in targets)
+        self.journal.append(BegunRecord(block=self.number, scenario=scenario.id, targets=names))
         with self._measuring():
             records = self.generator.trial(order, lambda event: self.meter.visit(self.number, scenario.id, event))
         servers = {record.target: fleet.servers.get(record.target) for record in records}
         about = {name: server.metadata() if server else None for name, server in servers.items()}
         self.journal.append(
             *(
-                msgspec.to_builtins(
-                    msgspec.structs.replace(record, block=self.number, retraces=facts["retraces"] if facts else None)
-                )
+                msgspec.structs.replace(record, block=self.number, retraces=facts["retraces"] if facts else None)
                 for record in records
                 for facts in (about[record.target],)
             )
@@ -158,10 +157,10 @@ class Block:
             ceiling_rps=self.ceiling_rps,
             say=self._say,
         )
-        self._journal("begun", target=name, endpoint=endpoint)
+        self.journal.append(BegunRecord(block=self.number, target=name, endpoint=endpoint))
         with self._measuring():
             found = search.find()
-        self.journal.append(msgspec.to_builtins(msgspec.structs.replace(found, block=self.number)))
+        self.journal.append(msgspec.structs.replace(found, block=self.number))
 
     @contextmanager
     def _measuring(self) -> Iterator[None]:
@@ -176,15 +175,14 @@ class Block:
             return
         metadata = server.metadata()
         startup = (metadata or {}).get("startup", {})
-        self._journal(
-            "launch",
-            target=one.id,
-            startup_s=round(server.startup_s, 4),
-            import_s=startup.get("import_s"),
-            load_s=startup.get("load_s"),
-            rss_mib=round(server.rss_mib(), 2),
-            metadata=metadata,
+        self.journal.append(
+            LaunchRecord(
+                block=self.number,
+                target=one.id,
+                startup_s=round(server.startup_s, 4),
+                import_s=startup.get("import_s"),
+                load_s=startup.get("load_s"),
+                rss_mib=round(server.rss_mib(), 2),
+                metadata=metadata,
+            )
         )
-
-    def _journal(self, kind: str, **facts: Any) -> None:
-        self.journal.append({"kind": kind, "block": self.number, **facts})

@@ -8,10 +8,10 @@ from typing import Final
 
 from experiment import trial_orders
 from loadtests.orders import TargetOrder, TrialOrder
-from loadtests.record import CapacityProbe, CapacityRecord, RampStep, SloOutcome, TrialRecord
 from loadtests.remote import Generator
 from loadtests.scenarios import Scenario
 from loadtests.search import LOOKS, REQUESTS_A_LOOK, Bisection, Slo, ramp_is_over
+from loadtests.trial_record import CapacityProbe, CapacityRecord, RampStep, SloOutcome, TrialRecord
 
 _MOST_USERS: Final = 128
 _LEAST_LOOK_S: Final = 1.0

@@ -8,8 +8,8 @@ from typing import Final
 
 from experiment.errors import ExpectedError
 from loadtests.orders import CalibrationOrder, PreparedRequest, TargetOrder
-from loadtests.record import Calibration, CeilingRecord, WorkerNode
 from loadtests.remote import Generator
+from loadtests.trial_record import Calibration, CeilingRecord, WorkerNode
 from servers.launch import LaunchError, launch
 from servers.settings import Settings
 from servers.target import Target

@@ -1,4 +1,4 @@
-"""The machine and the software of a run, as a JSON object for the journal's first record.
+"""The machine and the software of a run, looked up for the journal's first record.
 
 Nothing measured is imported: versions come from the installed distributions' metadata. What a system does not
 tell is None, never a guess.
@@ -16,9 +16,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import psutil
+
+from experiment.environment_record import CpuRecord, EnvironmentRecord, GitRecord, PythonRecord
 
 # Variables that change what TensorFlow, its thread pools or the interpreter do. A list, not the
 # prefix TF_: Terraform keeps passwords under TF_VAR_ and TF_TOKEN_, which must never be published.
@@ -30,27 +31,27 @@ FLAGS = re.compile(
 PROBE_TIMEOUT_S = 5.0
 
 
-def describe(checkout: Path | None = None) -> dict[str, Any]:
-    """Everything below in one object; `checkout` is the folder whose git state is recorded."""
-    return {
-        "cpu": cpu(),
-        "memory_mib": round(psutil.virtual_memory().total / 2**20),
-        "load_average": load_average(),
-        "kernel": f"{platform.system()} {platform.release()}",
-        "machine": platform.machine(),
-        "os": operating_system(),
-        "clock_source": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
-        "virtualisation": virtualisation(),
-        "python": {
-            "implementation": platform.python_implementation(),
-            "version": platform.python_version(),
-            "compiler": platform.python_compiler(),
-        },
-        "packages": (versions := packages()),
-        "packages_sha256": package_hash(versions),
-        "flags": {name: value for name, value in sorted(os.environ.items()) if FLAGS.match(name)},
-        "git": git(checkout or Path.cwd()),
-    }
+def describe(checkout: Path | None = None) -> EnvironmentRecord:
+    """Everything below in one record; `checkout` is the folder whose git state is recorded."""
+    return EnvironmentRecord(
+        cpu=cpu(),
+        memory_mib=round(psutil.virtual_memory().total / 2**20),
+        load_average=load_average(),
+        kernel=f"{platform.system()} {platform.release()}",
+        machine=platform.machine(),
+        os=operating_system(),
+        clock_source=_read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        virtualisation=virtualisation(),
+        python=PythonRecord(
+            implementation=platform.python_implementation(),
+            version=platform.python_version(),
+            compiler=platform.python_compiler(),
+        ),
+        packages=(versions := packages()),
+        packages_sha256=package_hash(versions),
+        flags={name: value for name, value in sorted(os.environ.items()) if FLAGS.match(name)},
+        git=git(checkout or Path.cwd()),
+    )
 
 
 def _read(path: str) -> str | None:
@@ -79,7 +80,7 @@ def _ask(*command: str, cwd: Path | None = None) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def cpu() -> dict[str, Any]:
+def cpu() -> CpuRecord:
     """Model, cores (physical, logical, usable by this process), governor, turbo and present clock in MHz."""
     model = None
     for line in (_read("/proc/cpuinfo") or "").splitlines():
@@ -95,21 +96,21 @@ def cpu() -> dict[str, Any]:
         frequency = psutil.cpu_freq()
     except (OSError, NotImplementedError, RuntimeError):  # absent in many containers and on some Macs
         frequency = None
-    return {
-        "model": model,
-        "cores_physical": psutil.cpu_count(logical=False),
-        "cores_logical": psutil.cpu_count(logical=True),
-        "cores_usable": sorted(affinity(0)) if affinity else None,
-        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "turbo": None if no_turbo is None else no_turbo == "0",
-        "frequency_mhz": round(frequency.current) if frequency and frequency.current else None,
-    }
+    return CpuRecord(
+        model=model,
+        cores_physical=psutil.cpu_count(logical=False),
+        cores_logical=psutil.cpu_count(logical=True),
+        cores_usable=tuple(sorted(affinity(0))) if affinity else None,
+        governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        turbo=None if no_turbo is None else no_turbo == "0",
+        frequency_mhz=round(frequency.current) if frequency and frequency.current else None,
+    )
 
 
-def load_average() -> list[float] | None:
+def load_average() -> tuple[float, ...] | None:
     """Run-queue means over 1, 5 and 15 minutes: above the core count, somebody else is working here."""
     try:
-        return [round(value, 2) for value in os.getloadavg()]
+        return tuple(round(value, 2) for value in os.getloadavg())
     except (OSError, AttributeError):
         return None
 
@@ -160,13 +161,13 @@ def package_hash(versions: Mapping[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def git(checkout: Path) -> dict[str, Any] | None:
+def git(checkout: Path) -> GitRecord | None:
     """Commit, branch and whether tracked or new files differ from it; None outside a repository."""
     if _ask("git", "rev-parse", "--is-inside-work-tree", cwd=checkout) != "true":
         return None
     status = _ask("git", "--no-optional-locks", "status", "--porcelain", cwd=checkout)
-    return {
-        "commit": _ask("git", "rev-parse", "--verify", "HEAD", cwd=checkout),
-        "branch": _ask("git", "symbolic-ref", "--short", "HEAD", cwd=checkout),
-        "dirty": None if status is None else bool(status),
-    }
+    return GitRecord(
+        commit=_ask("git", "rev-parse", "--verify", "HEAD", cwd=checkout),
+        branch=_ask("git", "symbolic-ref", "--short", "HEAD", cwd=checkout),
+        dirty=None if status is None else bool(status),
+    )

@@ -16,9 +16,10 @@ from experiment.journal import Journal
 from experiment.meter import Meter
 from experiment.progress import Terminal, plural
 from experiment.remnants import mark
-from loadtests.record import CeilingRecord
+from experiment.run_record import EndRecord
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Scenario
+from loadtests.trial_record import CeilingRecord
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,13 +62,12 @@ class Experiment:
         finally:
             with self.journal:
                 self.journal.append(
-                    {
-                        "kind": "end",
-                        "complete": reason is None,
-                        "reason": reason,
-                        "wall_s": round(time.monotonic() - started, 3),
-                        "measuring_s": round(self.measuring_s, 3),
-                    }
+                    EndRecord(
+                        complete=reason is None,
+                        reason=reason,
+                        wall_s=round(time.monotonic() - started, 3),
+                        measuring_s=round(self.measuring_s, 3),
+                    )
                 )
 
     def is_over(self) -> bool:
@@ -106,7 +106,7 @@ class Experiment:
                 meter.phase("what the load generator can do here")
                 found = measure_ceiling(generator, design.settings, design.cores.servers, design.folder / "logs")
                 ceiling = CeilingRecord(**msgspec.structs.asdict(found))
-            self.journal.append(msgspec.to_builtins(ceiling))
+            self.journal.append(ceiling)
             gatekeeper = Gatekeeper(
                 journal=self.journal,
                 logs=design.folder / "logs",

@@ -9,20 +9,19 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from conformance.case import Case, Figure, Reference
 from conformance.cases import CASES
 from conformance.examination import Examination, run_cases
 from conformance.figures import FiguresError, read_figures
 from conformance.finding import CaseVerdict, Difference, Finding
+from conformance.gate_record import ParityRecord
 from conformance.junit import write_junit
 from conformance.parity_findings import held_against
-from conformance.record import ParityRecord
 from experiment.contender import Contender
 from experiment.errors import ExpectedError, usage
 from experiment.journal import Journal
 from experiment.launching import bring_up
+from experiment.run_record import RefusedRecord
 from experiment.user_model_setup import UserModelSetup
 from servers.fleet import Fleet
 from servers.hidden import HIDDEN
@@ -115,7 +114,7 @@ class Gatekeeper:
             else:
                 continue
             self.findings += outcome.findings
-            self.journal.append(msgspec.to_builtins(outcome.record(block=block, target=one.id)))
+            self.journal.append(outcome.record(block=block, target=one.id))
             if not one.judged:
                 continue
             if not outcome.told:
@@ -156,13 +155,12 @@ class Gatekeeper:
     def _refuse(self, block: int, target: str, findings: Sequence[Finding]) -> None:
         wrong = [finding for finding in findings if finding.breaks_a_must]
         self.journal.append(
-            {
-                "kind": "refused",
-                "block": block,
-                "target": target,
-                "reason": f"{len(wrong)} conformance cases are wrong, the first: {wrong[0].case_id}",
-                "cases": [finding.case_id for finding in wrong],
-            }
+            RefusedRecord(
+                block=block,
+                target=target,
+                reason=f"{len(wrong)} conformance cases are wrong, the first: {wrong[0].case_id}",
+                cases=tuple(finding.case_id for finding in wrong),
+            )
         )
 
     def _compare(self, block: int, group: Mapping[str, Examination]) -> set[str]:
@@ -177,20 +175,18 @@ class Gatekeeper:
             *(finding for outcome in held.values() for finding in outcome.findings),
         ]
         cases = len(CASES) + (len(self.user_model.cases) if self.user_model else 0)
-        parity = ParityRecord(block=block, targets=tuple(ordered), cases=cases, differences=tuple(found))
-        self.journal.append(msgspec.to_builtins(parity))
+        self.journal.append(ParityRecord(block=block, targets=tuple(ordered), cases=cases, differences=tuple(found)))
         return {self._diverges(block, target, found) for target in {difference.target for difference in found}}
 
     def _diverges(self, block: int, target: str, found: Sequence[Difference]) -> str:
         own = [difference for difference in found if difference.target == target]
         self.journal.append(
-            {
-                "kind": "refused",
-                "block": block,
-                "target": target,
-                "reason": f"answers otherwise than {own[0].baseline}: {own[0].case_id}: {own[0].detail}",
-                "cases": [difference.case_id for difference in own],
-            }
+            RefusedRecord(
+                block=block,
+                target=target,
+                reason=f"answers otherwise than {own[0].baseline}: {own[0].case_id}: {own[0].detail}",
+                cases=tuple(difference.case_id for difference in own),
+            )
         )
         return target
 

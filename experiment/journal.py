@@ -1,9 +1,8 @@
-"""The run's journal: one JSON object a line, flushed as it is written, and the reader of a run folder.
+"""The run's journal: one JSON object a line, flushed as it is written.
 
 Writing and reading meet only in this file's format, so a killed run is readable and visibly partial, and a
 report can be drawn again on another machine. The last line may be torn (the writer died inside it): the
-reader leaves it out, and reopening for a resume cuts it off. What a resumed run begins anew counts once: its `resumed`
-record names the places whose earlier trials no longer count.
+reader leaves it out, and reopening for a resume cuts it off.
 """
 
 from __future__ import annotations
@@ -11,60 +10,48 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from experiment import fields
-from experiment.attempts import last_begun, without_void
-from experiment.measured import LINE
-from experiment.records import (
-    Capacity,
-    Comparison,
-    Gate,
-    Launch,
-    Parity,
-    RecordError,
-    Refusal,
-    Run,
-    Scenario,
-    Target,
-    Trial,
-)
-from experiment.thinning import kept_every
+import msgspec
+from msgspec import Struct
+
+from experiment.run_record import SCHEMA_VERSION, JournalRecord, RunRecord
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 FILE_NAME = "journal.jsonl"
-SCHEMA_VERSION = 1
 PARTIAL = f".{FILE_NAME}."
 """How the name begins that a journal has until its first line is written."""
 
-KINDS = frozenset(
-    {"run", "generator", "launch", "gate", "parity", "refused", "begun", "trial", "capacity", "resumed", "end"}
-)
+Decoded = TypeVar("Decoded")
 
 
 class JournalError(ValueError):
     """The journal cannot be read or written as one; the text names the file and the line."""
 
 
-def _refuse_constant(name: str) -> float:
-    raise JournalError(f"{name} is not a JSON number")
+class _Opening(Struct):
+    """What every schema's first line has."""
+
+    kind: str | None = None
+    schema_version: Any = None
 
 
-def encode(record: Mapping[str, Any]) -> bytes:
+_OPENING: Final = msgspec.json.Decoder(_Opening)
+_RECORD: Final = msgspec.json.Decoder(JournalRecord)
+
+
+def encode(record: JournalRecord) -> bytes:
     """One journal line: compact UTF-8 JSON and a newline.
 
-    Raises JournalError for NaN and infinities (RFC 8259 section 6 has none) and for a kind that is not known.
+    Raises JournalError for NaN and infinities: RFC 8259 section 6 has none, and msgspec itself would write null.
     """
-    if record.get("kind") not in KINDS:
-        raise JournalError(f"unknown kind of record: {record.get('kind')!r}")
     try:
-        text = json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(msgspec.to_builtins(record), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
-        raise JournalError(f"a {record['kind']} record cannot be written: {error}") from error
+        raise JournalError(f"a {type(record).__name__} cannot be written: {error}") from error
     return text.encode() + b"\n"
 
 
@@ -80,13 +67,11 @@ class Journal:
         self._stream = stream
 
     @classmethod
-    def create(cls, folder: Path, header: Mapping[str, Any]) -> Journal:
-        """A new journal in `folder` (made if missing) whose first line is the `run` record `header`.
+    def create(cls, folder: Path, header: RunRecord) -> Journal:
+        """A new journal in `folder` (made if missing) whose first line is `header`.
 
         Raises JournalError where a journal exists already: results are never overwritten.
         """
-        if header.get("kind") != "run" or header.get("schema_version") != SCHEMA_VERSION:
-            raise JournalError(f"a journal starts with a run record of schema_version {SCHEMA_VERSION}")
         line = encode(header)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / FILE_NAME
@@ -120,7 +105,7 @@ class Journal:
         stream.seek(length)
         return cls(path, stream, torn_bytes=len(torn))
 
-    def append(self, *records: Mapping[str, Any]) -> None:
+    def append(self, *records: JournalRecord) -> None:
         """Write records, several of them at once; they are in the file, each in one piece, when this returns."""
         self._write(b"".join(map(encode, records)))
 
@@ -163,10 +148,10 @@ def split_lines(content: bytes) -> tuple[list[bytes], bytes]:
     return whole, rest
 
 
-def read_records(folder: Path) -> list[dict[str, Any]]:
+def read_records(folder: Path) -> list[JournalRecord]:
     """Every whole record of `folder`'s journal in the order written; a torn last line is left out.
 
-    Raises JournalError with the line's number where an earlier line is not a record.
+    Raises JournalError, with the line's number and the place in it, where an earlier line is not a record.
     """
     path = folder / FILE_NAME
     try:
@@ -174,74 +159,20 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
     except FileNotFoundError as error:
         raise JournalError(f"{path} does not exist: this is not a run folder") from error
     whole, _torn = split_lines(content)
-    records: list[dict[str, Any]] = []
-    for number, line in enumerate(whole, start=1):
-        try:
-            record = json.loads(line, parse_constant=_refuse_constant)
-        except ValueError as error:
-            raise JournalError(f"{path}, line {number}: {error}") from error
-        if not isinstance(record, dict) or record.get("kind") not in KINDS:
-            raise JournalError(f"{path}, line {number}: not a journal record")
-        records.append(record)
-    return records
+    if whole:
+        _refuse_other_schema(path, whole[0])
+    return [_decoded(path, number, line, _RECORD) for number, line in enumerate(whole, start=1)]
 
 
-def read_run(folder: Path) -> Run:
-    """The run in `folder`. Where a resumed run measured a place again, only that counts.
+def _refuse_other_schema(path: Path, header: bytes) -> None:
+    """Raise JournalError for a journal that no type here is meant for, before one of its lines is held against any."""
+    opening = _decoded(path, 1, header, _OPENING)
+    if opening.kind == "run" and opening.schema_version != SCHEMA_VERSION:
+        raise JournalError(f"{path} has schema_version {opening.schema_version!r}; this reads {SCHEMA_VERSION}")
 
-    Raises JournalError where the folder holds no journal, or a broken one.
-    """
-    records = read_records(folder)
-    if not records or records[0]["kind"] != "run":
-        raise JournalError(f"{folder / FILE_NAME} does not start with a run record")
-    header = records[0]
-    version = header.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise JournalError(f"{folder / FILE_NAME} has schema_version {version!r}; this reads {SCHEMA_VERSION}")
-    # Every figure of a report is traced to the lines that it came from.
-    numbered = [record | {LINE: number} for number, record in enumerate(records, start=1)]
-    by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
-    for record in numbered:
-        by_kind[record["kind"]].append(record)
-    last = numbered[-1]
+
+def _decoded(path: Path, number: int, line: bytes, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
     try:
-        by_kind["trial"] = without_void(numbered)
-        trials = [Trial.from_json(record) for record in by_kind["trial"]]
-        launches = [Launch.from_json(record) for record in by_kind["launch"]]
-        gates = [Gate.from_json(record) for record in by_kind["gate"]]
-        parities = [Parity.from_json(record) for record in by_kind["parity"]]
-        capacities = [Capacity.from_json(record) for record in by_kind["capacity"]]
-        refusals = [Refusal.from_json(record) for record in by_kind["refused"]]
-        return Run(
-            folder=folder,
-            run_id=str(header["run_id"]),
-            plan=str(header["plan"]),
-            seed=int(header["seed"]),
-            started_utc=str(header["started_utc"]),
-            blocks=int(header["blocks"]),
-            slice_s=header.get("slice_s"),
-            targets=tuple(Target.from_json(entry) for entry in header["targets"]),
-            scenarios=tuple(Scenario.from_json(entry) for entry in header["scenarios"]),
-            comparisons=tuple(Comparison.from_json(entry) for entry in header["comparisons"]),
-            not_run=tuple(header.get("not_run", ())),
-            model=header.get("model") or {},
-            environment=header.get("environment", {}),
-            command=tuple(header.get("command", ())),
-            generator=by_kind["generator"][-1] if by_kind["generator"] else {},
-            launches=tuple({(one.block, one.target): one for one in launches}.values()),
-            gates=tuple({(one.block, one.target): one for one in gates}.values()),
-            parities=tuple({(one.block, one.targets): one for one in parities}.values()),
-            refusals=tuple({(one.block, one.target): one for one in refusals}.values()),
-            trials=tuple({(one.block, one.target, one.scenario): one for one in trials}.values()),
-            capacities=tuple({(one.block, one.target, one.endpoint): one for one in capacities}.values()),
-            slo=header.get("slo"),
-            expect_workers=header.get("expect_workers"),
-            kept_every=kept_every(folder),
-            price_per_core_hour=fields.number(header, "price_per_core_hour"),
-            begun=last_begun(records),
-            resumptions=tuple(by_kind["resumed"]),
-            # Records after an end mean that a resumed run is not over.
-            end=last if last["kind"] == "end" else None,
-        )
-    except (KeyError, TypeError, RecordError) as error:
-        raise JournalError(f"{folder / FILE_NAME} is broken: {error}") from error
+        return decoder.decode(line)
+    except msgspec.DecodeError as error:
+        raise JournalError(f"{path}, line {number}: {error}") from error

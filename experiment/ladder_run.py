@@ -18,10 +18,12 @@ from typing import Any, Final
 from experiment.built_models import built_models
 from experiment.environment import describe
 from experiment.errors import INTERRUPTED, USAGE, ExpectedError, usage
-from experiment.journal import SCHEMA_VERSION, Journal, JournalError, read_run
+from experiment.journal import Journal, JournalError
 from experiment.ladder_files import COUNTS_NAME, LADDER_NAME
 from experiment.planning import RUNS
 from experiment.progress import Terminal
+from experiment.run_folder import read_run
+from experiment.run_record import EndRecord, RunRecord
 from loadtests.ladder import callgrind
 from servers.models.payloads import ENCODINGS
 from servers.repository import REPOSITORY
@@ -68,9 +70,9 @@ class Ladder:
             raise
         finally:
             if journal is not None:
-                end = {"kind": "end", "complete": reason is None, "reason": reason, "measuring_s": None}
+                wall_s = round(time.monotonic() - started, 3)
                 with journal:
-                    journal.append(end | {"wall_s": round(time.monotonic() - started, 3)})
+                    journal.append(EndRecord(complete=reason is None, reason=reason, wall_s=wall_s))
         return folder
 
     def _folder(self, seed: int) -> tuple[Path, Journal | None]:
@@ -84,22 +86,18 @@ class Ladder:
         now = datetime.now(UTC)
         run_id = f"{now:%Y%m%dT%H%M%SZ}-{PLAN}"
         folder = (self.out or RUNS / run_id).resolve()
-        header = {
-            "kind": "run",
-            "schema_version": SCHEMA_VERSION,
-            "run_id": run_id,
-            "plan": PLAN,
-            "seed": seed,
-            "started_utc": now.isoformat(timespec="seconds"),
-            "blocks": 0,
-            "slice_s": None,
-            "targets": [],
-            "scenarios": [],
-            "comparisons": [],
-            "not_run": [],
-            "environment": describe(REPOSITORY),
-            "command": ["python", "bench.py", *sys.argv[1:]],
-        }
+        header = RunRecord(
+            run_id=run_id,
+            plan=PLAN,
+            seed=seed,
+            started_utc=now.isoformat(timespec="seconds"),
+            blocks=0,
+            targets=(),
+            scenarios=(),
+            comparisons=(),
+            environment=describe(REPOSITORY),
+            command=("python", "bench.py", *sys.argv[1:]),
+        )
         try:
             return folder, Journal.create(folder, header)
         except (JournalError, OSError) as error:

@@ -11,6 +11,7 @@ from experiment.contender import Contender
 from experiment.contender_ids import AT, TWIN, VARIED
 from experiment.errors import ExpectedError, usage
 from experiment.interpreters import Interpreter
+from experiment.run_record import NotRunRecord
 from experiment.variants import variations
 from servers.target import Target, TargetError
 from servers.variable import Value
@@ -100,17 +101,17 @@ def named_targets(plan: str, targets: str | None, urls: Sequence[str] = ()) -> l
 
 def left_out(
     plan: str, targets: str | None, urls: Sequence[str], lacks: Lacks = lambda _target: None
-) -> list[dict[str, str]]:
+) -> list[NotRunRecord]:
     """What cannot run, with the reason: of the plan's own targets, where none are named, and of all by `lacks`."""
     asked = [
-        {"what": target.id, "reason": reason}
+        NotRunRecord(what=target.id, reason=reason)
         for target in named_targets(plan, targets, urls)
         if (reason := _in_the_way(target, lacks)) is not None
     ]
     if targets or urls:
         return asked
-    missing = [{"what": name, "reason": reason} for name in PLAN_TARGETS[plan] if (reason := _lacks(name)) is not None]
-    return [*missing, *asked]
+    reasons = {name: _lacks(name) for name in PLAN_TARGETS[plan]}
+    return [*(NotRunRecord(what=name, reason=reason) for name, reason in reasons.items() if reason), *asked]
 
 
 def _in_the_way(target: Target, lacks: Lacks) -> str | None:

@@ -21,7 +21,7 @@ import msgspec
 from experiment import sample_columns, thinning
 from experiment.archive import COPIED, INDEX, MOST_PLAIN_BYTES
 from experiment.journal import FILE_NAME as JOURNAL
-from experiment.journal import read_run
+from experiment.run_folder import read_run
 from experiment.sample_columns import Table
 
 PATH_PARTS: Final = 3

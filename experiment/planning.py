@@ -6,9 +6,7 @@ import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from experiment.axes import comparisons
 from experiment.contender import Contender, takes
@@ -18,10 +16,11 @@ from experiment.environment import describe
 from experiment.errors import usage
 from experiment.experiment import Experiment
 from experiment.interpreters import packages_apart
-from experiment.journal import SCHEMA_VERSION, Journal, JournalError
+from experiment.journal import Journal, JournalError
 from experiment.line_up import NO_GPU, has_gpu, left_out
 from experiment.meter import LAUNCH_S
 from experiment.progress import Terminal, plural
+from experiment.run_record import NotRunRecord, RunRecord, Setting, TargetRecord
 from experiment.run_request import RunRequest, prepare
 from loadtests.scenarios import Scenario
 from servers.repository import REPOSITORY
@@ -41,30 +40,28 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{request.plan}"
     folder = (request.out or RUNS / run_id).resolve()
     asked = (request.plan, request.targets, request.urls)
-    header = {
-        "kind": "run",
-        "schema_version": SCHEMA_VERSION,
-        "run_id": run_id,
-        "plan": request.plan,
-        "seed": seed,
-        "started_utc": now.isoformat(timespec="seconds"),
-        "blocks": chosen.blocks,
-        "slice_s": chosen.slice_s,
-        "slo": str(slo) if slo else None,
-        "expect_workers": request.workforce.expect if request.workforce else None,
-        "price_per_core_hour": request.price_per_core_hour,
-        "targets": [described(one, cores_of(present), packages_apart(prepared.under)) for one in present],
-        "scenarios": [msgspec.to_builtins(scenario.record()) for scenario in chosen.scenarios],
-        "comparisons": comparisons(present, named=bool(request.targets)),
-        "not_run": [
+    header = RunRecord(
+        run_id=run_id,
+        plan=request.plan,
+        seed=seed,
+        started_utc=now.isoformat(timespec="seconds"),
+        blocks=chosen.blocks,
+        slice_s=chosen.slice_s,
+        slo=str(slo) if slo else None,
+        expect_workers=request.workforce.expect if request.workforce else None,
+        price_per_core_hour=request.price_per_core_hour,
+        targets=tuple(described(one, cores_of(present), packages_apart(prepared.under)) for one in present),
+        scenarios=tuple(scenario.record() for scenario in chosen.scenarios),
+        comparisons=comparisons(present, named=bool(request.targets)),
+        not_run=(
             *(missing := left_out(*asked, prepared.lacks)),
-            *([] if any(one["reason"] == NO_GPU for one in missing) else _no_gpu(present)),
+            *([] if any(one.reason == NO_GPU for one in missing) else _no_gpu(present)),
             *_unasked(present, chosen.scenarios, skip_check=request.skip_check),
-        ],
-        "model": prepared.user_model.record() if prepared.user_model else None,
-        "environment": describe(REPOSITORY),
-        "command": ["python", "bench.py", *sys.argv[1:]],
-    }
+        ),
+        model=prepared.user_model.record() if prepared.user_model else None,
+        environment=describe(REPOSITORY),
+        command=("python", "bench.py", *sys.argv[1:]),
+    )
     try:
         journal = Journal.create(folder, header)
     except (JournalError, OSError) as error:
@@ -79,37 +76,36 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
     return Experiment(design=Design.of(request, prepared, folder, seed), terminal=terminal, journal=journal)
 
 
-def described(one: Contender, cores: Cores, apart: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
+def described(one: Contender, cores: Cores, apart: Mapping[str, Mapping[str, str]] | None = None) -> TargetRecord:
     """A contender as the run's header records it: its parts, and every setting that it runs under.
 
     `cores` are the run's; `apart` has, by interpreter, the versions of what the run's interpreters do not have alike.
     """
     parts = one.target.parts if one.target else dict.fromkeys(("framework", "server", "mode", "device"))
-    own = one.settings.record() | {"cpus": list(cores.servers)}
+    own: dict[str, Setting] = one.settings.record() | {"cpus": tuple(cores.servers)}
     if one.interpreter:
         name = one.interpreter.name
         own |= {"interpreter": name, "packages": dict((apart or {}).get(name, {}))}
-    return {
-        "id": one.id,
+    return TargetRecord(
+        id=one.id,
         **parts,
-        "twin_of": one.twin_of,
-        "judged": one.judged,
-        "settings": own if one.target else {"base_url": one.base_url},
-    }
+        twin_of=one.twin_of,
+        judged=one.judged,
+        settings=own if one.target else {"base_url": one.base_url},
+    )
 
 
-def _no_gpu(present: Sequence[Contender]) -> list[dict[str, str]]:
+def _no_gpu(present: Sequence[Contender]) -> list[NotRunRecord]:
     """Said of every run without a target on a GPU, so that nobody takes a silence for a figure."""
     if any(one.target is not None and one.target.device == "gpu" for one in present):
         return []
-    return [{"what": "device gpu", "reason": "not in this plan" if has_gpu() else NO_GPU}]
+    return [NotRunRecord(what="device gpu", reason="not in this plan" if has_gpu() else NO_GPU)]
 
 
-def _unasked(present: Sequence[Contender], scenarios: Sequence[Scenario], *, skip_check: bool) -> list[dict[str, str]]:
-    found = []
+def _unasked(present: Sequence[Contender], scenarios: Sequence[Scenario], *, skip_check: bool) -> list[NotRunRecord]:
     variants = [one for one in scenarios if one.variant]
     unasked = [one.id for one in present if not all(takes(one, each, skip_check=skip_check) for each in variants)]
-    if unasked:
-        what = f"{', '.join(one.id for one in variants)} on {', '.join(unasked)}"
-        found.append({"what": what, "reason": "not held to the contract, so asked in the usual encodings only"})
-    return found
+    if not unasked:
+        return []
+    what = f"{', '.join(one.id for one in variants)} on {', '.join(unasked)}"
+    return [NotRunRecord(what=what, reason="not held to the contract, so asked in the usual encodings only")]

@@ -6,23 +6,26 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 from conformance.case import Reference
 from experiment.contender import Contender, takes
 from experiment.contender_ids import target_of, varied_of
 from experiment.design import Design
 from experiment.environment import describe
+from experiment.environment_record import EnvironmentRecord
 from experiment.errors import usage
 from experiment.experiment import Experiment
-from experiment.journal import PARTIAL, Journal, JournalError, read_run
+from experiment.journal import PARTIAL, Journal, JournalError
 from experiment.progress import Terminal, plural
-from experiment.records import Run
-from experiment.records import Scenario as RecordedScenario
 from experiment.remnants import wait_until_gone
+from experiment.run_folder import Run, read_run
+from experiment.run_record import BegunRecord, PlaceRecord, ResumedRecord
 from experiment.run_request import RunRequest, prepare
 from experiment.user_model_setup import require_unchanged
 from experiment.variants import parsed
@@ -31,6 +34,7 @@ from loadtests.orders import Workforce
 from loadtests.plans import PLANS
 from loadtests.scenarios import Scenario, scenario_from_id
 from loadtests.search import Slo
+from loadtests.trial_record import ScenarioRecord
 from servers.repository import REPOSITORY
 from servers.settings import Settings
 
@@ -54,7 +58,7 @@ class Remainder:
     left: tuple[Place, ...]
     void: tuple[Place, ...]
     searched: frozenset[tuple[int, str, str]]
-    in_flight: Mapping[str, Any] | None
+    in_flight: BegunRecord | None
     strays: tuple[Path, ...]
 
 
@@ -86,10 +90,8 @@ def remainder(run: Run, expected: Mapping[str, AbstractSet[str]]) -> Remainder:
     )
 
 
-def _finished(begun: Mapping[str, Any], done: AbstractSet[Place], searched: AbstractSet[tuple[int, str, str]]) -> bool:
-    if "scenario" in begun:
-        return (begun["block"], begun["scenario"]) in done
-    return (begun["block"], begun["target"], begun["endpoint"]) in searched
+def _finished(begun: BegunRecord, done: AbstractSet[Place], searched: AbstractSet[tuple[int, str, str]]) -> bool:
+    return (begun.block, begun.scenario) in done or (begun.block, begun.target, begun.endpoint) in searched
 
 
 def resume_experiment(
@@ -155,8 +157,8 @@ def resume_experiment(
 
 def recorded_request(run: Run) -> RunRequest:
     """What the header of a run says was asked for: every target, scenario and value by name."""
-    own = [target for target in run.targets if "base_url" not in target.settings and target.twin_of is None]
-    pythons = {one.settings["interpreter"]: one.settings["python"] for one in own if "interpreter" in one.settings}
+    own = [target for target in run.targets if target.base_url is None and target.twin_of is None]
+    pythons = {one.interpreter: one.settings["python"] for one in own if one.interpreter is not None}
     vary: dict[str, dict[str, None]] = defaultdict(dict)
     for target in own:
         for name, value in varied_of(target.id).items():
@@ -164,14 +166,14 @@ def recorded_request(run: Run) -> RunRequest:
     return RunRequest(
         plan=run.plan,
         targets=",".join(dict.fromkeys(target_of(target.id) for target in own)) or None,
-        urls=[f"{target.id}={target.settings['base_url']}" for target in run.targets if "base_url" in target.settings],
+        urls=[f"{target.id}={target.base_url}" for target in run.targets if target.base_url is not None],
         scenarios=tuple(map(_recorded_scenario, run.scenarios)),
         blocks=run.blocks,
         vary=parsed([f"{name}={','.join(values)}" for name, values in vary.items()]),
         slo=Slo.parse(run.slo) if run.slo else None,
         server_python=[f"{name}={python}" for name, python in pythons.items()],
-        model=f"{run.model['name']}={run.model['saved_model']}" if run.model else None,
-        payload=Path(run.model["payload"]) if run.model and run.model["payload"] else None,
+        model=f"{run.model.name}={run.model.saved_model}" if run.model else None,
+        payload=Path(run.model.payload) if run.model and run.model.payload else None,
     )
 
 
@@ -180,11 +182,11 @@ def as_recorded(one: Contender, run: Run) -> Contender:
     recorded = run.target(one.id)
     if one.target is None or recorded is None:
         return one
-    known = {field.name for field in fields(Settings)}
-    return replace(one, settings=replace(one.settings, **{k: v for k, v in recorded.settings.items() if k in known}))
+    settings = asdict(one.settings) | dict(recorded.settings)
+    return replace(one, settings=msgspec.convert(settings, Settings, dec_hook=lambda kind, value: kind(value)))
 
 
-def _recorded_scenario(one: RecordedScenario) -> Scenario:
+def _recorded_scenario(one: ScenarioRecord) -> Scenario:
     """An endpoint that is not ours is a user's model, which is loaded as /predict is."""
     if one.endpoint in ENDPOINTS:
         return scenario_from_id(one.id)
@@ -193,19 +195,18 @@ def _recorded_scenario(one: RecordedScenario) -> Scenario:
 
 
 def resumption(
-    run: Run, rest: Remainder, *, torn_bytes: int, environment: Mapping[str, Any], at: datetime
-) -> dict[str, Any]:
-    """The `resumed` record, as experiment.attempts describes it."""
-    return {
-        "kind": "resumed",
-        "at_utc": at.isoformat(timespec="seconds"),
-        "torn_bytes": torn_bytes,
-        "in_flight": dict(rest.in_flight) if rest.in_flight else None,
-        "void": [{"block": block, "scenario": scenario} for block, scenario in rest.void],
-        "finished": len(rest.done),
-        "left": len(rest.left),
-        "changed": [name for name in _SAME if run.environment.get(name) != environment.get(name)],
-    }
+    run: Run, rest: Remainder, *, torn_bytes: int, environment: EnvironmentRecord, at: datetime
+) -> ResumedRecord:
+    """The record that the run goes on with."""
+    return ResumedRecord(
+        at_utc=at.isoformat(timespec="seconds"),
+        torn_bytes=torn_bytes,
+        in_flight=rest.in_flight,
+        void=tuple(PlaceRecord(block=block, scenario=scenario) for block, scenario in rest.void),
+        finished=len(rest.done),
+        left=len(rest.left),
+        changed=tuple(name for name in _SAME if getattr(run.environment, name) != getattr(environment, name)),
+    )
 
 
 def _begin_anew(run: Run, rest: Remainder, journal: Journal, terminal: Terminal) -> None:
@@ -216,13 +217,7 @@ def _begin_anew(run: Run, rest: Remainder, journal: Journal, terminal: Terminal)
     # Only now: should this end here, the next one finds the same strays.
     for path in (*rest.strays, *run.folder.glob(f"{PARTIAL}*")):
         path.unlink()
-    again = f"; {_words(rest.in_flight)} begins anew" if rest.in_flight else ""
+    again = f"; {rest.in_flight} begins anew" if rest.in_flight else ""
     terminal.say(f"resumed: {plural(len(rest.done), 'trial')} finished, {len(rest.left)} to come{again}")
-    if record["changed"]:
-        terminal.say(f"not as it was when the run began: {', '.join(record['changed'])}")
-
-
-def _words(begun: Mapping[str, Any]) -> str:
-    if "scenario" in begun:
-        return f"{begun['scenario']} of block {begun['block'] + 1}"
-    return f"the capacity of {begun['target']} on {begun['endpoint']} in block {begun['block'] + 1}"
+    if record.changed:
+        terminal.say(f"not as it was when the run began: {', '.join(record.changed)}")

@@ -6,28 +6,33 @@ of throughput are in the journal and stay as they were; percentiles are those of
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Annotated
 
-from experiment.fields import RecordError
+import msgspec
+from msgspec import Meta, Struct
 
 FILE_NAME = "thinning.json"
 
 
+class Thinning(Struct, frozen=True, kw_only=True):
+    """The note."""
+
+    kept_every: Annotated[int, Meta(ge=2)]
+
+
 def kept_every(folder: Path) -> int:
-    """1 where `folder` has all samples of its run, k where it has every k-th. Raises RecordError for a broken note."""
+    """1 where `folder` has all samples of its run, k where it has every k-th. Raises ValueError for a broken note."""
     try:
-        document = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-        every = document["kept_every"]
+        content = (folder / FILE_NAME).read_bytes()
     except FileNotFoundError:
         return 1
-    except (ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{FILE_NAME} is not one: {error}") from error
-    if not isinstance(every, int) or isinstance(every, bool) or every < 2:
-        raise RecordError(f"{FILE_NAME} has kept_every {every!r}, which is no whole number above 1")
-    return every
+    try:
+        return msgspec.json.decode(content, type=Thinning).kept_every
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{FILE_NAME}: {error}") from error
 
 
 def note(every: int) -> bytes:
     """The file's content where every `every`-th sample is left."""
-    return json.dumps({"kept_every": every}).encode() + b"\n"
+    return msgspec.json.encode(Thinning(kept_every=every)) + b"\n"

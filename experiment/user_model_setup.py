@@ -11,12 +11,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from conformance.case import Case, Figure
 from conformance.model_cases import ModelEndpoint, model_cases
 from experiment.errors import ExpectedError, usage
 from experiment.progress import Bar, Terminal
+from experiment.run_record import ModelRecord
 from servers.core.reply import JSON
 from servers.models.user_model import (
     UserModel,
@@ -94,18 +95,18 @@ class UserModelSetup:
             )
         )
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> ModelRecord:
         """What a run's header keeps of it, for the report and for going on."""
-        return {
-            "name": self.name,
-            "saved_model": str(self.model.saved_model),
-            "digest": self.model.digest,
-            "payload": None if self.payload is None else str(self.payload),
-            "payload_digest": _payload_digest(self.payload),
-            "inputs": [str(tensor) for tensor in self.model.signature.inputs],
-            "outputs": [str(tensor) for tensor in self.model.signature.outputs],
-            "compared_with": "its own signature in mode function, in place of a float64 reference",
-        }
+        return ModelRecord(
+            name=self.name,
+            saved_model=str(self.model.saved_model),
+            digest=self.model.digest,
+            payload=None if self.payload is None else str(self.payload),
+            payload_digest=_payload_digest(self.payload),
+            inputs=tuple(map(str, self.model.signature.inputs)),
+            outputs=tuple(map(str, self.model.signature.outputs)),
+            compared_with="its own signature in mode function, in place of a float64 reference",
+        )
 
 
 def set_up_user_model(
@@ -126,13 +127,13 @@ def set_up_user_model(
         raise usage(str(error), hint=error.hint) from error
 
 
-def require_unchanged(record: Mapping[str, Any]) -> None:
+def require_unchanged(record: ModelRecord) -> None:
     """Raise ExpectedError where the model of a run, or the payload, is not what its header recorded any more."""
-    payload = None if record["payload"] is None else Path(record["payload"])
+    payload = None if record.payload is None else Path(record.payload)
     try:
-        saved_model = checked_folder(Path(record["saved_model"]))
-        changed = digest_of(saved_model) != record["digest"]
-        if changed or (payload is not None and _payload_digest(payload) != record["payload_digest"]):
+        saved_model = checked_folder(Path(record.saved_model))
+        changed = digest_of(saved_model) != record.digest
+        if changed or (payload is not None and _payload_digest(payload) != record.payload_digest):
             what = saved_model if changed else payload
             raise usage(f"{what} has changed since the run began", hint="start a new run with it")
     except UserModelError as error:

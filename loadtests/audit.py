@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from loadtests.record import MOST_ERROR_SHARE, Backlog, GeneratorShare, WorkerRecord
+from loadtests.trial_record import MOST_ERROR_SHARE, Backlog, GeneratorShare, WorkerRecord
 
 LATE_NS = 1_000_000
 MOST_CPU_SHARE = 0.80

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from loadtests.arrival import ClosedLoop
 from loadtests.orders import CalibrationOrder, TrialOrder
-from loadtests.record import Calibration, TrialRecord
 from loadtests.scenarios import Scenario
 from loadtests.trial import OnSlice, Trial
+from loadtests.trial_record import Calibration, TrialRecord
 
 
 class CalibrationError(Exception):

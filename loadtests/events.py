@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from loadtests.record import Calibration, TrialRecord, WorkerNode
+from loadtests.trial_record import Calibration, TrialRecord, WorkerNode
 
 
 class ReadyEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="ready"):

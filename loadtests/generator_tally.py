@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from loadtests.audit import LATE_NS, lag_p99_us, queued_ns
 from loadtests.clock_offsets import ClockOffset, summarize
-from loadtests.record import GeneratorShare, WorkerNode, WorkerRecord
 from loadtests.responses import ErrorKind
 from loadtests.runner import LoadSegment, SliceResult
 from loadtests.samples import STEADY, Samples
+from loadtests.trial_record import GeneratorShare, WorkerNode, WorkerRecord
 
 
 class GeneratorTally:

@@ -12,10 +12,10 @@ from loadtests.audit import queued_ns
 from loadtests.connection import LoadedTarget, make_ready
 from loadtests.loop import SliceRun
 from loadtests.orders import TrialOrder
-from loadtests.record import WorkerNode
 from loadtests.runner import LoadSegment, SliceOrder, SliceResult, generator_seed
 from loadtests.samples import Samples
 from loadtests.system import REAL_SYSTEM
+from loadtests.trial_record import WorkerNode
 from loadtests.user import SliceUsers, spawn
 
 OPENED_AHEAD = 16

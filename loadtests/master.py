@@ -19,9 +19,9 @@ from locust.exception import RPCError
 from locust.runners import STATE_MISSING
 
 from loadtests.orders import Workforce
-from loadtests.record import WorkerNode
 from loadtests.remote import MissingWorkersError
 from loadtests.runner import LostWorkerError
+from loadtests.trial_record import WorkerNode
 from loadtests.worker_messages import PREFIX, SAME_CODE, TO_MASTER, code_digest
 
 LOOK_S = 0.2

@@ -30,7 +30,7 @@ from loadtests.events import (
     WorkersEvent,
 )
 from loadtests.orders import CalibrationOrder, Order, TrialOrder, WorkersOrder, Workforce
-from loadtests.record import Calibration, TrialRecord, WorkerNode
+from loadtests.trial_record import Calibration, TrialRecord, WorkerNode
 
 START_S = 60.0
 STOP_S = 5.0

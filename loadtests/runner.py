@@ -13,8 +13,8 @@ import numpy as np
 from msgspec import Struct
 
 from loadtests.clock_offsets import ClockOffset
-from loadtests.record import WorkerNode
 from loadtests.samples import ROW
+from loadtests.trial_record import WorkerNode
 
 
 class LoadSegment(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from loadtests.arrival import Arrival, ClosedLoop, arrival_from_id
 from loadtests.endpoints import ENDPOINTS, PREDICT
-from loadtests.record import ScenarioRecord
+from loadtests.trial_record import ScenarioRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from scipy import special
 
-from loadtests.record import SloOutcome, SloRecord
+from loadtests.trial_record import SloOutcome, SloRecord
 
 CONFIDENCE = 0.99
 LOOKS = 4

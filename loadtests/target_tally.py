@@ -12,11 +12,11 @@ import numpy as np
 from loadtests.audit import reason_against, reason_against_workers, worst
 from loadtests.generator_tally import GeneratorTally
 from loadtests.orders import TargetOrder, TrialOrder
-from loadtests.record import Backlog, OverLimit, TrialRecord, WorkerNode
 from loadtests.resources import ProcessGoneError, ProcessSet, Sizes
 from loadtests.responses import ErrorKind
 from loadtests.runner import LoadSegment, SliceResult
 from loadtests.samples import STEADY, Samples, SliceFigures
+from loadtests.trial_record import Backlog, OverLimit, TrialRecord, WorkerNode
 
 TURNS_IN_SLICE, ROUNDS_IN_SLICE = 20, 4
 """A slice holds at least so many answers one after the other, and so many rounds of all users: with many

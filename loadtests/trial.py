@@ -18,10 +18,10 @@ from loadtests.audit import LATE_NS
 from loadtests.events import SliceEvent
 from loadtests.local_runner import LocalRunner
 from loadtests.orders import TrialOrder
-from loadtests.record import TrialRecord
 from loadtests.runner import LoadSegment, LostWorkerError, Runner, SliceOrder, merge
 from loadtests.samples import SliceFigures
 from loadtests.target_tally import TargetTally
+from loadtests.trial_record import TrialRecord
 
 OnSlice = Callable[[SliceEvent], None]
 

@@ -11,8 +11,8 @@ import msgspec
 from loadtests.clock_offsets import ClockOffset, Ping, compare
 from loadtests.master import Master, Message
 from loadtests.orders import TrialOrder
-from loadtests.record import WorkerNode
 from loadtests.runner import LoadSegment, LostWorkerError, SliceOrder, SliceResult, split_load
+from loadtests.trial_record import WorkerNode
 from loadtests.worker_messages import unpack
 
 PINGS = 8

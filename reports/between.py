@@ -17,7 +17,8 @@ from enum import StrEnum
 from msgspec.structs import replace
 
 from experiment.progress import plural
-from experiment.records import Run, Scenario, Trial
+from experiment.run_folder import Run
+from loadtests.trial_record import ScenarioRecord, TrialRecord
 from reports import cells, independent, latencies, statistics, verdicts, wording
 from reports.comparisons import BLOCK_FIGURE, LATENCIES, TargetScenario, UnfairError, floor_for, metrics_of
 from reports.independent import IndependentRatio
@@ -44,12 +45,12 @@ class Side:
     tried: int
 
 
-def metric_of(scenario: Scenario) -> str:
+def metric_of(scenario: ScenarioRecord) -> str:
     """The one figure by which a cell is judged between runs."""
     return metrics_of(scenario)[0]
 
 
-def side_of(run: Run, target: str, scenario: Scenario) -> Side:
+def side_of(run: Run, target: str, scenario: ScenarioRecord) -> Side:
     """The figures of one cell by block. Raises UnfairError where it cannot be judged, with the published reason."""
     refusal = next((one for one in run.refusals if one.target == target), None)
     trials = run.trials_of(target, scenario.id)
@@ -68,7 +69,7 @@ def side_of(run: Run, target: str, scenario: Scenario) -> Side:
     return Side(values=values, tried=len(trials))
 
 
-def _figures_of(run: Run, trial: Trial, scenario: Scenario) -> BlockFigures:
+def _figures_of(run: Run, trial: TrialRecord, scenario: ScenarioRecord) -> BlockFigures:
     if not scenario.is_open or trial.samples is None:
         return cells.block_figures(trial, None)
     try:
@@ -167,14 +168,14 @@ def places(run: Run, targets: Sequence[str] = (), scenarios: Sequence[str] = ())
     ]
 
 
-def _scenario(run: Run, identifier: str) -> Scenario:
+def _scenario(run: Run, identifier: str) -> ScenarioRecord:
     found = run.scenario(identifier)
     if found is None:
         raise ValueError(f"{run.run_id} has no scenario {identifier}")
     return found
 
 
-def _cell(base: Run, new: Run, target: str, scenario: Scenario) -> tuple[CellRow, IndependentRatio | None]:
+def _cell(base: Run, new: Run, target: str, scenario: ScenarioRecord) -> tuple[CellRow, IndependentRatio | None]:
     """One cell with its medians, and the ratio if there is a fair one; else the row has the published reason."""
     row = CellRow(
         target=target,
@@ -236,13 +237,13 @@ def _refused_since(base: Run, new: Run, places: Sequence[Sequence[tuple[str, str
 
 
 def _told(run: Run) -> RunSide:
-    git = run.environment.get("git")
+    git = run.environment.git
     return RunSide(
         run_id=run.run_id,
         folder=str(run.folder),
         plan=run.plan,
         started_utc=run.started_utc,
-        commit=git.get("commit") if isinstance(git, Mapping) else None,
+        commit=git.commit if git else None,
         complete=run.complete,
         partial_reason=run.partial_reason,
     )

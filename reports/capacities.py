@@ -5,7 +5,10 @@ from __future__ import annotations
 import statistics as plain
 from collections.abc import Sequence
 
-from experiment.records import Capacity, Run
+import msgspec
+
+from experiment.run_folder import Run
+from loadtests.trial_record import CapacityRecord
 from reports import statistics
 from reports.summary.load_rows import CapacityRow, SearchRow
 from reports.summary.measures import Median
@@ -24,7 +27,7 @@ def _row(run: Run, target: str, endpoint: str) -> CapacityRow:
     return CapacityRow(
         target=target,
         endpoint=endpoint,
-        slo=own[0].slo["name"],
+        slo=own[0].slo.name,
         rate_rps=_over_blocks([one.rate_rps for one in valid], run.seed),
         saturated_rps=_over_blocks([one.saturated_rps for one in valid], run.seed),
         saturated_users=max((one.saturated_users for one in valid if one.saturated_users), default=None),
@@ -45,12 +48,12 @@ def _over_blocks(values: Sequence[float | None], seed: int) -> Median | None:
     return Median(median=plain.median(known), ci95=interval)
 
 
-def _search(one: Capacity) -> SearchRow:
+def _search(one: CapacityRecord) -> SearchRow:
     return SearchRow(
         block=one.block,
         rate_rps=one.rate_rps,
         failed_rps=one.failed_rps,
         saturated_rps=one.saturated_rps,
-        probes=[dict(probe) for probe in one.probes],
-        ladder=[dict(rung) for rung in one.ladder],
+        probes=msgspec.to_builtins(list(one.probes)),
+        ladder=msgspec.to_builtins(list(one.ramp)),
     )

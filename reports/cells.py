@@ -10,8 +10,10 @@ from __future__ import annotations
 import statistics as plain
 from collections.abc import Iterable, Sequence
 
-from experiment.records import Run, Scenario, Target, Trial
+from experiment.run_folder import Run
+from experiment.run_record import TargetRecord
 from loadtests.quantiles import PERCENTILES, samples_missing
+from loadtests.trial_record import ScenarioRecord, TrialRecord
 from reports import latencies, statistics, wording
 from reports.latencies import Latencies, Nanoseconds
 from reports.sharing import Share, alone
@@ -26,7 +28,7 @@ def results(run: Run, share: Share = alone) -> list[ResultRow]:
     return [row for rows in share(_of_target, run.targets, run) for row in rows]
 
 
-def _of_target(target: Target, run: Run) -> list[ResultRow]:
+def _of_target(target: TargetRecord, run: Run) -> list[ResultRow]:
     return [
         measure(run, target, scenario, trials)
         for scenario in run.scenarios
@@ -34,7 +36,7 @@ def _of_target(target: Target, run: Run) -> list[ResultRow]:
     ]
 
 
-def measure(run: Run, target: Target, scenario: Scenario, trials: Sequence[Trial]) -> ResultRow:
+def measure(run: Run, target: TargetRecord, scenario: ScenarioRecord, trials: Sequence[TrialRecord]) -> ResultRow:
     """The figures of one cell, and those of each of its blocks, from which the comparisons are made."""
     used = sorted((trial for trial in trials if trial.unusable() is None), key=lambda trial: trial.block)
     told: dict[int, Latencies] = {}
@@ -120,7 +122,7 @@ def _told(notes: Sequence[tuple[int, str]]) -> str | None:
     return "; ".join(f"{where}: {reason}" for reason, where in named.items()) or None
 
 
-def block_figures(trial: Trial, told: Latencies | None) -> BlockFigures:
+def block_figures(trial: TrialRecord, told: Latencies | None) -> BlockFigures:
     """The figures of one block; a percentile is None below the samples that it needs."""
     service_ns = told.service_ns if told else None
     return BlockFigures(

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from experiment.records import Comparison, Run, Scenario
+from experiment.run_folder import Run
+from experiment.run_record import ComparisonRecord
+from loadtests.trial_record import ScenarioRecord
 from reports import statistics, treatment, verdicts, wording
 from reports.statistics import PairedRatio
 from reports.summary.load_rows import ComparisonRow, NoiseRow, NoiseSummary, ResultRow
@@ -32,7 +34,7 @@ class UnfairError(ValueError):
     """A comparison has no figures that may be compared; the text is the published reason."""
 
 
-def metrics_of(scenario: Scenario) -> tuple[str, ...]:
+def metrics_of(scenario: ScenarioRecord) -> tuple[str, ...]:
     """Throughput, and the median latency where one user waits for it alone.
 
     On a schedule every target that keeps up has the same throughput; there it is how soon it answers.
@@ -98,7 +100,9 @@ def floor_for(noise: Mapping[TargetScenario, NoiseFloor], metric: str, scenario:
     return max(others, key=lambda floor: floor.reach, default=None)
 
 
-def _planned(run: Run, cells: Mapping[TargetScenario, object], comparison: Comparison, scenario: Scenario) -> bool:
+def _planned(
+    run: Run, cells: Mapping[TargetScenario, object], comparison: ComparisonRecord, scenario: ScenarioRecord
+) -> bool:
     """Whether this pair has a row here: one of the two was measured, or one was refused."""
     pair = (comparison.baseline, comparison.candidate)
     if any((identifier, scenario.id) in cells for identifier in pair):
@@ -106,7 +110,7 @@ def _planned(run: Run, cells: Mapping[TargetScenario, object], comparison: Compa
     return any(refusal.target in pair for refusal in run.refusals)
 
 
-def _row(comparison: Comparison, scenario: Scenario, metric: str) -> ComparisonRow:
+def _row(comparison: ComparisonRecord, scenario: ScenarioRecord, metric: str) -> ComparisonRow:
     return ComparisonRow(
         baseline=comparison.baseline,
         candidate=comparison.candidate,
@@ -150,8 +154,8 @@ def _families(rows: Sequence[ComparisonRow], ratios: Iterable[int]) -> list[list
 def _ratio(
     run: Run,
     cells: Mapping[TargetScenario, ResultRow],
-    comparison: Comparison,
-    scenario: Scenario,
+    comparison: ComparisonRecord,
+    scenario: ScenarioRecord,
     metric: str,
 ) -> PairedRatio:
     """The paired ratio of one comparison. Raises UnfairError with the reason that is published."""

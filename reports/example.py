@@ -18,9 +18,10 @@ from typing import Final
 
 from experiment.archive import opened
 from experiment.errors import ExpectedError
-from experiment.journal import JournalError, read_run
+from experiment.journal import JournalError
 from experiment.packing import pack
 from experiment.progress import plural
+from experiment.run_folder import read_run
 from reports.prices import PriceError, read
 from reports.render import render, write
 
@@ -80,14 +81,14 @@ def publish(given: Path, into: Path = INTO, *, most_mib: float = MOST_MIB, price
 
 def _page(folder: Path, into: Path, pictured: str | None) -> str:
     run = read_run(folder)
-    wall_s = (run.end or {}).get("wall_s")
+    wall_s = run.end.wall_s if run.end else None
     title = importlib.import_module(f"reports.plots.{pictured}").TITLE if pictured else ""
     return PAGE.format(
         picture=f"![{title}]({PICTURE})\n\n" if pictured else "",
         took=f"after {plural(max(1, round(wall_s / 60)), 'minute')}, " if wall_s and not run.resumptions else "",
         command=shlex.join(run.command),
         started=run.started_utc,
-        cpu=(run.environment.get("cpu") or {}).get("model") or "an unknown processor",
+        cpu=run.environment.cpu.model or "an unknown processor",
         samples="every sample" if run.kept_every == 1 else f"one sample in {run.kept_every}",
         folder=into.as_posix(),
         archive=ARCHIVE,

@@ -40,7 +40,7 @@ def write_csv(_run_dir: Path, summary: Summary, into: Path) -> list[Path]:
 
 def write_png(run_dir: Path, summary: Summary, into: Path) -> list[Path]:
     """Write every plot that has data as PNG beside its SVG. Raises JournalError."""
-    from experiment.journal import read_run  # noqa: PLC0415 - only where plots are drawn
+    from experiment.run_folder import read_run  # noqa: PLC0415 - only where plots are drawn
 
     paths = []
     (into / "plots").mkdir(exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from experiment.records import Run
+from experiment.run_folder import Run
 from reports.sharing import Share, alone
 from reports.summary import Summary
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from experiment.records import Run, Scenario
+from experiment.run_folder import Run
+from loadtests.trial_record import ScenarioRecord
 from reports import statistics, wording
 from reports.between import metric_of, places, side_of
 from reports.comparisons import LATENCIES, UnfairError
@@ -70,7 +71,7 @@ def history(
             SeriesRun(
                 run_id=run.run_id,
                 started_utc=run.started_utc,
-                commit=(run.environment.get("git") or {}).get("commit"),
+                commit=run.environment.git.commit if run.environment.git else None,
                 partial_reason=run.partial_reason,
             )
             for run in runs
@@ -83,7 +84,7 @@ def history(
 
 
 def _series(runs: Sequence[Run], target: str, scenario: str) -> Series:
-    known: Scenario = next(found for run in runs if (found := run.scenario(scenario)) is not None)
+    known: ScenarioRecord = next(found for run in runs if (found := run.scenario(scenario)) is not None)
     points = []
     for index, run in enumerate(runs):
         if (target, scenario) not in places(run):

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from experiment.records import Run
+from experiment.run_folder import Run
 from loadtests.samples import STEADY
 from reports import npz, statistics
 

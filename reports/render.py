@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiment.journal import read_run
+from experiment.run_folder import read_run
 from reports.sharing import helped
 from reports.summary import to_json
 

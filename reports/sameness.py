@@ -10,7 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from experiment.records import Run, Scenario
+import msgspec
+
+from experiment.run_folder import Run
+from loadtests.trial_record import ScenarioRecord
 from reports.treatment import flatten, settings_of
 
 MACHINE = ("cpu.model", "cpu.cores_physical", "cpu.cores_logical", "machine", "virtualisation")
@@ -28,7 +31,7 @@ def machine_differences(base: Run, new: Run) -> list[str]:
 
     A fact that either record leaves out tells nothing, but a run that does not name its processor matches no other.
     """
-    left, right = _flat(base.environment), _flat(new.environment)
+    left, right = _flat(base), _flat(new)
     if left.get("cpu.model") is None or right.get("cpu.model") is None:
         return ["the processor is not known of both"]
     found = [_differ(name, left[name], right[name]) for name in MACHINE if _told_apart(left, right, name)]
@@ -54,7 +57,7 @@ def plan_differences(base: Run, new: Run) -> list[str]:
 
 def changes(base: Run, new: Run) -> list[str]:
     """What else changed from `base` to `new`: code, packages, flags, settings of the targets, models."""
-    left, right = _flat(base.environment), _flat(new.environment)
+    left, right = _flat(base), _flat(new)
     names = [name for name in SOFTWARE if left.get(name) != right.get(name)]
     both = dict.fromkeys([*left, *right])
     names += [name for name in both if name.startswith(("packages.", "flags.")) and left.get(name) != right.get(name)]
@@ -80,7 +83,8 @@ def shortened(texts: list[str]) -> list[str]:
     return texts if left <= 0 else [*texts[:MOST_NAMED], f"{left} more"]
 
 
-def _flat(environment: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(run: Run) -> dict[str, Any]:
+    environment = msgspec.to_builtins(run.environment)
     return {name: inner for part, value in environment.items() for name, inner in flatten(value, str(part)).items()}
 
 
@@ -89,8 +93,8 @@ def _told_apart(left: Mapping[str, Any], right: Mapping[str, Any], name: str) ->
     return None not in values and values[0] != values[1]
 
 
-def _scenario_differences(left: Scenario, right: Scenario) -> str:
-    names = [name for name in Scenario.__dataclass_fields__ if getattr(left, name) != getattr(right, name)]
+def _scenario_differences(left: ScenarioRecord, right: ScenarioRecord) -> str:
+    names = [name for name in ScenarioRecord.__struct_fields__ if getattr(left, name) != getattr(right, name)]
     return "; ".join(_differ(name, getattr(left, name), getattr(right, name)) for name in names)
 
 

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
-from experiment.measured import LINE
-from experiment.records import Gate, Run
+from conformance.gate_record import GateRecord
+from experiment.run_folder import Run
 from reports import (
     capacities,
     cells,
@@ -53,21 +54,18 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
         command=list(run.command),
         complete=run.complete,
         partial_reason=run.partial_reason,
-        resumed=Stops(
-            times=len(run.resumptions), begun_anew=sum(one.get("in_flight") is not None for one in run.resumptions)
-        ),
-        wall_s=(run.end or {}).get("wall_s"),
-        measuring_s=(run.end or {}).get("measuring_s"),
-        model=dict(run.model) or None,
-        environment=dict(run.environment),
-        generator={name: value for name, value in run.generator.items() if name not in ("kind", LINE)}
-        | {"lines": [run.generator[LINE]] if LINE in run.generator else []},
+        resumed=Stops(times=len(run.resumptions), begun_anew=sum(one.in_flight is not None for one in run.resumptions)),
+        wall_s=run.end.wall_s if run.end else None,
+        measuring_s=run.end.measuring_s if run.end else None,
+        model=msgspec.to_builtins(run.model),
+        environment=msgspec.to_builtins(run.environment),
+        generator=_generator(run),
         kept_every=run.kept_every,
         price_per_core_hour=price,
         costs=prices.costs(results, price, run.seed),
         targets=targets,
         scenarios=scenarios,
-        not_run=[NotRun(what=entry["what"], reason=entry["reason"]) for entry in run.not_run],
+        not_run=[NotRun(what=entry.what, reason=entry.reason) for entry in run.not_run],
         refused=_refused(run),
         noise_floor=noise_floor,
         results=results,
@@ -77,14 +75,14 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
         capacity=capacities.rows(run),
         encodings=encodings.compared(results, run.seed),
         break_evens=costs.break_evens(framework_costs, targets),
-        conformance=[_conformance(target, gates) for target in targets if (gates := _gates(run, target.id))],
+        conformance=[_conformance(run, target, gates) for target in targets if (gates := _gates(run, target.id))],
         answers_alike=[
             AnswersAlike(
                 block=one.block,
                 targets=list(one.targets),
                 cases=one.cases,
-                differences=[dict(difference) for difference in one.differences],
-                lines=[one.line],
+                differences=msgspec.to_builtins(list(one.differences)),
+                lines=[run.line_of(one)],
             )
             for one in run.parities
         ],
@@ -106,7 +104,7 @@ def _targets(run: Run) -> list[TargetSummary]:
             server=target.server,
             mode=target.mode,
             device=target.device,
-            interpreter=target.settings.get("interpreter"),
+            interpreter=target.interpreter,
             twin_of=target.twin_of,
             judged=target.judged,
             settings=dict(target.settings),
@@ -133,6 +131,14 @@ def _scenarios(run: Run) -> list[ScenarioSummary]:
     ]
 
 
+def _generator(run: Run) -> dict[str, Any]:
+    """What the load generator can do here, and the line that says so."""
+    if run.generator is None:
+        return {"lines": []}
+    found = msgspec.to_builtins(run.generator)
+    return {name: value for name, value in found.items() if name != "kind"} | {"lines": [run.line_of(run.generator)]}
+
+
 def _refused(run: Run) -> list[RefusedTarget]:
     """Each refused target once, with the blocks in which it was refused."""
     found: dict[tuple[str, str], RefusedTarget] = {}
@@ -144,24 +150,24 @@ def _refused(run: Run) -> list[RefusedTarget]:
                 reason=refusal.reason,
                 cases=list(refusal.cases),
                 blocks=[],
-                lines=sorted(one.line for one in run.refusals if one.target == refusal.target),
+                lines=sorted(run.line_of(one) for one in run.refusals if one.target == refusal.target),
             ),
         )
         entry.blocks.append(refusal.block)
     return list(found.values())
 
 
-def _gates(run: Run, target: str) -> list[Gate]:
+def _gates(run: Run, target: str) -> list[GateRecord]:
     return sorted((gate for gate in run.gates if gate.target == target), key=lambda gate: gate.block)
 
 
-def _conformance(target: TargetSummary, gates: Sequence[Gate]) -> ConformanceRow:
+def _conformance(run: Run, target: TargetSummary, gates: Sequence[GateRecord]) -> ConformanceRow:
     """The last gate's counts, and every finding of any block once, with the blocks that saw it."""
     findings: dict[tuple[str, str], dict[str, Any]] = {}
     for gate in gates:
         for finding in gate.findings:
-            key = (str(finding.get("case")), str(finding.get("verdict")))
-            entry = findings.setdefault(key, {**finding, "blocks": []})
+            key = (finding.case_id, finding.verdict.value)
+            entry = findings.setdefault(key, {**msgspec.to_builtins(finding), "blocks": []})
             entry["blocks"].append(gate.block)
     return ConformanceRow(
         target=target.id,
@@ -171,8 +177,8 @@ def _conformance(target: TargetSummary, gates: Sequence[Gate]) -> ConformanceRow
         counts=dict(gates[-1].counts),
         topics={topic: dict(counts) for topic, counts in gates[-1].topics.items()},
         steady=len({tuple(sorted(gate.counts.items())) for gate in gates}) == 1,
-        findings=[entry for entry in findings.values() if entry.get("verdict") not in NOT_WRONG],
-        lines=sorted(gate.line for gate in gates),
+        findings=[entry for entry in findings.values() if entry["verdict"] not in NOT_WRONG],
+        lines=sorted(map(run.line_of, gates)),
     )
 
 
@@ -186,7 +192,7 @@ def _startup(run: Run, target: str) -> StartupRow:
         import_s=_median([launch.import_s for launch in launches]),
         load_s=_median([launch.load_s for launch in launches]),
         rss_mib=_median([launch.rss_mib for launch in launches]),
-        lines=sorted(launch.line for launch in launches),
+        lines=sorted(map(run.line_of, launches)),
     )
 
 
@@ -203,10 +209,10 @@ def _median(values: Sequence[float | None]) -> float | None:
 
 def _audit(run: Run) -> Audit:
     reasons = Counter(reason for trial in run.trials if (reason := trial.unusable()))
-    workers = [worker for trial in run.trials for worker in trial.workers]
+    workers = [worker for trial in run.trials for worker in trial.workers or ()]
 
     def worst(name: str) -> float | None:
-        return _worst(trial.generator.get(name) for trial in run.trials)
+        return _worst(getattr(trial.generator, name) for trial in run.trials)
 
     return Audit(
         trials=len(run.trials),
@@ -220,12 +226,12 @@ def _audit(run: Run) -> Audit:
         worst_lag_p99_us=worst("lag_p99_us"),
         worst_send_lag_p99_us=worst("send_lag_p99_us"),
         worst_queued_share=worst("queued_share"),
-        workers=max((len(trial.workers) for trial in run.trials), default=0),
-        worst_clock_us=_worst(worker.get("offset_uncertainty_us") for worker in workers),
+        workers=max((len(trial.workers or ()) for trial in run.trials), default=0),
+        worst_clock_us=_worst(worker.offset_uncertainty_us for worker in workers),
         unstable=sum(trial.steady is False for trial in run.trials),
         worst_idle_cpu_share=_worst(trial.idle_cpu_share for trial in run.trials),
         retraces=sum(trial.retraces or 0 for trial in run.trials),
-        lines=sorted(trial.line for trial in run.trials),
+        lines=sorted(map(run.line_of, run.trials)),
     )
 
 

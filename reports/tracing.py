@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from experiment.records import Run
+from experiment.run_folder import Run
 from reports.comparisons import BLOCK_FIGURE, NOISE_AXIS
 from reports.summary import Summary
 from reports.summary.load_rows import BreakEven, CapacityRow, ComparisonRow, EncodingRow, FrameworkCost, ResultRow
@@ -49,7 +49,7 @@ class _Trace:
     def __init__(self, summary: Summary, run: Run) -> None:
         self._run = run
         self._cells = {(row.target, row.scenario): row for row in summary.results}
-        self._lines = {(one.block, one.target, one.scenario): one.line for one in run.trials}
+        self._lines = {(one.block, one.target, one.scenario): run.line_of(one) for one in run.trials}
 
     def blocks(self, target: str, scenario: str, figure: str) -> Blocks:
         """The lines of those blocks of a cell that have the figure."""
@@ -61,8 +61,8 @@ class _Trace:
         own = self._run.trials_of(row.target, row.scenario)
         return replace(
             row,
-            lines=sorted(one.line for one in own if one.unusable() is None),
-            left_out_lines=sorted(one.line for one in own if one.unusable() is not None),
+            lines=sorted(self._run.line_of(one) for one in own if one.unusable() is None),
+            left_out_lines=sorted(self._run.line_of(one) for one in own if one.unusable() is not None),
         )
 
     def comparison(self, row: ComparisonRow) -> list[int]:
@@ -71,8 +71,8 @@ class _Trace:
         both = _paired(*(self.blocks(side, row.scenario, BLOCK_FIGURE[row.metric]) for side in pair))
         if both:
             return both
-        trials = [one.line for side in set(pair) for one in self._run.trials_of(side, row.scenario)]
-        return sorted(trials + [one.line for one in self._run.refusals if one.target in pair])
+        trials = [self._run.line_of(one) for side in set(pair) for one in self._run.trials_of(side, row.scenario)]
+        return sorted(trials + [self._run.line_of(one) for one in self._run.refusals if one.target in pair])
 
     def framework_cost(self, row: FrameworkCost) -> list[int]:
         figure = COST_FIGURE[row.measure]
@@ -89,7 +89,7 @@ class _Trace:
 
     def capacity(self, row: CapacityRow) -> list[int]:
         place = (row.target, row.endpoint)
-        return sorted(one.line for one in self._run.capacities if (one.target, one.endpoint) == place)
+        return sorted(self._run.line_of(one) for one in self._run.capacities if (one.target, one.endpoint) == place)
 
 
 def _break_even(row: BreakEven, costs: Iterable[FrameworkCost]) -> list[int]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from experiment.records import Run, Target
+from experiment.run_folder import Run
+from experiment.run_record import TargetRecord
 from reports.summary.check_rows import TreatmentRow
 
 # An axis that is not listed allows exactly the setting of its own name.
@@ -37,12 +38,12 @@ def flatten(value: Any, name: str) -> dict[str, Any]:
     return {name: value}
 
 
-def settings_of(run: Run, target: Target) -> dict[str, Any]:
+def settings_of(run: Run, target: TargetRecord) -> dict[str, Any]:
     """Every recorded setting of a target by its dotted name."""
     found: dict[str, Any] = {part: getattr(target, part) for part in PARTS}
     for name, value in target.settings.items():
         found.update(flatten(value, str(name)))
-    metadata = next((launch.metadata for launch in run.launches if launch.target == target.id), {})
+    metadata = next((launch.metadata or {} for launch in run.launches if launch.target == target.id), {})
     versions = metadata.get("versions")
     if isinstance(versions, Mapping):
         for name in SHARED_VERSIONS:
@@ -57,7 +58,7 @@ def settings_of(run: Run, target: Target) -> dict[str, Any]:
     return found
 
 
-def differences(run: Run, first: Target, second: Target, axis: str) -> list[str]:
+def differences(run: Run, first: TargetRecord, second: TargetRecord, axis: str) -> list[str]:
     """What differs between two targets besides the compared part, one text each; empty where it is fair."""
     left, right = settings_of(run, first), settings_of(run, second)
     # Facts of a started process are compared where both told them: a native target has no /metadata.
@@ -86,7 +87,7 @@ def _show(value: Any) -> str:
     return "not set" if value is None else str(value)
 
 
-def table(run: Run, targets: Iterable[Target]) -> list[TreatmentRow]:
+def table(run: Run, targets: Iterable[TargetRecord]) -> list[TreatmentRow]:
     """Equal treatment: a row a setting, with its value for every target and whether all that tell it agree."""
     columns = {target.id: settings_of(run, target) for target in targets}
     names = list(dict.fromkeys(name for settings in columns.values() for name in settings))

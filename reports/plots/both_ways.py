@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiment.records import Run, Scenario
+from experiment.run_folder import Run
+from loadtests.trial_record import ScenarioRecord
 from reports import drawing, latencies, quantile_axis, wording
 from reports.latencies import Latencies
 from reports.summary import Summary, TargetSummary
@@ -88,7 +89,7 @@ def _rows(summary: Summary) -> list[ResultRow]:
     return [row for row in summary.results if row.arrival != "closed" and row.valid and not row.variant]
 
 
-def _samples(summary: Summary, run: Run, scenario: Scenario) -> dict[str, Latencies]:
+def _samples(summary: Summary, run: Run, scenario: ScenarioRecord) -> dict[str, Latencies]:
     """The latencies of every target's usable trials, where a curve has room; a twin is left out."""
     found = {one.id: latencies.pooled(run, one.id, scenario.id) for one in summary.first_targets}
     return {name: one for name, one in found.items() if one.service_ns.size > 2 * quantile_axis.LEAST_BEYOND}

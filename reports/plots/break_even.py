@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiment.records import Run
+from experiment.run_folder import Run
 from reports import drawing, wording
 from reports.ladder_summary import SHARES, change_at
 from reports.ladder_words import usual

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from experiment.progress import plural
-from experiment.records import Run
+from experiment.run_folder import Run
 from reports import drawing, wording
 from reports.summary import Summary
 from reports.summary.load_rows import ResultRow

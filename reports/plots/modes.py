@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from experiment.progress import plural
-from experiment.records import Run
+from experiment.run_folder import Run
 from reports import drawing, tables, wording
 from reports.summary import Summary
 from reports.summary.load_rows import ComparisonRow

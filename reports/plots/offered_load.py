@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiment.records import Run
+from experiment.run_folder import Run
 from reports import drawing, wording
 from reports.summary import Summary, TargetSummary
 from reports.summary.load_rows import CapacityRow

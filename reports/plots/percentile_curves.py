@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiment.progress import plural
-from experiment.records import Run
+from experiment.run_folder import Run
 from loadtests.quantiles import PERCENTILES
 from reports import drawing, latencies, quantile_axis, wording
 from reports.summary import Summary, TargetSummary

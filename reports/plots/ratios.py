@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
-from experiment.records import Run
+from experiment.run_folder import Run
 from reports import drawing, tables, wording
 from reports.summary import Summary
 from reports.summary.load_rows import ComparisonRow

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiment.records import Run
+from experiment.run_folder import Run
 from reports import drawing, wording
 from reports.summary import Summary, TargetSummary
 from reports.summary.load_rows import ResultRow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from experiment.records import Run
+from experiment.run_folder import Run
 from reports import drawing, wording
 from reports.ladder_summary import SEGMENTS
 from reports.ladder_words import SEGMENT_WORDS, usual

@@ -11,7 +11,7 @@ from pathlib import Path
 from loadtests_servers import KnownServer, ok
 from worker_processes import free_port
 
-from experiment.journal import read_run
+from experiment.run_folder import read_run
 from loadtests.remote import ROOT
 from reports.sameness import plan_differences
 

@@ -9,7 +9,7 @@ import pytest
 from reports.samples import read
 
 from experiment.archive import opened
-from experiment.journal import read_run
+from experiment.run_folder import read_run
 from reports.example import ARCHIVE, INTO, MIB, MOST_MIB, PICTURE
 from servers.launch import REPOSITORY
 

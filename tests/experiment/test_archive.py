@@ -27,8 +27,9 @@ from synthetic_run import Truth, write_run
 from experiment import archive, packing, sample_columns
 from experiment.archive import opened
 from experiment.errors import USAGE, ExpectedError
-from experiment.journal import JournalError, read_run
+from experiment.journal import JournalError
 from experiment.packing import pack
+from experiment.run_folder import read_run
 from experiment.sample_columns import Index, Table
 
 TRUTH = Truth(samples=300, blocks=2, scenarios=("predict@1", "predict~poisson200rps"), modes=("function",))

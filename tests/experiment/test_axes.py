@@ -10,6 +10,7 @@ from experiment.axes import comparisons
 from experiment.contender import Contender
 from experiment.contender_ids import TWIN
 from experiment.line_up import PLAN_TARGETS, contenders
+from experiment.run_record import ComparisonRecord
 from servers.registry import FRAMEWORKS
 
 BEFORE = (
@@ -25,10 +26,10 @@ BEFORE = (
 
 def _pairs(targets: str, **more: object) -> set[tuple[str, str, str]]:
     found = comparisons(contenders("smoke", targets, [], **more), named=True)  # type: ignore[arg-type]
-    return {(one["axis"], one["baseline"], one["candidate"]) for one in found if one["axis"] != "noise"}
+    return {(one.axis, one.baseline, one.candidate) for one in found if one.axis != "noise"}
 
 
-def _by_name(ours: list[Contender]) -> list[dict[str, str]]:
+def _by_name(ours: list[Contender]) -> list[ComparisonRecord]:
     found = []
     for axis, part, baseline, candidates in BEFORE:
         for a in ours:
@@ -38,7 +39,7 @@ def _by_name(ours: list[Contender]) -> list[dict[str, str]]:
                 left, right = a.target.parts, b.target.parts
                 wanted = candidates is None or right[part] in candidates
                 if [name for name in left if left[name] != right[name]] == [part] and left[part] == baseline and wanted:
-                    found.append({"baseline": a.id, "candidate": b.id, "axis": axis})
+                    found.append(ComparisonRecord(baseline=a.id, candidate=b.id, axis=axis))
     return found
 
 
@@ -46,7 +47,7 @@ def _by_name(ours: list[Contender]) -> list[dict[str, str]]:
 def test_a_plan_compares_what_it_always_did(plan: str) -> None:
     """Baselines that the registries declare give each plan's pairs to the letter, and stacks beside them."""
     present = contenders(plan, None, [])
-    found = [one for one in comparisons(present, named=False) if one["axis"] not in ("noise", "stack")]
+    found = [one for one in comparisons(present, named=False) if one.axis not in ("noise", "stack")]
     assert found == _by_name([one for one in present if one.twin_of is None])
 
 
@@ -56,16 +57,16 @@ def test_pairs_differ_in_one_part() -> None:
     present = contenders("standard", named, ["a=http://127.0.0.1:1", "b=http://127.0.0.1:2"])
     by_id = {one.id: one for one in present}
     pairs = comparisons(present, named=False)
-    assert pairs[0] == {"baseline": present[0].id, "candidate": present[0].id + TWIN, "axis": "noise"}
-    assert {"framework", "native", "floor", "mode", "server", "url"} <= {pair["axis"] for pair in pairs}
+    assert pairs[0] == ComparisonRecord(baseline=present[0].id, candidate=present[0].id + TWIN, axis="noise")
+    assert {"framework", "native", "floor", "mode", "server", "url"} <= {pair.axis for pair in pairs}
     for pair in pairs:
-        left, right = by_id[pair["baseline"]].target, by_id[pair["candidate"]].target
-        if pair["axis"] in ("noise", "url", "stack"):
+        left, right = by_id[pair.baseline].target, by_id[pair.candidate].target
+        if pair.axis in ("noise", "url", "stack"):
             continue
         assert left is not None
         assert right is not None
         differing = [name for name in left.parts if left.parts[name] != right.parts[name]]
-        assert differing == [{"floor": "framework", "native": "framework"}.get(pair["axis"], pair["axis"])]
+        assert differing == [{"floor": "framework", "native": "framework"}.get(pair.axis, pair.axis)]
 
 
 def test_a_framework_that_was_added_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,8 +106,8 @@ def test_a_stack_of_another_kind_is_compared_whole() -> None:
     fastapi = "fastapi-native+uvicorn+function+cpu"
     others = ("bottle+granian+lite+cpu", "flask-native+gunicorn+function+cpu")
     assert _pairs(f"{fastapi},{','.join(others)}") == {("stack", fastapi, one) for one in others}
-    planned = [one for one in comparisons(contenders("standard", None, []), named=False) if one["axis"] == "stack"]
-    assert {one["candidate"].partition("+")[0] for one in planned} == {
+    planned = [one for one in comparisons(contenders("standard", None, []), named=False) if one.axis == "stack"]
+    assert {one.candidate.partition("+")[0] for one in planned} == {
         *("flask", "bottle", "flask-native", "bottle-native")
     }
     assert len(planned) == 4

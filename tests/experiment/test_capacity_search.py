@@ -22,12 +22,12 @@ from worker_trials import order
 from experiment.capacity_search import Capacity
 from loadtests.arrival import PoissonRate
 from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder, Workforce
-from loadtests.record import Backlog, GeneratorShare, OverLimit, TrialRecord
 from loadtests.remote import ROOT, Generator
 from loadtests.runner import generator_seed
 from loadtests.samples import ROW, STEADY
 from loadtests.scenarios import opened, scenario_from_id
 from loadtests.search import Slo
+from loadtests.trial_record import Backlog, GeneratorShare, OverLimit, TrialRecord
 
 
 class Queue:

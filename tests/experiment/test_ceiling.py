@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from experiment.ceiling import joint_ceiling
-from loadtests.record import Calibration, WorkerNode
+from loadtests.trial_record import Calibration, WorkerNode
 
 
 def test_ceilings_add_up() -> None:

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from experiment import environment
 
@@ -19,10 +21,11 @@ ROOT = Path(__file__).parents[2]
 def test_the_record_is_true_of_this_interpreter() -> None:
     """Python, NumPy and the memory are those of this machine, and the whole is JSON without NaN."""
     record = environment.describe(ROOT)
-    assert record["python"]["version"] == platform.python_version()
-    assert record["packages"]["numpy"] == importlib.metadata.version("numpy")
-    assert record["memory_mib"] > 100
-    json.dumps(record, allow_nan=False)
+    assert record.python.version == platform.python_version()
+    assert record.packages["numpy"] == importlib.metadata.version("numpy")
+    assert record.memory_mib is not None
+    assert record.memory_mib > 100
+    json.dumps(msgspec.to_builtins(record), allow_nan=False)
 
 
 def test_the_package_hash_tells_any_change() -> None:
@@ -36,7 +39,7 @@ def test_flags_are_recorded_and_secrets_are_not(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
     monkeypatch.setenv("TF_VAR_password", "hidden")
     monkeypatch.setenv("TF_TOKEN_app", "hidden")
-    flags = environment.describe(ROOT)["flags"]
+    flags = environment.describe(ROOT).flags
     assert flags["TF_NUM_INTRAOP_THREADS"] == "1"
     assert "hidden" not in flags.values()
 
@@ -57,10 +60,10 @@ def test_a_changed_checkout_is_dirty(tmp_path: Path) -> None:
     run("commit", "--allow-empty", "--no-verify", "--message=first")
     before = environment.git(tmp_path)
     assert before is not None
-    assert before["dirty"] is False
+    assert before.dirty is False
     (tmp_path / "new").touch()
     after = environment.git(tmp_path)
-    assert after == before | {"dirty": True}
+    assert after == replace(before, dirty=True)
 
 
 def test_reading_the_machine_imports_nothing_that_is_measured() -> None:

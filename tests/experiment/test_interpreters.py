@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from synthetic_run import Truth, write_run
 
@@ -14,9 +15,10 @@ from experiment.axes import comparisons
 from experiment.cores import Cores
 from experiment.errors import USAGE, ExpectedError
 from experiment.interpreters import Interpreter, distinct, interpreters, packages_apart
-from experiment.journal import FILE_NAME, read_run
+from experiment.journal import FILE_NAME
 from experiment.line_up import contenders
 from experiment.planning import described
+from experiment.run_folder import read_run
 from reports.summarising import summarise
 from reports.summary import Summary
 from servers.settings import Settings
@@ -41,14 +43,14 @@ def test_each_target_runs_under_each_interpreter() -> None:
 def test_a_pair_differs_in_the_interpreter_or_in_the_target_never_in_both() -> None:
     """The same target under two interpreters is one comparison, Flask against Bottle another within each."""
     found = comparisons(contenders("smoke", "flask,bottle", [], under=[OLD, NEW]), named=True)
-    across = [row for row in found if row["axis"] == "interpreter"]
-    assert [(row["baseline"], row["candidate"]) for row in across] == [
+    across = [row for row in found if row.axis == "interpreter"]
+    assert [(row.baseline, row.candidate) for row in across] == [
         (f"{name}+gunicorn+function+cpu@flask23", f"{name}+gunicorn+function+cpu@flask31")
         for name in ("flask", "bottle")
     ]
-    within = [row for row in found if row["axis"] == "framework"]
+    within = [row for row in found if row.axis == "framework"]
     assert len(within) == 2
-    assert all(row["baseline"].rpartition("@")[2] == row["candidate"].rpartition("@")[2] for row in within)
+    assert all(row.baseline.rpartition("@")[2] == row.candidate.rpartition("@")[2] for row in within)
 
 
 def test_a_lone_interpreter_without_a_name_changes_no_id() -> None:
@@ -105,11 +107,12 @@ def _run_under(folder: Path, threads_of_the_new: int = 8) -> Summary:
         "bottle+gunicorn+function+cpu": f"{FLASK}@flask31",
     }
     apart = packages_apart([OLD, NEW])
-    lines[0]["targets"] = [described(one, Cores(servers=(0,), generator=()), apart) for one in present]
+    targets = [described(one, Cores(servers=(0,), generator=()), apart) for one in present]
+    lines[0]["targets"] = msgspec.to_builtins(targets)
     for target in lines[0]["targets"]:
         if target["id"].endswith("@flask31"):
             target["settings"]["threads"] = threads_of_the_new
-    lines[0]["comparisons"] = comparisons(present, named=True)
+    lines[0]["comparisons"] = msgspec.to_builtins(comparisons(present, named=True))
     kept = [lines[0]]
     for line in lines[1:]:
         if line.get("target") in ids:

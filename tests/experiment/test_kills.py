@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from journal_lines import journal_lines
 
 from commands.terminal import Terminal
 from experiment.built_models import built_models
-from experiment.journal import FILE_NAME, read_records, read_run
+from experiment.journal import FILE_NAME
 from experiment.remnants import remnants
+from experiment.run_folder import read_run
 from servers.launch import launch
 from servers.repository import REPOSITORY
 from servers.settings import Settings
@@ -67,14 +69,14 @@ def _places(folder: Path) -> Counter[tuple[int, str, str]]:
 
 def _attempts(folder: Path) -> list[tuple[int, str]]:
     """The trials that were begun, in order: one that was begun anew is there twice."""
-    return [(one["block"], one["scenario"]) for one in read_records(folder) if one["kind"] == "begun"]
+    return [(one["block"], one["scenario"]) for one in journal_lines(folder) if one["kind"] == "begun"]
 
 
 def _undisturbed(folder: Path, *options: str) -> Whole:
     process = _started(folder, options)
     began_s = time.monotonic()
     # What follows the last line is the drawing of the report, which would take a third of the kills.
-    while read_records(folder)[-1]["kind"] != "end":
+    while journal_lines(folder)[-1]["kind"] != "end":
         assert time.monotonic() < began_s + _PATIENCE_S
         time.sleep(0.05)
     took_s = time.monotonic() - began_s
@@ -110,7 +112,7 @@ def test_a_killed_run_is_completed(number: int, request: pytest.FixtureRequest, 
     process.send_signal(signal.SIGKILL)
     process.wait()
 
-    before = read_records(folder)
+    before = journal_lines(folder)
     finished = _lines(before)
     print(f"kill {number}: at {share:.0%}, {len(finished)} lines of trials, last {before[-1]['kind']}", flush=True)
     command = [*_BENCH, "run", *(("--skip-check",) if "--skip-check" in whole.options else ()), "--resume", str(folder)]
@@ -120,7 +122,7 @@ def test_a_killed_run_is_completed(number: int, request: pytest.FixtureRequest, 
     assert json.loads((folder / "summary.json").read_text())["complete"] is True
     assert remnants(folder) == []
     assert _places(folder) == whole.places
-    after = read_records(folder)
+    after = journal_lines(folder)
     assert after[: len(before)] == before
     told = [one for one in after if one["kind"] == "resumed"]
     assert len(told) == (0 if before[-1]["kind"] == "end" else 1)

@@ -7,6 +7,7 @@ import pytest
 from experiment.contender_ids import TWIN, target_of, varied_of
 from experiment.errors import ExpectedError
 from experiment.line_up import contenders, left_out
+from experiment.run_record import NotRunRecord
 from servers import registry
 
 FLASK = "flask+gunicorn+function+cpu"
@@ -48,7 +49,7 @@ def test_what_is_not_installed_is_left_out_and_said(monkeypatch: pytest.MonkeyPa
     """Without FastAPI a plan goes on, and says what installs it; alone it is nothing to run."""
     monkeypatch.setattr(registry, "find_spec", lambda name: None if name == "fastapi" else True)
     reason = "fastapi is not installed; the extra `fastapi` installs it"
-    assert {"what": "fastapi-native+uvicorn", "reason": reason} in left_out("standard", None, [])
+    assert NotRunRecord(what="fastapi-native+uvicorn", reason=reason) in left_out("standard", None, [])
     assert not [one for one in contenders("standard", None, []) if "fastapi" in one.id]
     with pytest.raises(ExpectedError, match=reason):
         contenders("smoke", "fastapi-native", [])

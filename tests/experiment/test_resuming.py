@@ -12,20 +12,24 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
+from journal_lines import journal_lines
+from msgspec.structs import replace
 from synthetic_run import TWIN, Truth, write_run
 
 from commands.terminal import Terminal
 from experiment.batch_bounds import BatchBounds
-from experiment.journal import FILE_NAME, Journal, JournalError, read_records, read_run
+from experiment.journal import FILE_NAME, Journal, JournalError, read_records
 from experiment.planning import plan_experiment
 from experiment.remnants import VARIABLE, remnants, wait_until_gone
 from experiment.resuming import Place, remainder, resume_experiment, resumption
+from experiment.run_folder import read_run
+from experiment.run_record import BegunRecord, EndRecord
 from experiment.run_request import RunRequest
 from loadtests.scenarios import scenario_from_id
 from loadtests.search import Slo
+from loadtests.trial_record import CapacityRecord, SloRecord, TrialRecord
 from reports.render import render
 from servers.repository import REPOSITORY
 
@@ -76,14 +80,14 @@ def _go_on(folder: Path) -> tuple[Journal, list[Place]]:
 def _measure(journal: Journal, folder: Path, place: Place, figure: float) -> None:
     """The records of one whole trial, with that figure as every target's throughput."""
     block, scenario = place
-    journal.append({"kind": "begun", "block": block, "scenario": scenario, "targets": sorted(TARGETS)})
+    journal.append(BegunRecord(block=block, scenario=scenario, targets=tuple(sorted(TARGETS))))
     for record in _first_attempt(folder, place):
-        journal.append(record | {"throughput_rps": figure})
+        journal.append(replace(record, throughput_rps=figure))
 
 
-def _first_attempt(folder: Path, place: Place) -> list[dict[str, Any]]:
-    records = read_records(folder)
-    return [one for one in records if one["kind"] == "trial" and (one["block"], one["scenario"]) == place]
+def _first_attempt(folder: Path, place: Place) -> list[TrialRecord]:
+    trials = [one for one in read_records(folder) if isinstance(one, TrialRecord)]
+    return [one for one in trials if (one.block, one.scenario) == place]
 
 
 def test_a_journal_cut_anywhere_is_continued_without_loss_or_repetition(folder: Path, tmp_path: Path) -> None:
@@ -101,7 +105,7 @@ def test_a_journal_cut_anywhere_is_continued_without_loss_or_repetition(folder: 
         assert list(rest.left) == [place for place in PLACES if count[place] < len(TARGETS)]
         assert list(rest.void) == [place for place in PLACES if 0 < count[place] < len(TARGETS)]
         flying = [place for place in begun if place not in rest.done]
-        told = [(rest.in_flight["block"], rest.in_flight["scenario"])] if rest.in_flight else []
+        told = [(rest.in_flight.block, rest.in_flight.scenario)] if rest.in_flight else []
         assert told == flying
         assert len(flying) <= 1
 
@@ -113,7 +117,7 @@ def test_a_journal_cut_anywhere_is_continued_without_loss_or_repetition(folder: 
             assert journal.torn_bytes == len(content[:length].rpartition(b"\n")[2])
             for place in left:
                 _measure(journal, folder, place, ANEW)
-            journal.append({"kind": "end", "complete": True, "reason": None, "wall_s": 1.0, "measuring_s": 1.0})
+            journal.append(EndRecord(complete=True, wall_s=1.0, measuring_s=1.0))
         run = read_run(cut)
         assert run.complete
         assert len(run.trials) == len(PLACES) * len(TARGETS)
@@ -135,8 +139,8 @@ def test_two_attempts_at_one_trial_are_never_mixed(folder: Path, tmp_path: Path)
     journal, _ = _go_on(cut)
     with journal:
         for record in records[1:]:
-            journal.append(record | {"throughput_rps": ANEW})
-    assert {trial.target for trial in read_run(cut).trials} == {record["target"] for record in records[1:]}
+            journal.append(replace(record, throughput_rps=ANEW))
+    assert {trial.target for trial in read_run(cut).trials} == {record.target for record in records[1:]}
     assert remainder(read_run(cut), EXPECTED).done == frozenset()
 
     journal, left = _go_on(cut)
@@ -145,22 +149,24 @@ def test_two_attempts_at_one_trial_are_never_mixed(folder: Path, tmp_path: Path)
     assert read_run(cut).trials == ()
     # Between the two stops nothing was begun, so nothing was in flight the second time.
     first, second = read_run(cut).resumptions
-    assert (first["in_flight"]["block"], first["in_flight"]["scenario"]) == place
-    assert second["in_flight"] is None
+    assert first.in_flight is not None
+    assert (first.in_flight.block, first.in_flight.scenario) == place
+    assert second.in_flight is None
     assert len(read_run(cut).resumptions) == 2
 
 
 def test_a_search_in_flight_begins_anew_and_one_that_is_recorded_does_not(folder: Path, tmp_path: Path) -> None:
     """A capacity that was found stays; one that was begun and not found is what was in flight."""
     copy = shutil.copytree(folder, tmp_path / "copy")
-    place = {"block": 0, "target": TWIN, "endpoint": "predict"}
+    begun = BegunRecord(block=0, target=TWIN, endpoint="predict")
     with Journal.reopen(copy) as journal:
-        journal.append({"kind": "begun", **place})
+        journal.append(begun)
     flying = remainder(read_run(copy), EXPECTED)
-    assert flying.in_flight == {"kind": "begun", **place}
+    assert flying.in_flight == begun
     assert flying.searched == frozenset()
     with Journal.reopen(copy) as journal:
-        journal.append({"kind": "capacity", **place, "slo": {}, "ladder": [], "probes": [], "valid": True})
+        slo = SloRecord(name="p99=50ms", quantile=0.99, limit_ms=50.0)
+        journal.append(CapacityRecord(block=0, target=TWIN, endpoint="predict", slo=slo, valid=True))
     found = remainder(read_run(copy), EXPECTED)
     assert found.in_flight is None
     assert found.searched == {(0, TWIN, "predict")}
@@ -169,7 +175,7 @@ def test_a_search_in_flight_begins_anew_and_one_that_is_recorded_does_not(folder
 def test_a_trial_without_its_whole_samples_is_not_finished(folder: Path, tmp_path: Path) -> None:
     """A samples file that is missing or torn takes its trial with it, and files that no trial counts are strays."""
     copy = shutil.copytree(folder, tmp_path / "copy")
-    torn, missing = (_first_attempt(copy, place)[0]["samples"] for place in PLACES[:2])
+    torn, missing = (str(_first_attempt(copy, place)[0].samples) for place in PLACES[:2])
     (copy / torn).write_bytes((copy / torn).read_bytes()[:100])
     (copy / missing).unlink()
     (copy / "samples" / "b9-x.npz.partial").write_bytes(b"half")
@@ -177,7 +183,7 @@ def test_a_trial_without_its_whole_samples_is_not_finished(folder: Path, tmp_pat
     rest = remainder(read_run(copy), EXPECTED)
     assert rest.done == set(PLACES[2:])
     assert rest.void == tuple(PLACES[:2])
-    theirs = {copy / record["samples"] for place in PLACES[:2] for record in _first_attempt(copy, place)}
+    theirs = {copy / str(record.samples) for place in PLACES[:2] for record in _first_attempt(copy, place)}
     assert set(rest.strays) == theirs - {copy / missing} | {copy / "samples" / "b9-x.npz.partial"}
 
 
@@ -187,7 +193,7 @@ def test_resuming_cleans_up_and_says_so(folder: Path, tmp_path: Path, capfd: pyt
     content = (copy / FILE_NAME).read_bytes()
     (copy / FILE_NAME).write_bytes(content[: content.rindex(b'{"kind":"trial"') + 40])
     (copy / "samples" / "torn.npz.partial").write_bytes(b"half")
-    kept = {one["samples"] for place in PLACES[:3] for one in _first_attempt(folder, place)}
+    kept = {one.samples for place in PLACES[:3] for one in _first_attempt(folder, place)}
 
     experiment = resume_experiment(copy, Terminal(), skip_check=False, figures=None)
     with pytest.raises(JournalError, match="still going on"):
@@ -196,7 +202,7 @@ def test_resuming_cleans_up_and_says_so(folder: Path, tmp_path: Path, capfd: pyt
 
     assert [(block, one.id) for block, one in experiment.waiting()] == PLACES[3:]
     assert {f"samples/{path.name}" for path in (copy / "samples").iterdir()} == kept
-    said = read_records(copy)[-1]
+    said = journal_lines(copy)[-1]
     assert (said["kind"], said["torn_bytes"], said["finished"], said["left"]) == ("resumed", 40, 3, 1)
     assert (said["in_flight"]["block"], said["in_flight"]["scenario"]) == PLACES[3]
     assert said["void"] == [{"block": PLACES[3][0], "scenario": PLACES[3][1]}]

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from loadtests.audit import reason_against, reason_against_workers
-from loadtests.record import Backlog, GeneratorShare, WorkerRecord
+from loadtests.trial_record import Backlog, GeneratorShare, WorkerRecord
 
 
 def share(**changes: float) -> GeneratorShare:

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from loadtests.plans import PLANS, SCENARIOS
-from loadtests.record import ScenarioRecord
 from loadtests.scenarios import Scenario, closed
+from loadtests.trial_record import ScenarioRecord
 
 
 def test_another_encoding_is_another_scenario() -> None:

@@ -14,10 +14,10 @@ from short_trials import columns_of, order
 
 from loadtests.arrival import ConstantRate, PoissonRate
 from loadtests.events import SliceEvent
-from loadtests.record import Backlog
 from loadtests.remote import Generator
 from loadtests.runner import generator_seed
 from loadtests.scenarios import opened
+from loadtests.trial_record import Backlog
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ from worker_trials import AHEAD_S, TIMES, assert_union, in_another_time, kept, m
 from loadtests.arrival import PoissonRate
 from loadtests.events import SliceEvent, TrialEvent
 from loadtests.orders import Workforce
-from loadtests.record import Backlog, TrialRecord
 from loadtests.remote import Generator, MissingWorkersError
 from loadtests.runner import generator_seed
 from loadtests.scenarios import opened
+from loadtests.trial_record import Backlog, TrialRecord
 
 
 def test_the_merged_samples_are_the_union(tmp_path: Path) -> None:

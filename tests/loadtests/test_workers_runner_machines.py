@@ -20,8 +20,8 @@ from worker_trials import assert_union, kept, order
 
 from loadtests.events import TrialEvent
 from loadtests.orders import Workforce
-from loadtests.record import TrialRecord
 from loadtests.remote import ROOT, Generator, MissingWorkersError
+from loadtests.trial_record import TrialRecord
 
 
 def test_two_machines_share_a_trial(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from drawn_run import searched
 from synthetic_run import Truth, write_run
 
 from experiment.journal import Journal
+from experiment.run_record import EndRecord
 from reports.render import render
 
 TARGETS = ("flask+gunicorn+function+cpu", "bottle+gunicorn+function+cpu")
@@ -24,7 +25,7 @@ def test_a_capacity_is_a_median_over_blocks(tmp_path: Path) -> None:
             none = block == 2
             reason = "not even at 16 requests/s" if none else None
             journal.append(searched(block, TARGETS[1], None if none else rate, reason))
-        journal.append({"kind": "end", "complete": True, "reason": None})
+        journal.append(EndRecord(complete=True))
     report = render(folder)
     summary = json.loads((folder / "summary.json").read_text())
     first, second = summary["capacity"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from synthetic_run import VARIANT_RATIO, Truth, write_run
 
-from experiment.journal import read_run
+from experiment.run_folder import read_run
 from reports.plots import latency, throughput
 from reports.render import render
 from reports.summarising import summarise

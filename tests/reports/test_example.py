@@ -13,7 +13,8 @@ from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run
 
 from experiment.archive import opened
-from experiment.journal import FILE_NAME, read_run
+from experiment.journal import FILE_NAME
+from experiment.run_folder import read_run
 from reports import example
 from reports.render import render
 

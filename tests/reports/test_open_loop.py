@@ -10,7 +10,7 @@ import pytest
 from synthetic_run import WAIT_NS, Truth, write_run
 
 from commands.run_outcome import verdict_lines
-from experiment.journal import read_run
+from experiment.run_folder import read_run
 from reports import drawing
 from reports.plots import offered_load
 from reports.render import render

@@ -11,7 +11,8 @@ from msgspec import structs
 from synthetic_run import Truth, true_rate, write_run
 
 import bench
-from experiment.journal import FILE_NAME, read_run
+from experiment.journal import FILE_NAME
+from experiment.run_folder import read_run
 from reports import prices
 from reports.prices import PriceError
 from reports.render import render
@@ -61,7 +62,7 @@ def test_the_price_of_the_run_is_kept_and_may_be_replaced(tmp_path: Path, capsys
     """A price in the journal is used by every drawing; one given to `report` stands for it, on page and Markdown."""
     folder = write_run(tmp_path / "run", TRUTH)
     path = folder / FILE_NAME
-    path.write_text(path.read_text().replace('"plan":"quick"', '"plan":"quick","price_per_core_hour":0.03', 1))
+    path.write_text(path.read_text().replace('"price_per_core_hour":null', '"price_per_core_hour":0.03', 1))
     first = _cost(summarise(read_run(folder)), FLASK).cost_per_million
     assert bench.main(["report", str(folder), "--price-per-core-hour", "0.06"]) == 0
     capsys.readouterr()

@@ -11,7 +11,8 @@ import pytest
 from msgspec import structs
 from synthetic_run import Truth, true_rate, write_run
 
-from experiment.journal import FILE_NAME, read_run
+from experiment.journal import FILE_NAME
+from experiment.run_folder import read_run
 from reports import latencies, wording
 from reports.headline import headline
 from reports.summarising import summarise

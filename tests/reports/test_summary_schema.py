@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from synthetic_run import Truth, write_run
 
-from experiment.journal import read_run
+from experiment.run_folder import read_run
 from reports import summary_schema
 from reports.summarising import summarise
 from reports.summary import Summary, to_json

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 from drawn_run import TRUTH, draw_whole
+from journal_lines import journal_lines
+from msgspec.structs import replace
 from synthetic_run import write_run
 
 from experiment.journal import FILE_NAME, Journal, read_records
+from loadtests.trial_record import TrialRecord
 from reports.render import render
 
 
@@ -113,7 +116,7 @@ def test_a_figure_without_a_source_is_noticed(folder: Path) -> None:
 
 def test_every_line_that_is_named_is_of_the_kind_that_it_should_be(folder: Path) -> None:
     """A line in the page exists in the journal, and tells of a trial, gate, launch, search or calibration."""
-    records = read_records(folder)
+    records = journal_lines(folder)
     numbers = {line for row in Tables((folder / "report.html").read_text()).rows for line in row["lines"]}
     assert numbers
     kinds = {records[number - 1]["kind"] for number in numbers}
@@ -159,14 +162,14 @@ def test_a_resumed_run_names_the_lines_that_count(tmp_path: Path) -> None:
     """Of a trial that was measured again, the later line is named and the earlier one is not."""
     folder = write_run(tmp_path / "run", TRUTH)
     records = read_records(folder)
-    place, first = next((n, one) for n, one in enumerate(records, start=1) if one["kind"] == "trial")
+    place, first = next((n, one) for n, one in enumerate(records, start=1) if isinstance(one, TrialRecord))
     with Journal.reopen(folder) as journal:
-        journal.append(first | {"throughput_rps": 1.5}, records[-1])
+        journal.append(replace(first, throughput_rps=1.5), records[-1])
     render(folder)
     row = next(
         row
         for row in json.loads((folder / "summary.json").read_text())["results"]
-        if (row["target"], row["scenario"]) == (first["target"], first["scenario"])
+        if (row["target"], row["scenario"]) == (first.target, first.scenario)
     )
     assert len(records) + 1 in row["lines"]
     assert place not in row["lines"]

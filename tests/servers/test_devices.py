@@ -14,6 +14,7 @@ from mode_builds import saved_models
 from experiment import line_up
 from experiment.errors import HARNESS, ExpectedError
 from experiment.line_up import NO_GPU, contenders, has_gpu, left_out
+from experiment.run_record import NotRunRecord
 from servers.core.loading import require_device
 from servers.core.refused_target import RefusedError
 from servers.launch import LaunchError, launch
@@ -151,13 +152,13 @@ def test_a_gpu_that_is_missing_is_said_and_never_measured(monkeypatch: pytest.Mo
         "flask+gunicorn+function+cpu",
         "flask+gunicorn+function+cpu#2",
     }
-    assert left_out("smoke", f"flask,{_GPU}", []) == [{"what": _GPU, "reason": NO_GPU}]
+    assert left_out("smoke", f"flask,{_GPU}", []) == [NotRunRecord(what=_GPU, reason=NO_GPU)]
     with pytest.raises(ExpectedError, match=r"^not run: \S+: no GPU$") as alone:
         contenders("smoke", _GPU, [])
     assert alone.value.code == HARNESS
     monkeypatch.setitem(line_up.PLAN_TARGETS, "smoke", ("flask", _GPU, "flask+granian+lite+gpu"))
     assert {one.target.device for one in contenders("smoke", None, []) if one.target} == {"cpu"}
-    reasons = {entry["what"]: entry["reason"] for entry in left_out("smoke", None, [])}
+    reasons = {entry.what: entry.reason for entry in left_out("smoke", None, [])}
     assert reasons[_GPU] == NO_GPU
     assert "runs on the cpu alone" in reasons["flask+granian+lite+gpu"]
 

@@ -180,8 +180,8 @@ def test_a_plan_goes_on_without_a_mode_that_is_not_installed(plan: str, monkeypa
     assert bool(lite) == (plan in ("standard", "full")) or find_spec("ai_edge_litert") is None
     monkeypatch.setattr(registry, "find_spec", lambda name: None if name == "ai_edge_litert" else True)
     assert {one.id for one in contenders(plan, None, [])} == complete - lite
-    assert {one["what"] + "+cpu" for one in left_out(plan, None, [])} >= lite
-    assert all("extra `lite`" in one["reason"] for one in left_out(plan, None, []))
+    assert {one.what + "+cpu" for one in left_out(plan, None, [])} >= lite
+    assert all("extra `lite`" in one.reason for one in left_out(plan, None, []))
     assert contenders(plan, "flask+gunicorn+lite", [])[0].id == "flask+gunicorn+lite+cpu"
     assert left_out(plan, "flask", []) == []
 

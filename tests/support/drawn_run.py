@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from synthetic_ladder import Truth as LadderTruth
 from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run
 
 from experiment.journal import Journal
+from experiment.run_record import EndRecord
+from loadtests.trial_record import CapacityProbe, CapacityRecord, RampStep, SloRecord
 from reports.render import render
 
 TRUTH: Final = Truth(
@@ -24,24 +26,23 @@ TRUTH: Final = Truth(
 _FLASK: Final = "flask+gunicorn+function+cpu"
 
 
-def searched(block: int, target: str, rate_rps: float | None, reason: str | None = None) -> dict[str, Any]:
+def searched(block: int, target: str, rate_rps: float | None, reason: str | None = None) -> CapacityRecord:
     """One search for a capacity as the journal has it."""
-    return {
-        "kind": "capacity",
-        "block": block,
-        "target": target,
-        "endpoint": "predict",
-        "slo": {"name": "p99=50ms", "quantile": 0.99, "limit_ms": 50.0},
-        "rate_rps": rate_rps,
-        "failed_rps": rate_rps and 1.04 * rate_rps,
-        "saturated_rps": 1000.0 + block,
-        "saturated_users": 8,
-        "unstable": block == 1,
-        "ladder": [{"users": 1, "rps": 600.0, "steady": True}],
-        "probes": [{"rate_rps": 500.0, "requests": 800, "over": 0, "outcome": "holds"}],
-        "valid": True,
-        "reason": reason,
-    }
+    return CapacityRecord(
+        block=block,
+        target=target,
+        endpoint="predict",
+        slo=SloRecord(name="p99=50ms", quantile=0.99, limit_ms=50.0),
+        rate_rps=rate_rps,
+        failed_rps=rate_rps and 1.04 * rate_rps,
+        saturated_rps=1000.0 + block,
+        saturated_users=8,
+        unstable=block == 1,
+        ramp=(RampStep(users=1, rps=600.0, steady=True),),
+        probes=(CapacityProbe(rate_rps=500.0, requests=800, over=0, outcome="holds"),),
+        valid=True,
+        reason=reason,
+    )
 
 
 def draw_whole(folder: Path, *, native: bool = False) -> Path:
@@ -49,6 +50,6 @@ def draw_whole(folder: Path, *, native: bool = False) -> Path:
     path = write_ladder(write_run(folder, replace(TRUTH, native=native)), LadderTruth())
     with Journal.reopen(path) as journal:
         journal.append(*(searched(block, _FLASK, 700.0 + block) for block in range(3)))
-        journal.append({"kind": "end", "complete": True, "reason": None, "wall_s": 1.0, "measuring_s": 0.5})
+        journal.append(EndRecord(complete=True, wall_s=1.0, measuring_s=0.5))
     render(path, price_per_core_hour=0.04)
     return path

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from loadtests.orders import TargetOrder, TrialOrder
-from loadtests.record import TrialRecord
 from loadtests.scenarios import closed
+from loadtests.trial_record import TrialRecord
 
 
 def order(*targets: TargetOrder, users: int = 4, **changes: Any) -> TrialOrder:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from experiment.records import Comparison, Run, Scenario, Target, Trial
+from experiment.environment_record import CpuRecord, EnvironmentRecord
+from experiment.run_folder import Run
+from experiment.run_record import ComparisonRecord, EndRecord, TargetRecord
 from loadtests.plans import PLANS
+from loadtests.trial_record import GeneratorShare, ScenarioRecord, TrialRecord
 
 SLICE_NOISE = 0.10
 STANDARD = PLANS["standard"]
@@ -36,7 +39,9 @@ def simulated_run(
                 slices = rng.normal(1.0, SLICE_NOISE, STANDARD.slices)
                 rps = 1000.0 * rate * float(slices.mean())
                 trials.append(_trial(block, target, scenario, rps))
-    pairs = [Comparison(baseline=BASELINE, candidate=name, axis="framework") for name in ratios if name != BASELINE]
+    pairs = [
+        ComparisonRecord(baseline=BASELINE, candidate=name, axis="framework") for name in ratios if name != BASELINE
+    ]
     return Run(
         folder=Path("simulated"),
         run_id="simulated",
@@ -47,40 +52,39 @@ def simulated_run(
         slice_s=STANDARD.slice_s,
         targets=tuple(_target(name) for name in rates),
         scenarios=tuple(_scenario(name) for name in scenarios),
-        comparisons=(*pairs, Comparison(baseline=BASELINE, candidate=TWIN, axis="noise")),
-        not_run=(),
-        environment={"cpu": {"model": "simulated"}},
-        command=(),
-        generator={},
-        launches=(),
-        gates=(),
-        parities=(),
-        refusals=(),
+        comparisons=(*pairs, ComparisonRecord(baseline=BASELINE, candidate=TWIN, axis="noise")),
+        environment=EnvironmentRecord(cpu=CpuRecord(model="simulated")),
         trials=tuple(trials),
-        capacities=(),
-        slo=None,
-        end={"complete": True},
+        end=EndRecord(complete=True),
     )
 
 
-def _target(name: str) -> Target:
-    return Target(
+def _target(name: str) -> TargetRecord:
+    return TargetRecord(
         id=name,
         framework=name.partition("#")[0],
         server="gunicorn",
         mode="function",
         device="cpu",
         twin_of=BASELINE if name == TWIN else None,
-        judged=True,
-        settings={},
     )
 
 
-def _scenario(name: str) -> Scenario:
-    return Scenario.from_json({"id": name, "endpoint": name.partition("@")[0], "users": int(name.partition("@")[2])})
+def _scenario(name: str) -> ScenarioRecord:
+    endpoint, _, users = name.partition("@")
+    return ScenarioRecord(id=name, endpoint=endpoint, users=int(users))
 
 
-def _trial(block: int, target: str, scenario: str, rps: float) -> Trial:
-    record = {"block": block, "target": target, "scenario": scenario, "throughput_rps": rps, "valid": True}
+def _trial(block: int, target: str, scenario: str, rps: float) -> TrialRecord:
     place = _scenario(scenario)
-    return Trial.from_json({**record, "endpoint": place.endpoint, "users": place.users, "requests": 1000})
+    return TrialRecord(
+        block=block,
+        target=target,
+        endpoint=place.endpoint,
+        scenario=scenario,
+        users=place.users,
+        valid=True,
+        requests=1000,
+        throughput_rps=rps,
+        generator=GeneratorShare(cpu_share=0.0, late_share=0.0, lag_p99_us=0.0),
+    )

@@ -11,9 +11,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
+from conformance.finding import CaseVerdict, Finding, Level, Severity
+from conformance.gate_record import GateRecord, ParityRecord
+from experiment.environment_record import CpuRecord, EnvironmentRecord, GitRecord, PythonRecord
 from experiment.journal import Journal
+from experiment.run_record import (
+    BegunRecord,
+    ComparisonRecord,
+    EndRecord,
+    LaunchRecord,
+    NotRunRecord,
+    RefusedRecord,
+    RunRecord,
+    TargetRecord,
+)
+from loadtests.trial_record import CeilingRecord, GeneratorShare, ScenarioRecord, TrialRecord
 
 RATES_RPS: Mapping[str, float] = {"predict": 2900.0, "advanced_predict": 2600.0, "classify": 150.0}
 # Rate against bare WSGI with the compiled model, by endpoint; classify is all model.
@@ -66,7 +82,7 @@ class Truth:
     invalid: Mapping[str, str] = field(default_factory=dict)
 
 
-def targets_of(truth: Truth) -> list[dict[str, Any]]:
+def targets_of(truth: Truth) -> list[TargetRecord]:
     """The run record's targets: every framework in every mode, the A/A twin and the native pair."""
     named = [(framework, mode) for mode in truth.modes for framework in truth.frameworks]
     if truth.native:
@@ -76,25 +92,24 @@ def targets_of(truth: Truth) -> list[dict[str, Any]]:
         identifier = f"{framework}+gunicorn+{mode}+cpu"
         found.append(_target(identifier, framework, mode, truth))
         if truth.twin and identifier == TWIN:
-            found.append(_target(identifier, framework, mode, truth) | {"id": TWIN + "#2", "twin_of": TWIN})
+            found.append(replace(found[-1], id=TWIN + "#2", twin_of=TWIN))
     return found
 
 
-def _target(identifier: str, framework: str, mode: str, truth: Truth) -> dict[str, Any]:
-    settings = {"workers": 1, "threads": 4, "keep_alive_s": 300, "cpus": [1], "env": {"PYTHONHASHSEED": "0"}}
-    return {
-        "id": identifier,
-        "framework": framework,
-        "server": "gunicorn",
-        "mode": mode,
-        "device": "cpu",
-        "twin_of": None,
-        "judged": not framework.endswith("-native"),
-        "settings": settings | dict(truth.settings.get(identifier, {})),
-    }
+def _target(identifier: str, framework: str, mode: str, truth: Truth) -> TargetRecord:
+    settings = {"workers": 1, "threads": 4, "keep_alive_s": 300, "cpus": (1,), "env": {"PYTHONHASHSEED": "0"}}
+    return TargetRecord(
+        id=identifier,
+        framework=framework,
+        server="gunicorn",
+        mode=mode,
+        device="cpu",
+        judged=not framework.endswith("-native"),
+        settings=settings | dict(truth.settings.get(identifier, {})),
+    )
 
 
-def comparisons_of(truth: Truth) -> list[dict[str, str]]:
+def comparisons_of(truth: Truth) -> list[ComparisonRecord]:
     """Every pair that differs in one part."""
 
     def name(framework: str, mode: str) -> str:
@@ -112,7 +127,7 @@ def comparisons_of(truth: Truth) -> list[dict[str, str]]:
         found.append((name("flask-native", "function"), name("bottle-native", "function"), "native"))
     if truth.twin:
         found.append((TWIN, TWIN + "#2", "noise"))
-    return [{"baseline": first, "candidate": second, "axis": axis} for first, second, axis in found]
+    return [ComparisonRecord(baseline=first, candidate=second, axis=axis) for first, second, axis in found]
 
 
 def parts(scenario: str) -> tuple[str, str, str]:
@@ -125,10 +140,10 @@ def parts(scenario: str) -> tuple[str, str, str]:
     return endpoint, users, variant
 
 
-def law_of(scenario: str) -> dict[str, Any]:
-    """What a scenario's record says of its law, by its id."""
+def rates_of(scenario: str) -> tuple[float, ...]:
+    """An open loop's rate by the scenario's id; none for a closed loop."""
     rate = scenario.partition("~poisson")[2].removesuffix("rps")
-    return {"arrival": "poisson", "rates_rps": [float(rate)]} if rate else {"arrival": "closed"}
+    return (float(rate),) if rate else ()
 
 
 def true_rate(target: Mapping[str, Any], scenario: str, truth: Truth) -> float:
@@ -147,75 +162,53 @@ def write_run(folder: Path, truth: Truth | None = None) -> Path:
     targets = targets_of(truth)
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     with Journal.create(folder, _header(truth, targets)) as journal:
-        journal.append(
-            {
-                "kind": "generator",
-                "ceiling_rps": 31_400.0,
-                "overhead_us": 41.0,
-                "users": 16,
-                "cpu_share": 0.61,
-            }
-        )
+        journal.append(CeilingRecord(ceiling_rps=31_400.0, overhead_us=41.0, users=16, cpu_share=0.61))
         blocks = truth.blocks if truth.written_blocks is None else truth.written_blocks
         for block in range(blocks):
             _write_block(journal=journal, folder=folder, truth=truth, targets=targets, block=block, rng=rng)
         if truth.complete is not None:
             reason = None if truth.complete else "interrupted by the user"
-            journal.append(
-                {
-                    "kind": "end",
-                    "complete": truth.complete,
-                    "reason": reason,
-                    "wall_s": 812.4,
-                    "measuring_s": 655.1,
-                }
-            )
+            journal.append(EndRecord(complete=truth.complete, reason=reason, wall_s=812.4, measuring_s=655.1))
     return folder
 
 
-def _header(truth: Truth, targets: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "kind": "run",
-        "schema_version": 1,
-        "run_id": "20260101-120000-quick",
-        "plan": "quick",
-        "seed": truth.seed,
-        "started_utc": "2026-01-01T12:00:00Z",
-        "blocks": truth.blocks,
-        "slice_s": 0.1,
-        "targets": targets,
-        "scenarios": [
-            {
-                "id": scenario,
-                "endpoint": parts(scenario)[0],
-                "users": int(parts(scenario)[1]),
-                "payloads": 16,
-                "encoding": parts(scenario)[2] or ("form" if scenario.startswith("classify") else "json"),
-                **law_of(scenario),
-            }
+def _header(truth: Truth, targets: list[TargetRecord]) -> RunRecord:
+    return RunRecord(
+        run_id="20260101-120000-quick",
+        plan="quick",
+        seed=truth.seed,
+        started_utc="2026-01-01T12:00:00Z",
+        blocks=truth.blocks,
+        slice_s=0.1,
+        targets=tuple(targets),
+        scenarios=tuple(
+            ScenarioRecord(
+                id=scenario,
+                endpoint=parts(scenario)[0],
+                users=int(parts(scenario)[1]),
+                payloads=16,
+                encoding=parts(scenario)[2] or ("form" if scenario.startswith("classify") else "json"),
+                arrival="poisson" if rates_of(scenario) else "closed",
+                rates_rps=rates_of(scenario),
+            )
             for scenario in truth.scenarios
-        ],
-        "comparisons": comparisons_of(truth),
-        "not_run": [{"what": "flask+gunicorn+function+gpu", "reason": "no GPU"}],
-        "environment": {
-            "cpu": {
-                "model": "Example CPU @ 2.60GHz",
-                "cores_physical": 2,
-                "cores_logical": 4,
-                "governor": None,
-            },
-            "memory_mib": 16_000,
-            "load_average": [0.12, 0.2, 0.1],
-            "kernel": "Linux 6.1.0",
-            "os": "Debian GNU/Linux 12 (bookworm)",
-            "python": {"implementation": "CPython", "version": "3.11.7"},
-            "packages": {"bottle": "0.13.4", "flask": "3.1.2", "tensorflow": "2.21.0"},
-            "packages_sha256": "0" * 64,
-            "flags": {"TF_NUM_INTRAOP_THREADS": "1"},
-            "git": {"commit": "0123456789abcdef", "branch": "main", "dirty": False},
-        },
-        "command": ["python", "bench.py", "run", "--plan", "quick", "--seed", str(truth.seed)],
-    }
+        ),
+        comparisons=tuple(comparisons_of(truth)),
+        not_run=(NotRunRecord(what="flask+gunicorn+function+gpu", reason="no GPU"),),
+        environment=EnvironmentRecord(
+            cpu=CpuRecord(model="Example CPU @ 2.60GHz", cores_physical=2, cores_logical=4),
+            memory_mib=16_000,
+            load_average=(0.12, 0.2, 0.1),
+            kernel="Linux 6.1.0",
+            os="Debian GNU/Linux 12 (bookworm)",
+            python=PythonRecord(implementation="CPython", version="3.11.7"),
+            packages={"bottle": "0.13.4", "flask": "3.1.2", "tensorflow": "2.21.0"},
+            packages_sha256="0" * 64,
+            flags={"TF_NUM_INTRAOP_THREADS": "1"},
+            git=GitRecord(commit="0123456789abcdef", branch="main", dirty=False),
+        ),
+        command=("python", "bench.py", "run", "--plan", "quick", "--seed", str(truth.seed)),
+    )
 
 
 def _write_block(
@@ -223,132 +216,116 @@ def _write_block(
     journal: Journal,
     folder: Path,
     truth: Truth,
-    targets: list[dict[str, Any]],
+    targets: list[TargetRecord],
     block: int,
     rng: np.random.Generator,
 ) -> None:
     up = []
     for target in targets:
-        judged = target["judged"]
+        judged = target.judged
         journal.append(
-            {
-                "kind": "launch",
-                "block": block,
-                "target": target["id"],
-                "startup_s": float(4.1 + rng.normal(0, 0.1)),
-                "import_s": 2.9 if judged else None,
-                "load_s": 0.8 if judged else None,
-                "rss_mib": float(430 + rng.normal(0, 2)),
-                "metadata": {"versions": {"python": "3.11.7", "tensorflow": "2.21.0"}} if judged else None,
-            }
-        )
-        if target["id"] in truth.refused:
-            reason = truth.refused[target["id"]]
-            journal.append(
-                {
-                    "kind": "refused",
-                    "block": block,
-                    "target": target["id"],
-                    "reason": reason,
-                    "cases": ["nan-refused"],
-                }
+            LaunchRecord(
+                block=block,
+                target=target.id,
+                startup_s=float(4.1 + rng.normal(0, 0.1)),
+                import_s=2.9 if judged else None,
+                load_s=0.8 if judged else None,
+                rss_mib=float(430 + rng.normal(0, 2)),
+                metadata={"versions": {"python": "3.11.7", "tensorflow": "2.21.0"}} if judged else None,
             )
+        )
+        if target.id in truth.refused:
+            reason = truth.refused[target.id]
+            journal.append(RefusedRecord(block=block, target=target.id, reason=reason, cases=("nan-refused",)))
             journal.append(_gate(block, target, failed=True))
             continue
         journal.append(_gate(block, target, failed=False))
         up.append(target)
-    alike = [target["id"] for target in up if target["judged"] and not target["twin_of"]]
-    journal.append({"kind": "parity", "block": block, "targets": alike, "cases": 70, "differences": []})
+    alike = tuple(target.id for target in up if target.judged and not target.twin_of)
+    journal.append(ParityRecord(block=block, targets=alike, cases=70))
     for scenario in truth.scenarios:
-        names = [target["id"] for target in up]
-        journal.append({"kind": "begun", "block": block, "scenario": scenario, "targets": names})
+        names = tuple(target.id for target in up)
+        journal.append(BegunRecord(block=block, scenario=scenario, targets=names))
         drift = np.exp(rng.normal(0, truth.drift_sd))
         for target in up:
-            rate = true_rate(target, scenario, truth) * drift * np.exp(rng.normal(0, truth.noise_sd))
+            steady = true_rate(msgspec.to_builtins(target), scenario, truth)
             trial = _trial(
                 folder=folder,
                 truth=truth,
                 target=target,
                 scenario=scenario,
                 block=block,
-                rate_rps=float(rate),
+                rate_rps=float(steady * drift * np.exp(rng.normal(0, truth.noise_sd))),
                 rng=rng,
             )
             journal.append(trial)
 
 
-def _gate(block: int, target: Mapping[str, Any], *, failed: bool) -> dict[str, Any]:
-    verdict = "wrong" if failed else "observed"
-    finding = {
-        "case": "nan-refused",
-        "target": target["id"],
-        "verdict": verdict,
-        "level": "must",
-        "severity": "silent_wrong_answer",
-        "proves": "NaN in a JSON body is refused.",
-        "clause": "RFC 8259 section 6",
-        "expected": "400 malformed_json",
-        "actual": '200 {"prediction":NaN}' if failed else "500, HTML",
-        "repeat": f"python bench.py check --targets {target['id']} --case nan-refused",
-    }
-    shown = failed or not target["judged"]
-    counts = {"right": 69, verdict: 1} if shown else {"right": 70}
-    return {
-        "kind": "gate",
-        "block": block,
-        "target": target["id"],
-        "passed": not failed,
-        "seconds": 0.9,
-        "counts": {"observed": 70} if not target["judged"] else counts,
-        "findings": [finding] if shown else [],
-    }
+def _gate(block: int, target: TargetRecord, *, failed: bool) -> GateRecord:
+    verdict = CaseVerdict.WRONG if failed else CaseVerdict.OBSERVED
+    finding = Finding(
+        case_id="nan-refused",
+        target=target.id,
+        verdict=verdict,
+        level=Level.MUST,
+        severity=Severity.SILENT_WRONG_ANSWER,
+        proves="NaN in a JSON body is refused.",
+        clause="RFC 8259 section 6",
+        expected="400 malformed_json",
+        actual='200 {"prediction":NaN}' if failed else "500, HTML",
+        repeat=f"python bench.py check --targets {target.id} --case nan-refused",
+    )
+    shown = failed or not target.judged
+    counts = {"right": 69, verdict.value: 1} if shown else {"right": 70}
+    return GateRecord(
+        block=block,
+        target=target.id,
+        passed=not failed,
+        seconds=0.9,
+        counts=counts if target.judged else {"observed": 70},
+        findings=(finding,) if shown else (),
+    )
 
 
 def _trial(
     *,
     folder: Path,
     truth: Truth,
-    target: Mapping[str, Any],
+    target: TargetRecord,
     scenario: str,
     block: int,
     rate_rps: float,
     rng: np.random.Generator,
-) -> dict[str, Any]:
+) -> TrialRecord:
     endpoint, users, _ = parts(scenario)
-    stem = f"b{block}-{scenario}-{target['id']}".replace("+", "_").replace("#", "-").replace("/", "_")
+    stem = f"b{block}-{scenario}-{target.id}".replace("+", "_").replace("#", "-").replace("/", "_")
     name = f"samples/{stem}.npz"
     waited = "~" in scenario
     in_flight = 4 if waited else int(users)
     service = rng.gamma(25.0, in_flight / rate_rps / 25.0, size=truth.samples)
     write_samples(folder / name, (service * 1e9).astype(np.int64), users=in_flight, waited=waited)
-    reason = truth.invalid.get(target["id"])
-    return {
-        "kind": "trial",
-        "block": block,
-        "target": target["id"],
-        "endpoint": endpoint,
-        "scenario": scenario,
-        "users": int(users),
-        "valid": reason is None,
-        "reason": reason,
-        "requests": truth.samples,
-        "errors": 0,
-        "error_kinds": {},
-        "slices": 6,
-        "measured_s": truth.samples / rate_rps,
-        "completed": truth.samples,
-        "throughput_rps": rate_rps,
-        "offered_rps": law_of(scenario).get("rates_rps", [None])[0],
-        "steady": None,
-        "cpu_ms_per_request": 960.0 / rate_rps,
-        "rss_mib": float(440 + rng.normal(0, 3)),
-        "context_switches": 2 * truth.samples,
-        "retraces": 0 if target["judged"] else None,
-        "generator": {"cpu_share": 0.22, "late_share": 0.001, "lag_p99_us": 120.0},
-        "idle_cpu_share": 0.004,
-        "connects": 0,
-        "samples": name,
-    }
+    reason = truth.invalid.get(target.id)
+    return TrialRecord(
+        block=block,
+        target=target.id,
+        endpoint=endpoint,
+        scenario=scenario,
+        users=int(users),
+        valid=reason is None,
+        reason=reason,
+        requests=truth.samples,
+        slices=6,
+        completed=truth.samples,
+        throughput_rps=rate_rps,
+        offered_rps=next(iter(rates_of(scenario)), None),
+        cpu_ms_per_request=960.0 / rate_rps,
+        rss_mib=float(440 + rng.normal(0, 3)),
+        context_switches=2 * truth.samples,
+        retraces=0 if target.judged else None,
+        generator=GeneratorShare(cpu_share=0.22, late_share=0.001, lag_p99_us=120.0),
+        idle_cpu_share=0.004,
+        samples=name,
+    )
 
 
 def write_samples(path: Path, service_ns: np.ndarray[Any, Any], *, users: int, waited: bool = False) -> None:

@@ -7,7 +7,7 @@ import json
 import msgspec
 
 from conformance.finding import CaseVerdict, Difference, Finding, Level, Severity
-from conformance.record import GateRecord, ParityRecord
+from conformance.gate_record import GateRecord, ParityRecord
 
 FINDING = Finding(
     case_id="a-b",

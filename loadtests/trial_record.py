@@ -32,6 +32,21 @@ class ScenarioRecord(Struct, frozen=True, kw_only=True):
     users: int
     rates_rps: tuple[float, ...] = ()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a schedule decides when requests are sent, and not the answers."""
+        return self.arrival != "closed"
+
+    @property
+    def law(self) -> str:
+        """The law of arrival as the id has it: `@16`, `~poisson200rps`."""
+        return self.id.removeprefix(self.endpoint).partition("/")[0]
+
+    @property
+    def variant(self) -> str | None:
+        """The encoding where it is not the endpoint's usual one: what stands in the id after a slash."""
+        return self.id.partition("/")[2] or None
+
 
 class GeneratorShare(Struct, frozen=True, kw_only=True):
     """The generator's part in one trial; of many generators, each one's or the worst.

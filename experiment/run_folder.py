@@ -1,0 +1,134 @@
+"""A run folder, read: what its journal says was planned, and what of what happened counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from conformance.gate_record import GateRecord, ParityRecord
+from experiment.attempts import last_begun, without_void
+from experiment.journal import FILE_NAME, JournalError, read_records
+from experiment.run_record import (
+    BegunRecord,
+    EndRecord,
+    JournalRecord,
+    LaunchRecord,
+    RefusedRecord,
+    ResumedRecord,
+    RunRecord,
+    TargetRecord,
+)
+from experiment.thinning import kept_every
+from loadtests.trial_record import CapacityRecord, CeilingRecord, ScenarioRecord, TrialRecord
+
+RecordPlace: TypeAlias = tuple[object, ...]
+_Kind = TypeVar("_Kind", bound=JournalRecord)
+
+_PLACE = ("block", "target", "targets", "scenario", "endpoint")
+
+
+class Run(RunRecord, frozen=True, kw_only=True, dict=True):
+    """One run folder. Each place (block, target, scenario, endpoint) has one record of a kind; if resumed, its last.
+
+    `kept_every` is the k where a copy of the run keeps one sample in k. `begun` is what was begun last, and
+    `resumptions` tell of when the run went on. `end` is None where the journal has none, or more after it.
+    `lines` are the numbers of the records' lines in the journal by `place_of`; the first is the run record itself.
+    """
+
+    folder: Path
+    generator: CeilingRecord | None = None
+    launches: tuple[LaunchRecord, ...] = ()
+    gates: tuple[GateRecord, ...] = ()
+    parities: tuple[ParityRecord, ...] = ()
+    refusals: tuple[RefusedRecord, ...] = ()
+    trials: tuple[TrialRecord, ...] = ()
+    capacities: tuple[CapacityRecord, ...] = ()
+    kept_every: int = 1
+    begun: BegunRecord | None = None
+    resumptions: tuple[ResumedRecord, ...] = ()
+    end: EndRecord | None = None
+    lines: Mapping[RecordPlace, int] = {}
+
+    @cached_property
+    def _cells(self) -> Mapping[tuple[str, str], Sequence[TrialRecord]]:
+        """The trials by target and scenario: large runs have thousands, and are asked for a few of them as often."""
+        cells: dict[tuple[str, str], list[TrialRecord]] = {}
+        for trial in self.trials:
+            cells.setdefault((trial.target, trial.scenario), []).append(trial)
+        return cells
+
+    def trials_of(self, target: str, scenario: str) -> Sequence[TrialRecord]:
+        """The trials of one target under one scenario, in the journal's order."""
+        return self._cells.get((target, scenario), ())
+
+    def line_of(self, record: JournalRecord) -> int:
+        """The number of the record's line in the journal; 0 for one that is not in it."""
+        return self.lines.get(place_of(record), 0)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its planned end."""
+        return self.end is not None and self.end.complete
+
+    @property
+    def partial_reason(self) -> str | None:
+        """Why the run is partial; None for a complete one."""
+        if self.complete:
+            return None
+        if self.end is None:
+            return "the run was killed or is still going on: its journal has no end"
+        return self.end.reason or "the run stopped before its planned end"
+
+    def target(self, identifier: str) -> TargetRecord | None:
+        """The target of that id, or None."""
+        return next((target for target in self.targets if target.id == identifier), None)
+
+    def scenario(self, identifier: str) -> ScenarioRecord | None:
+        """The scenario of that id, or None."""
+        return next((scenario for scenario in self.scenarios if scenario.id == identifier), None)
+
+
+def place_of(record: JournalRecord) -> RecordPlace:
+    """The kind of a record and what it is about; of several with one place the last counts."""
+    return (type(record), *(getattr(record, name, None) for name in _PLACE))
+
+
+def read_run(folder: Path) -> Run:
+    """The run in `folder`. Where a resumed run measured a place again, only that counts.
+
+    Raises JournalError where the folder holds no journal, or a broken one.
+    """
+    records = read_records(folder)
+    if not records or not isinstance(header := records[0], RunRecord):
+        raise JournalError(f"{folder / FILE_NAME} does not start with a run record")
+    try:
+        every = kept_every(folder)
+    except ValueError as error:
+        raise JournalError(f"{folder} is broken: {error}") from error
+    last = records[-1]
+    return Run(
+        **msgspec.structs.asdict(header),
+        folder=folder,
+        generator=next((one for one in reversed(records) if isinstance(one, CeilingRecord)), None),
+        launches=_last(records, LaunchRecord),
+        gates=_last(records, GateRecord),
+        parities=_last(records, ParityRecord),
+        refusals=_last(records, RefusedRecord),
+        trials=_last(without_void(records), TrialRecord),
+        capacities=_last(records, CapacityRecord),
+        kept_every=every,
+        begun=last_begun(records),
+        resumptions=tuple(one for one in records if isinstance(one, ResumedRecord)),
+        # Records after an end mean that a resumed run is not over.
+        end=last if isinstance(last, EndRecord) else None,
+        lines={place_of(record): number for number, record in enumerate(records[1:], start=2)},
+    )
+
+
+def _last(records: Iterable[JournalRecord], kind: type[_Kind]) -> tuple[_Kind, ...]:
+    """Of each place the last record of a kind, in the order in which the places were first seen."""
+    return tuple({place_of(one): one for one in records if isinstance(one, kind)}.values())

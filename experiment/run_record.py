@@ -1,0 +1,189 @@
+"""The record of a run: one type for every kind of line in its journal, with which lines are written and read back.
+
+Each is declared by the side that knows the facts: trials, searches and the generator by `loadtests`, the gate and the
+parity of answers by `conformance`, the rest here. A member with a default may be missing, since older journals lack it;
+one that no type names is ignored, so that what a newer writer adds does not stop an older reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
+
+from conformance.gate_record import GateRecord, ParityRecord
+from experiment.environment_record import EnvironmentRecord
+from loadtests.trial_record import CapacityRecord, CeilingRecord, ScenarioRecord, TrialRecord
+
+SCHEMA_VERSION: Final = 1
+
+Setting: TypeAlias = bool | int | float | str | tuple[int, ...] | Mapping[str, str] | None
+"""A number, a word, the numbers of cores, or versions by package."""
+
+
+class TargetRecord(Struct, frozen=True, kw_only=True):
+    """One thing under test. A foreign server has its name as id and no parts.
+
+    `settings` are open: two targets that differ in one that this reader does not know must not pass for equal.
+    """
+
+    id: str
+    framework: str | None = None
+    server: str | None = None
+    mode: str | None = None
+    device: str | None = None
+    twin_of: str | None = None
+    judged: bool = True
+    settings: Mapping[str, Setting] = {}
+
+    @property
+    def interpreter(self) -> str | None:
+        """The name of the interpreter that it runs under, where a run compares several."""
+        return self._text("interpreter")
+
+    @property
+    def base_url(self) -> str | None:
+        """Where a foreign server is; None for one that is launched here."""
+        return self._text("base_url")
+
+    def _text(self, name: str) -> str | None:
+        value = self.settings.get(name)
+        return None if value is None else str(value)
+
+
+class ComparisonRecord(Struct, frozen=True, kw_only=True):
+    """Two targets that differ in one part, `axis`, and in nothing else."""
+
+    baseline: str
+    candidate: str
+    axis: str
+
+
+class NotRunRecord(Struct, frozen=True, kw_only=True):
+    """What a run leaves out of its plan, and why."""
+
+    what: str
+    reason: str
+
+
+class ModelRecord(Struct, frozen=True, kw_only=True):
+    """A user's own model: where it is, digests that tell of a change, its tensors, and what its answers are held to."""
+
+    name: str
+    saved_model: str
+    digest: str
+    payload: str | None
+    payload_digest: str | None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    compared_with: str = ""
+
+
+class RunRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
+    """A journal's first line: what is to be measured, on what, by which command.
+
+    `expect_workers` is how many load generators share the load; None where one of this machine does it all.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    plan: str
+    seed: int
+    started_utc: str
+    blocks: int
+    slice_s: float | None = None
+    slo: str | None = None
+    expect_workers: int | None = None
+    price_per_core_hour: float | None = None
+    targets: tuple[TargetRecord, ...]
+    scenarios: tuple[ScenarioRecord, ...]
+    comparisons: tuple[ComparisonRecord, ...]
+    not_run: tuple[NotRunRecord, ...] = ()
+    model: ModelRecord | None = None
+    environment: EnvironmentRecord = EnvironmentRecord()
+    command: tuple[str, ...] = ()
+
+
+class LaunchRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="launch"):
+    """One start of one target: how long it took, and `metadata`, what its `/metadata` says if it has one."""
+
+    block: int
+    target: str
+    startup_s: float | None = None
+    import_s: float | None = None
+    load_s: float | None = None
+    rss_mib: float | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+class RefusedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="refused"):
+    """A target that is not measured in one block, why, and the conformance cases that say so."""
+
+    block: int
+    target: str
+    reason: str
+    cases: tuple[str, ...] = ()
+
+
+class BegunRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="begun"):
+    """What is under way from here on: a trial of `targets` in `scenario`, or a search for `target` on `endpoint`."""
+
+    block: int
+    scenario: str | None = None
+    targets: tuple[str, ...] = ()
+    target: str | None = None
+    endpoint: str | None = None
+
+    def __str__(self) -> str:
+        if self.scenario is not None:
+            return f"{self.scenario} of block {self.block + 1}"
+        return f"the capacity of {self.target} on {self.endpoint} in block {self.block + 1}"
+
+
+class PlaceRecord(Struct, frozen=True, kw_only=True):
+    """Where one trial of all targets together belongs."""
+
+    block: int
+    scenario: str
+
+
+class ResumedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="resumed"):
+    """A run that was stopped goes on.
+
+    `torn_bytes` is the length of the last line, which was cut off; `in_flight` what was under way. The places in `void`
+    are measured anew, `finished` trials stay and `left` are to come. `changed` names what of the environment is not as
+    it was when the run began.
+    """
+
+    at_utc: str
+    torn_bytes: int = 0
+    in_flight: BegunRecord | None = None
+    void: tuple[PlaceRecord, ...] = ()
+    finished: int = 0
+    left: int = 0
+    changed: tuple[str, ...] = ()
+
+
+class EndRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end"):
+    """The harness is done, at the planned end or, with the reason, before it. `measuring_s` are those under load."""
+
+    complete: bool = False
+    reason: str | None = None
+    wall_s: float | None = None
+    measuring_s: float | None = None
+
+
+JournalRecord: TypeAlias = (
+    RunRecord
+    | CeilingRecord
+    | LaunchRecord
+    | GateRecord
+    | ParityRecord
+    | RefusedRecord
+    | BegunRecord
+    | TrialRecord
+    | CapacityRecord
+    | ResumedRecord
+    | EndRecord
+)
