@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from servers.core.openapi import document
 
 from conformance import contract
 from conformance.lint import clauses_of_the_contract
 from servers.core.endpoints import ENDPOINTS
+from servers.core.openapi_document import document
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
