@@ -335,7 +335,6 @@ def _trial(
         "errors": 0,
         "error_kinds": {},
         "slices": 6,
-        "measured_s": truth.samples / rate_rps,
         "completed": truth.samples,
         "throughput_rps": rate_rps,
         "offered_rps": law_of(scenario).get("rates_rps", [None])[0],
