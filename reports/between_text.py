@@ -8,7 +8,7 @@ from experiment.progress import plural
 from reports import wording
 from reports.between import RunVerdict
 from reports.comparisons import THROUGHPUT
-from reports.markdown import one_line, table
+from reports.markdown_table import one_line, table
 from reports.runs_compared import CellRow, RunsCompared, RunSide
 from reports.sameness import shortened
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from experiment.progress import plural
 from reports import wording
 from reports.comparisons import LATENCIES
-from reports.markdown import one_line, table
+from reports.markdown_table import one_line, table
 from reports.runs_compared import History, Series, SeriesRun
 
 

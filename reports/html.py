@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import choosing, lean_html, outline, prices, repeating, tables, wording
+from reports import choosing, outline, prices, repeating, statistics, tables, wording
 from reports.gallery import Plot
 from reports.ladder_summary import SEGMENTS
 from reports.ladder_words import SEGMENT_WORDS, break_even_sentences, counted_rows, tax_functions
@@ -52,7 +52,7 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
     targets = summary.target_by_id
     names = outline.sections(summary, plots)
     counts = summary.ladder.instructions if summary.ladder else None
-    drawn = environment.get_template("page.html.j2").render(
+    return environment.get_template("page.html.j2").render(
         summary=summary,
         style=_inlined("report.css"),
         script=_inlined("report.js"),
@@ -78,6 +78,7 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         counted=counted_rows(counts),
         tax_functions=lambda row: tax_functions(counts, row.framework, row.endpoint),
         percentile_columns=COLUMNS,
+        samples_needed=lambda name: statistics.samples_needed(statistics.PERCENTILES[name]),
         case_verdicts=_case_verdicts(summary),
         topics=tables.topics(summary),
         equal_settings=[row for row in summary.treatment if row.equal],
@@ -85,7 +86,6 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         equal_value=_equal_value,
         machine=_machine(summary.environment),
     )
-    return lean_html.lean(drawn)
 
 
 def _by_axis(rows: Sequence[PairRow]) -> list[tuple[str, list[PairRow]]]:

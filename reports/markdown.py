@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from reports import choosing, prices, tables, wording
 from reports.ladder_summary import SEGMENTS
 from reports.ladder_words import break_even_sentences, counted_rows
+from reports.markdown_table import one_line, table
 from reports.outline import is_loaded
 from reports.summary import Summary
 from reports.summary.ladder_rows import LadderSummary
@@ -162,19 +161,3 @@ def _capacity(summary: Summary) -> list[str]:
     ]
     heads = ["target", "endpoint", "promise", "requests/s that keep it", "saturated at", "notes"]
     return ["## Capacity", table(heads, rows)]
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table of those rows."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Text that does not end its cell either."""
-    return one_line(text).replace("|", "\\|")
-
-
-def one_line(text: str) -> str:
-    """Text on one line that starts no markup: reasons come from outside."""
-    return " ".join(str(text).split()).replace("<", "&lt;")

@@ -14,6 +14,7 @@ from conformance.case import Case
 from conformance.finding import Severity
 from conformance.native_table.divergence import Divergence, consequence
 from conformance.observation import SEVERITIES, Behaviour, Observation
+from reports.markdown_table import table
 
 Seen = Mapping[str, Mapping[str, Observation]]
 """Observations of one framework: server to case id to what was seen."""
@@ -49,10 +50,10 @@ class Row:
     severity: Severity | None
     consequence: str
 
-    def line(self) -> str:
-        """The row in Markdown."""
+    def texts(self) -> tuple[str, ...]:
+        """The row's cells, from left to right."""
         severity = "" if self.severity is None else self.severity.value.replace("_", " ")
-        cells = (
+        return (
             f"`{self.case.id}`",
             self.case.proves,
             _wanted(self.case),
@@ -60,7 +61,6 @@ class Row:
             severity,
             self.consequence,
         )
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def rows(divergences: Sequence[Divergence], cases: Mapping[str, Case], seen: Mapping[str, Seen]) -> list[Row]:
@@ -86,16 +86,15 @@ def page(
 ) -> str:
     """The whole document; `frameworks` are the columns of its rows."""
     columns = ("case", "asked", "the contract", *frameworks, "severity", "for a user")
-    head = f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}"
     said = ", ".join(f"{name} {number}" for name, number in versions.items())
     listed = f"{', '.join(servers[:-1])} and {servers[-1]}" if len(servers) > 1 else servers[0]
     parts = [_INTRO.format(cases=len(found), servers=listed, versions=f"Observed with {said}."), _counts(found)]
     for one in divergences:
-        own = [row.line() for row in found if row.divergence is one]
+        own = [row.texts() for row in found if row.divergence is one]
         if own:
-            parts.append("\n".join((f"## {one.id} {one.what}\n", head, *own)))
-    untold = [f"| {one.id} | {one.what} | {one.untold} |" for one in divergences if one.untold]
-    parts.append("\n".join(("## Told by no case\n", "| | what | because |\n|---|---|---|", *untold)))
+            parts.append(f"## {one.id} {one.what}\n\n{table(columns, own)}")
+    untold = [(one.id, one.what, one.untold) for one in divergences if one.untold]
+    parts.append(f"## Told by no case\n\n{table(('', 'what', 'because'), untold)}")
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -117,10 +116,8 @@ def _lines(text: str) -> list[str]:
 
 def _counts(found: Sequence[Row]) -> str:
     counts = Counter(row.severity for row in found)
-    lines = [
-        f"| {severity.value.replace('_', ' ')} | {counts[severity]} |" for severity in sorted(Severity, reverse=True)
-    ]
-    return "\n".join(("| the worst that one of them does | cases |\n|---|---|", *lines, f"| right | {counts[None]} |"))
+    kinds = [(one.value.replace("_", " "), str(counts[one])) for one in sorted(Severity, reverse=True)]
+    return table(("the worst that one of them does", "cases"), [*kinds, ("right", str(counts[None]))])
 
 
 def _of(seen: Seen, case_id: str) -> dict[str, Observation]:

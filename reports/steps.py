@@ -28,7 +28,7 @@ FREEDOM_SHARE = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class LevelChange:
     """A step between two neighbouring runs: the first run of the new level, its ratio to the old, and the p-value."""
 
     first: int
@@ -45,7 +45,7 @@ def run_noise(logs: Sequence[float] | Floats, errors: Sequence[float] | Floats) 
 
 def find_steps(
     figures: Sequence[float] | Floats, errors: Sequence[float] | Floats, *, level: float, least: float
-) -> list[Step]:
+) -> list[LevelChange]:
     """The steps of one series, in order; `figures` are positive and higher is better, one a run, oldest first.
 
     `errors` are the standard errors of their logarithms. `level` is the chance of even one false step that is
@@ -64,7 +64,7 @@ def find_steps(
     ends = [0, *(cut for cut, _ in cuts), logs.size]
     means = [float(logs[left:right].mean()) for left, right in pairwise(ends)]
     found = [
-        Step(first=cut, ratio=math.exp(after - before), p_value=p_value)
+        LevelChange(first=cut, ratio=math.exp(after - before), p_value=p_value)
         for (cut, p_value), (before, after) in zip(cuts, pairwise(means), strict=True)
     ]
     return [step for step in found if abs(math.log(step.ratio)) > math.log1p(least)]

@@ -42,7 +42,7 @@ class Percentiles(Struct, frozen=True, kw_only=True):
 
 
 class BlockFigures(Struct, frozen=True, kw_only=True):
-    """One block of a cell; ms. A percentile is None below the samples that it needs: 11 for p50, 662 for p99."""
+    """One block of a cell; ms. A percentile is None below the samples that it needs."""
 
     block: int
     throughput_rps: float | None
