@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _FEATURES: Final = {"/predict": ("feature",), "/advanced_predict": ("feature1", "feature2")}
 
-Model: TypeAlias = "Callable[[str, NDArray[np.float64]], NDArray[np.float64]]"
+ReferenceModel: TypeAlias = "Callable[[str, NDArray[np.float64]], NDArray[np.float64]]"
 """What the models behind the routes answer: a path and rows of features [N, features] to the predictions."""
 
 
@@ -48,12 +48,12 @@ class SchemaRun:
     errors: tuple[str, ...]
 
 
-def over_socket(base_url: str, model: Model, *, seed: int, examples: int) -> SchemaRun:
+def over_socket(base_url: str, model: ReferenceModel, *, seed: int, examples: int) -> SchemaRun:
     """All checks on the server at `base_url`; at most `examples` generated cases an operation and phase."""
     return _run(schemathesis.openapi.from_url(f"{base_url}/openapi.json", config=_config(seed, examples)), model)
 
 
-def in_process(app: WSGIApplication, model: Model, *, seed: int, examples: int) -> SchemaRun:
+def in_process(app: WSGIApplication, model: ReferenceModel, *, seed: int, examples: int) -> SchemaRun:
     """All checks on a WSGI callable."""
     return _run(schemathesis.openapi.from_wsgi("/openapi.json", app, config=_config(seed, examples)), model)
 
@@ -63,7 +63,7 @@ def _config(seed: int, examples: int) -> schemathesis.Config:
     return schemathesis.Config.from_dict({"seed": seed, "continue-on-failure": True, "generation": generation})
 
 
-def _run(schema: BaseSchema, model: Model) -> SchemaRun:
+def _run(schema: BaseSchema, model: ReferenceModel) -> SchemaRun:
     _teach(schema, model)
     checks: Counter[str] = Counter()
     failures: list[str] = []
@@ -86,7 +86,7 @@ def _told(label: str | None, node: Any) -> str:
     return f"{label}: {node.name}: {node.failure_info.failure.message}\n{node.failure_info.code_sample}"
 
 
-def _teach(schema: BaseSchema, model: Model) -> None:
+def _teach(schema: BaseSchema, model: ReferenceModel) -> None:
     sides = st.integers(min_value=1, max_value=40)
     images = {
         kind: st.builds(_drawn, st.just(kind), st.sampled_from(("RGB", "L")), sides, sides) for kind in ("PNG", "JPEG")
@@ -130,7 +130,7 @@ def _is_the_other_endpoints(case: Any) -> bool:
     return bool(width != len(_FEATURES[case.path]))
 
 
-def _leaves_float32(case: Any, model: Model) -> bool:
+def _leaves_float32(case: Any, model: ReferenceModel) -> bool:
     names = _FEATURES[case.path]
     rows = case.body["instances"] if "instances" in case.body else [[case.body[name] for name in names]]
     wide = np.array(rows, dtype=np.float64).reshape(-1, len(names))
