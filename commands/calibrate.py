@@ -93,14 +93,14 @@ def main(arguments: argparse.Namespace) -> int:
 def _against_core(arguments: argparse.Namespace, generator: Generator, cores: Cores, folder: Path) -> int:
     import sys  # noqa: PLC0415 - as above
 
-    from commands.terminal import Terminal  # noqa: PLC0415
+    from commands.terminal import StandardError  # noqa: PLC0415
     from experiment.against_core import measure_against_core  # noqa: PLC0415
     from experiment.built_models import built_models  # noqa: PLC0415
     from experiment.turns import medians  # noqa: PLC0415
     from reports.bars import shares  # noqa: PLC0415
     from servers.settings import Settings  # noqa: PLC0415
 
-    terminal = Terminal()
+    terminal = StandardError()
     rounds = measure_against_core(
         generator,
         Settings(python=sys.executable, models_dir=built_models(terminal)),
@@ -126,12 +126,12 @@ def _against_core(arguments: argparse.Namespace, generator: Generator, cores: Co
 def _against_wrk(
     arguments: argparse.Namespace, generator: Generator, settings: Settings, cores: Cores, folder: Path
 ) -> int:
-    from commands.terminal import Terminal  # noqa: PLC0415
+    from commands.terminal import StandardError  # noqa: PLC0415
     from experiment.against_wrk import measure_against_wrk  # noqa: PLC0415 - as above
     from experiment.turns import medians  # noqa: PLC0415
     from reports.bars import bars  # noqa: PLC0415
 
-    rounds = measure_against_wrk(generator, settings, cores, folder, rounds=arguments.rounds, say=Terminal().say)
+    rounds = measure_against_wrk(generator, settings, cores, folder, rounds=arguments.rounds, say=StandardError().say)
     figures, found = medians(rounds), bars(rounds)
     if arguments.json:
         print(json.dumps({"figures": figures, "bars": [bar.to_json() for bar in found]}))

@@ -53,7 +53,7 @@ def main(arguments: argparse.Namespace) -> int:
     import sys  # noqa: PLC0415 - kept out of --help
     from dataclasses import replace  # noqa: PLC0415
 
-    from commands.terminal import Terminal  # noqa: PLC0415
+    from commands.terminal import StandardError  # noqa: PLC0415
     from conformance.junit import write_junit  # noqa: PLC0415
     from experiment.built_models import built_models  # noqa: PLC0415
     from experiment.gating import foreign_figures  # noqa: PLC0415
@@ -69,14 +69,14 @@ def main(arguments: argparse.Namespace) -> int:
     wanted = named_targets("smoke", named, arguments.url)
     modes = dict.fromkeys(target.mode for target in wanted)
     refuse_in_vain(arguments.model, wanted)
-    model = set_up_user_model(Terminal(), arguments.model, arguments.payload, modes)
+    model = set_up_user_model(StandardError(), arguments.model, arguments.payload, modes)
     cases = _chosen_cases(arguments.case, suite, model)
     lacks = model.lacks if model else lambda _target: None
     found = interpreters(arguments.server_python)
     under = found if distinct(arguments.server_python) else ()
     settings = Settings(
         python=str(found[0].python if found else sys.executable),
-        models_dir=built_models(Terminal()) if wanted else Path(),
+        models_dir=built_models(StandardError()) if wanted else Path(),
     )
     settings = model.placed(settings) if model else settings
     present = [
@@ -142,7 +142,7 @@ def _judge(
     import tempfile  # noqa: PLC0415
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-    from commands.terminal import Terminal  # noqa: PLC0415
+    from commands.terminal import StandardError  # noqa: PLC0415
     from conformance.examination import run_cases  # noqa: PLC0415
     from conformance.parity_findings import held_against  # noqa: PLC0415
     from experiment.gating import reference_figures, with_user_model  # noqa: PLC0415
@@ -150,7 +150,7 @@ def _judge(
     from servers.fleet import Fleet  # noqa: PLC0415
     from servers.hidden import HIDDEN  # noqa: PLC0415
 
-    terminal = Terminal()
+    terminal = StandardError()
     groups: dict[tuple[str, str, bool], list[Contender]] = {}
     for one in present:
         key = (one.target.server, one.target.mode, one.judged) if one.target else ("", "", True)

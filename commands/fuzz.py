@@ -91,7 +91,7 @@ def loaded_apps() -> Apps:
 
     In this process, which no other command does: here nothing is timed, and each request costs microseconds.
     """
-    from commands.terminal import Terminal  # noqa: PLC0415 - as above
+    from commands.terminal import StandardError  # noqa: PLC0415 - as above
     from experiment.built_models import built_models  # noqa: PLC0415
     from servers.core.endpoints import ENDPOINTS  # noqa: PLC0415
     from servers.core.loading import load  # noqa: PLC0415
@@ -100,7 +100,7 @@ def loaded_apps() -> Apps:
     service = Service(
         target="fuzzing", endpoints=ENDPOINTS, facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0}
     )
-    service.loaded = load(mode="function", device="cpu", folder=built_models(Terminal()), intra=1, inter=1)
+    service.loaded = load(mode="function", device="cpu", folder=built_models(StandardError()), intra=1, inter=1)
     return apps(service)
 
 
@@ -116,14 +116,14 @@ def _served(server: str) -> Iterator[Mapping[str, str]]:
     """The frameworks on `server`, up and warm: base URL by framework."""
     import tempfile  # noqa: PLC0415 - as above
 
-    from commands.terminal import Terminal  # noqa: PLC0415
+    from commands.terminal import StandardError  # noqa: PLC0415
     from experiment.built_models import built_models  # noqa: PLC0415
     from servers.fleet import Berth, Fleet  # noqa: PLC0415
     from servers.settings import Settings  # noqa: PLC0415
     from servers.target import Target  # noqa: PLC0415
 
     targets = {name: Target.parse(f"{name}+{server}") for name in FRAMEWORKS}
-    settings = Settings(python=sys.executable, models_dir=built_models(Terminal()))
+    settings = Settings(python=sys.executable, models_dir=built_models(StandardError()))
     with (
         tempfile.TemporaryDirectory(prefix="titrate-") as logs,
         Fleet(logs=Path(logs)) as fleet,
@@ -133,7 +133,7 @@ def _served(server: str) -> Iterator[Mapping[str, str]]:
 
 
 def _requests(arguments: argparse.Namespace) -> int:
-    from commands.terminal import Terminal  # noqa: PLC0415 - as above
+    from commands.terminal import StandardError  # noqa: PLC0415 - as above
     from conformance.fuzzing import differential, socket_lanes  # noqa: PLC0415
     from conformance.fuzzing.faults import Tally  # noqa: PLC0415
 
@@ -141,7 +141,7 @@ def _requests(arguments: argparse.Namespace) -> int:
     print(f"seed {seed}, {arguments.requests} requests, each to wsgi, flask and bottle", flush=True)
     tally = Tally()
     interrupted = False
-    with Terminal().bar("Fuzzing") as bar:
+    with StandardError().bar("Fuzzing") as bar:
 
         def told(so_far: Tally) -> None:
             nonlocal tally

@@ -44,14 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Climb, count, draw; 3 where the rungs contradict each other."""
     from commands.run_outcome import draw_and_print  # noqa: PLC0415
-    from commands.terminal import Terminal  # noqa: PLC0415
+    from commands.terminal import StandardError  # noqa: PLC0415
     from experiment.ladder_run import Ladder  # noqa: PLC0415 - kept out of --help
 
     if arguments.seconds is not None and arguments.seconds <= 0:
         raise usage(f"--seconds {arguments.seconds:g} is no time")
     quick = arguments.quick
     ladder = Ladder(
-        terminal=Terminal(),
+        terminal=StandardError(),
         modes=arguments.modes or ("function" if quick else "function,eager"),
         frameworks=arguments.frameworks,
         endpoints=arguments.endpoints,

@@ -71,7 +71,7 @@ def _page() -> str:
     from contextlib import suppress  # noqa: PLC0415
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
 
-    from commands.terminal import Terminal  # noqa: PLC0415
+    from commands.terminal import StandardError  # noqa: PLC0415
     from conformance.cases import CASES  # noqa: PLC0415
     from conformance.native_table import DIVERGENCES  # noqa: PLC0415
     from experiment.built_models import built_models  # noqa: PLC0415
@@ -81,7 +81,7 @@ def _page() -> str:
     from servers.settings import Settings  # noqa: PLC0415
     from servers.target import grid  # noqa: PLC0415
 
-    terminal = Terminal()
+    terminal = StandardError()
     by_id = {case.id: case for case in CASES}
     cases = [by_id[name] for one in DIVERGENCES for name in one.cases]
     targets = [one for one in grid() if one.framework in _FRAMEWORKS.values() and one.lacks is None]

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Write the archive, and say where and how large it is, and what is not in it."""
-    from commands.terminal import Terminal  # noqa: PLC0415 - kept out of --help
+    from commands.terminal import StandardError  # noqa: PLC0415 - kept out of --help
     from experiment.archive import SUFFIX, opened  # noqa: PLC0415
     from experiment.journal import JournalError  # noqa: PLC0415
     from experiment.packing import pack  # noqa: PLC0415
@@ -45,7 +45,7 @@ def main(arguments: argparse.Namespace) -> int:
     if into.exists():
         raise usage(f"{into} exists already", hint="remove it, or name another file with --out")
     try:
-        with opened(given) as folder, Terminal().bar("Packing") as bar:
+        with opened(given) as folder, StandardError().bar("Packing") as bar:
             most_bytes = None if arguments.most_mib is None else int(arguments.most_mib * _MIB)
             packed = pack(folder, into, most_bytes=most_bytes, heard=bar.update)
     except JournalError as error:

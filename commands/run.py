@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Measure, then draw; a run that is interrupted leaves a journal that `report` and `--resume` can read."""
     from commands.run_outcome import draw_and_print, exit_code  # noqa: PLC0415
-    from commands.terminal import Terminal  # noqa: PLC0415
+    from commands.terminal import StandardError  # noqa: PLC0415
     from experiment.gating import foreign_figures  # noqa: PLC0415 - kept out of --help
     from experiment.planning import plan_experiment  # noqa: PLC0415
     from experiment.resuming import resume_experiment  # noqa: PLC0415
@@ -91,7 +91,7 @@ def main(arguments: argparse.Namespace) -> int:
     from experiment.variants import parsed  # noqa: PLC0415
 
     stop_as_by_ctrl_c()
-    terminal = Terminal()
+    terminal = StandardError()
     price = price_of(arguments)
     figures = foreign_figures(arguments.figures)
     workforce = chosen_workforce(arguments)

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> NoReturn:
     """Become the server: the process is replaced, so Ctrl-C and signals reach it and nothing stands between."""
-    from commands.terminal import Terminal  # noqa: PLC0415
+    from commands.terminal import StandardError  # noqa: PLC0415
     from experiment.built_models import built_models  # noqa: PLC0415
     from experiment.user_model_setup import refuse_in_vain, set_up_user_model  # noqa: PLC0415
     from servers.launch import child_environment, free_port  # noqa: PLC0415 - kept out of --help
@@ -51,7 +51,7 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     try:
         target = Target.parse(arguments.target)
         refuse_in_vain(arguments.model, (target,))
-        model = set_up_user_model(Terminal(), arguments.model, arguments.payload, (target.mode,))
+        model = set_up_user_model(StandardError(), arguments.model, arguments.payload, (target.mode,))
         if model and (reason := model.lacks(target)):
             raise usage(f"{target.id} cannot serve {model.name}: {reason}", hint="another mode may")
         settings = Settings(
@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace) -> NoReturn:
         settings = chosen_bounds(arguments).placed(settings, arguments.threads)
         # What the server cannot honour is refused here, before models are built in vain.
         command_line(target.server, settings)
-        settings = replace(settings, models_dir=built_models(Terminal()))
+        settings = replace(settings, models_dir=built_models(StandardError()))
         settings = model.placed(settings) if model else settings
         _say_what_cannot_fill(settings)
         command = command_line(target.server, settings)

@@ -19,7 +19,7 @@ _REDRAW_S: Final = 0.25
 _PLAIN_LINE_S: Final = 5.0
 
 
-class Terminal:
+class StandardError:
     """Standard error, as a person or as a log file reads it."""
 
     def __init__(self) -> None:

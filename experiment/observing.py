@@ -16,6 +16,7 @@ from conformance.observation import Behaviour, Observation
 from conformance.session import Session
 from experiment.errors import ExpectedError
 from loadtests.endpoints import ENDPOINTS, PREDICT
+from servers.fleet import START_TIMEOUT_S
 from servers.launch import LaunchError, launch
 from servers.models.payloads import payloads
 from servers.settings import Settings
@@ -25,7 +26,6 @@ _TIMEOUT_S: Final = 2.0
 _PATIENCE_S: Final = 4.0
 """How long good requests may take, a thousand times what they do."""
 
-_START_TIMEOUT_S: Final = 180.0
 _SUSPECT: Final = (Behaviour.SERVER_ERROR, Behaviour.DROPPED, Behaviour.HANGS)
 """What a request that has left a lock held, or a thread waiting, looks like."""
 
@@ -57,7 +57,7 @@ class Observer:
             # A process that a case has left unfit to answer would colour every case after it.
             with ExitStack() as stack:
                 server = stack.enter_context(launch(target, replace(self.settings, port=0), self._log(target)))
-                server.wait_ready(_START_TIMEOUT_S)
+                server.wait_ready(START_TIMEOUT_S)
                 session = self._session(target, server.base_url)
                 fit = True
                 while waiting and fit:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from journal_lines import journal_lines
 
-from commands.terminal import Terminal
+from commands.terminal import StandardError
 from experiment.built_models import built_models
 from experiment.journal import FILE_NAME
 from experiment.remnants import remnants
@@ -94,7 +94,7 @@ def _launched(tmp_path_factory: pytest.TempPathFactory) -> Whole:
 def _foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     """A run on a server that is none of its own, beside which it starts its generator and the null server."""
     folder = tmp_path_factory.mktemp("foreign")
-    settings = Settings(models_dir=built_models(Terminal()))
+    settings = Settings(models_dir=built_models(StandardError()))
     with launch(Target.parse("wsgi+waitress"), settings, folder / "log") as server:
         server.wait_ready(_PATIENCE_S)
         yield _undisturbed(folder / "run", "--skip-check", "--url", f"a={server.base_url}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.terminal import Terminal
+from commands.terminal import StandardError
 from experiment.built_models import built_models
 from servers.launch import free_port, start
 from servers.repository import REPOSITORY
@@ -33,7 +33,7 @@ SCENARIO = "classify@16"
 @pytest.fixture
 def addresses(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The server's two base URLs, the second behind the shim; models are loaded."""
-    settings = Settings(models_dir=built_models(Terminal()))
+    settings = Settings(models_dir=built_models(StandardError()))
     port = free_port(settings.host)
 
     def command(own: Settings) -> list[str]:

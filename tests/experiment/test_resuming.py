@@ -18,7 +18,7 @@ from journal_lines import journal_lines
 from msgspec.structs import replace
 from synthetic_run import TWIN, Truth, write_run
 
-from commands.terminal import Terminal
+from commands.terminal import StandardError
 from experiment.batch_bounds import BatchBounds
 from experiment.journal import FILE_NAME, Journal, JournalError, read_records
 from experiment.planning import plan_experiment
@@ -195,7 +195,7 @@ def test_resuming_cleans_up_and_says_so(folder: Path, tmp_path: Path, capfd: pyt
     (copy / "samples" / "torn.npz.partial").write_bytes(b"half")
     kept = {one.samples for place in PLACES[:3] for one in _first_attempt(folder, place)}
 
-    experiment = resume_experiment(copy, Terminal(), skip_check=False, figures=None)
+    experiment = resume_experiment(copy, StandardError(), skip_check=False, figures=None)
     with pytest.raises(JournalError, match="still going on"):
         Journal.reopen(copy)
     experiment.journal.close()
@@ -223,7 +223,7 @@ def test_the_twin_of_a_refused_target_is_not_waited_for(tmp_path: Path) -> None:
         b"".join(line for line in lines[:-1] if not (b'"kind":"refused"' in line and twin in line))
     )
 
-    experiment = resume_experiment(folder, Terminal(), skip_check=False, figures=None)
+    experiment = resume_experiment(folder, StandardError(), skip_check=False, figures=None)
     experiment.journal.close()
     assert experiment.waiting() == []
     assert experiment.refused == {TWIN, f"{TWIN}#2"}
@@ -232,7 +232,7 @@ def test_the_twin_of_a_refused_target_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_complete_run_is_left_as_it_is(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Resuming it measures nothing and writes nothing."""
     before = (folder / FILE_NAME).read_bytes()
-    experiment = resume_experiment(folder, Terminal(), skip_check=False, figures=None)
+    experiment = resume_experiment(folder, StandardError(), skip_check=False, figures=None)
     experiment.run()
     assert (folder / FILE_NAME).read_bytes() == before
     assert "nothing is left to measure" in capfd.readouterr().err
@@ -269,7 +269,7 @@ def test_what_a_killed_run_has_started_ends_and_is_waited_for(tmp_path: Path) ->
     harness.wait()
     harness.stdout.close()
     assert remnants(tmp_path)
-    wait_until_gone(tmp_path, Terminal())
+    wait_until_gone(tmp_path, StandardError())
     assert remnants(tmp_path) == []
 
 
@@ -287,9 +287,9 @@ def test_a_resumed_run_is_designed_as_the_run_was(tmp_path: Path, capfd: pytest.
         seed=7,
         out=folder,
     )
-    begun = plan_experiment(request, Terminal())
+    begun = plan_experiment(request, StandardError())
     begun.journal.close()
-    resumed = resume_experiment(folder, Terminal(), skip_check=False, figures=None)
+    resumed = resume_experiment(folder, StandardError(), skip_check=False, figures=None)
     resumed.journal.close()
     assert resumed.design == begun.design
     assert len(resumed.design.contenders) == 2 * 4 + 1 + 1
@@ -301,13 +301,13 @@ def test_a_resumed_run_goes_on_under_what_was_recorded(tmp_path: Path) -> None:
     """The header's settings count, whatever the defaults are by now."""
     folder = tmp_path / "run"
     begun = plan_experiment(
-        RunRequest(plan="smoke", targets="flask,flask-native", bounds=BatchBounds(batch=4), out=folder), Terminal()
+        RunRequest(plan="smoke", targets="flask,flask-native", bounds=BatchBounds(batch=4), out=folder), StandardError()
     )
     begun.journal.close()
     assert [one.settings.batch for one in begun.design.contenders] == [4, 0, 4]
     path = folder / FILE_NAME
     path.write_text(path.read_text().replace('"keep_alive_s":300', '"keep_alive_s":299'))
-    resumed = resume_experiment(folder, Terminal(), skip_check=False, figures=None)
+    resumed = resume_experiment(folder, StandardError(), skip_check=False, figures=None)
     resumed.journal.close()
     assert {one.settings.keep_alive_s for one in resumed.design.contenders} == {299}
     assert [one.settings.batch for one in resumed.design.contenders] == [4, 0, 4]

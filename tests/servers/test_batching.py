@@ -22,7 +22,7 @@ from waitress.server import create_server
 from wsgi_client import call
 
 from commands.options import add_batch_options, chosen_bounds
-from commands.terminal import Terminal
+from commands.terminal import StandardError
 from experiment.built_models import built_models
 from experiment.errors import ExpectedError
 from experiment.priming import agrees
@@ -539,7 +539,7 @@ def _post(port: int, picture: Any) -> Any:
 
 def test_a_served_target_is_warm_for_every_bucket(tmp_path: Path) -> None:
     """`function` behind gunicorn: ready only when every bucket was compared and run, batched, and with no retracing."""
-    settings = chosen_bounds(_parsed("--batch", "8")).placed(Settings(models_dir=built_models(Terminal())))
+    settings = chosen_bounds(_parsed("--batch", "8")).placed(Settings(models_dir=built_models(StandardError())))
     pictures = payloads("classify", "raw", 16)
     with launch(ServedTarget.parse("bottle+gunicorn"), settings, tmp_path / "log") as server:
         server.wait_ready(120)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from user_models import user_saved_models
 
-from commands.terminal import Terminal
+from commands.terminal import StandardError
 from conformance.finding import Level
 from conformance.lint import faults
 from experiment.built_models import built_models
@@ -241,7 +241,7 @@ def test_a_served_model_answers_and_names_itself(
         pytest.skip("needs the extra `lite`")
     model = described("conv")
     own = UserModelSetup(name="mine", payload=None, model=model, refusals={})
-    settings = own.placed(Settings(models_dir=built_models(Terminal())))
+    settings = own.placed(Settings(models_dir=built_models(StandardError())))
     with launch(Target.parse(target), settings, tmp_path / "log") as up:
         up.wait_ready(_START_S)
         for payload in model.payloads:
@@ -289,7 +289,7 @@ def test_a_compiler_that_dies_costs_its_mode_alone(
     )
     script.chmod(0o700)
     monkeypatch.setattr(given.sys, "executable", str(script))
-    with Terminal().bar("trying") as bar:
+    with StandardError().bar("trying") as bar:
         found = given._tried([], ["xla", "lite"], bar)
     assert found["lite"] is None
     assert str(found["xla"]).startswith("mode xla took its process down")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from commands.terminal import Terminal
+from commands.terminal import StandardError
 from experiment.built_models import built_models
 from servers.core.build_in_mode import build
 from servers.core.mode import Built
@@ -40,7 +40,7 @@ LARGEST = {"linear_regression": "kernel", "advanced_regression": "kernel", "digi
 @cache
 def saved_models() -> Path:
     """Where the SavedModels of the committed weights lie, built where they are missing."""
-    return built_models(Terminal())
+    return built_models(StandardError())
 
 
 @cache
