@@ -37,7 +37,8 @@ def prime(
 ) -> dict[str, tuple[PreparedRequest, ...]]:
     """The prepared requests of each scenario, by its id, for the target at `base_url`. Raises WrongAnswerError.
 
-    `user_models` holds the payloads of endpoints that are not ours, by name, with what their models answer by themselves.
+    `user_models` holds the payloads of endpoints that are not ours, by name, with what their models answer by
+    themselves.
 
     A `foreign` server has a model of its own, which the reference knows nothing of: its first answers are what later
     ones must equal, unless it answers the same request in two ways.
