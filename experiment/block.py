@@ -101,7 +101,7 @@ class Block:
         for one in present:
             taken = [each for each in design.plan.scenarios if takes(one, each, skip_check=design.skip_check)]
             try:
-                requests[one.id] = prime(self.urls[one.id], taken, foreign=one.target is None, given=own)
+                requests[one.id] = prime(self.urls[one.id], taken, foreign=one.target is None, user_models=own)
             except WrongAnswerError as error:
                 self.refused.add(one.id)
                 self.journal.append(RefusedRecord(block=self.number, target=one.id, reason=str(error)))

@@ -33,11 +33,12 @@ def prime(
     scenarios: Iterable[Scenario],
     *,
     foreign: bool,
-    given: Mapping[str, Sequence[UserModelPayload]] = MappingProxyType({}),
+    user_models: Mapping[str, Sequence[UserModelPayload]] = MappingProxyType({}),
 ) -> dict[str, tuple[PreparedRequest, ...]]:
     """The prepared requests of each scenario, by its id, for the target at `base_url`. Raises WrongAnswerError.
 
-    `given` holds the payloads of endpoints that are not ours, by name, with what their models answer by themselves.
+    `user_models` holds the payloads of endpoints that are not ours, by name, with what their models answer by
+    themselves.
 
     A `foreign` server has a model of its own, which the reference knows nothing of: its first answers are what later
     ones must equal, unless it answers the same request in two ways.
@@ -48,7 +49,7 @@ def prime(
         load = (scenario.endpoint, scenario.encoding, scenario.payloads)
         if load not in prepared:
             one = _prime_foreign if foreign else _prime_own
-            asked = given.get(scenario.endpoint) or payloads(*load)
+            asked = user_models.get(scenario.endpoint) or payloads(*load)
             prepared[load] = tuple(one(base_url, scenario.endpoint, payload) for payload in asked)
         found[scenario.id] = prepared[load]
     return found
