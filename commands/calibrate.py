@@ -51,15 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure, and print the figures."""
-    import sys  # noqa: PLC0415 - kept out of --help
-    import tempfile  # noqa: PLC0415
+    import sys
+    import tempfile
 
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
-    from experiment.ceiling import measure_ceiling  # noqa: PLC0415
-    from experiment.cores import share_out  # noqa: PLC0415
-    from loadtests.remote import Generator, GeneratorError  # noqa: PLC0415
-    from servers.settings import Settings  # noqa: PLC0415
+    from experiment.ceiling import measure_ceiling
+    from experiment.cores import share_out
+    from loadtests.remote import Generator, GeneratorError
+    from servers.settings import Settings
 
     if arguments.rounds < _LEAST_ROUNDS:
         raise usage(f"--rounds {arguments.rounds} gives no interval", hint=f"at least {_LEAST_ROUNDS}")
@@ -91,14 +91,14 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _against_core(arguments: argparse.Namespace, generator: Generator, cores: Cores, folder: Path) -> int:
-    import sys  # noqa: PLC0415 - as above
+    import sys
 
-    from commands.terminal import StandardError  # noqa: PLC0415
-    from experiment.against_core import measure_against_core  # noqa: PLC0415
-    from experiment.built_models import built_models  # noqa: PLC0415
-    from experiment.turns import medians  # noqa: PLC0415
-    from reports.bars import shares  # noqa: PLC0415
-    from servers.settings import Settings  # noqa: PLC0415
+    from commands.terminal import StandardError
+    from experiment.against_core import measure_against_core
+    from experiment.built_models import built_models
+    from experiment.turns import medians
+    from reports.bars import shares
+    from servers.settings import Settings
 
     terminal = StandardError()
     rounds = measure_against_core(
@@ -126,10 +126,10 @@ def _against_core(arguments: argparse.Namespace, generator: Generator, cores: Co
 def _against_wrk(
     arguments: argparse.Namespace, generator: Generator, settings: Settings, cores: Cores, folder: Path
 ) -> int:
-    from commands.terminal import StandardError  # noqa: PLC0415
-    from experiment.against_wrk import measure_against_wrk  # noqa: PLC0415 - as above
-    from experiment.turns import medians  # noqa: PLC0415
-    from reports.bars import bars  # noqa: PLC0415
+    from commands.terminal import StandardError
+    from experiment.against_wrk import measure_against_wrk
+    from experiment.turns import medians
+    from reports.bars import bars
 
     rounds = measure_against_wrk(generator, settings, cores, folder, rounds=arguments.rounds, say=StandardError().say)
     figures, found = medians(rounds), bars(rounds)

@@ -50,17 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Judge, compare, print."""
-    import sys  # noqa: PLC0415 - kept out of --help
-    from dataclasses import replace  # noqa: PLC0415
+    import sys
+    from dataclasses import replace
 
-    from commands.terminal import StandardError  # noqa: PLC0415
-    from conformance.junit import write_junit  # noqa: PLC0415
-    from experiment.built_models import built_models  # noqa: PLC0415
-    from experiment.gating import foreign_figures  # noqa: PLC0415
-    from experiment.interpreters import distinct, interpreters  # noqa: PLC0415
-    from experiment.line_up import contenders, left_out, named_targets  # noqa: PLC0415
-    from experiment.user_model_setup import refuse_in_vain, set_up_user_model  # noqa: PLC0415
-    from servers.settings import Settings  # noqa: PLC0415
+    from commands.terminal import StandardError
+    from conformance.junit import write_junit
+    from experiment.built_models import built_models
+    from experiment.gating import foreign_figures
+    from experiment.interpreters import distinct, interpreters
+    from experiment.line_up import contenders, left_out, named_targets
+    from experiment.user_model_setup import refuse_in_vain, set_up_user_model
+    from servers.settings import Settings
 
     if arguments.model and arguments.url:
         raise usage("--model is for servers that are launched here, not for --url", hint="leave one of them out")
@@ -99,15 +99,15 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _every_target() -> str:
     """Every framework of the contract on every server that takes it, the floor first."""
-    from servers.target import grid  # noqa: PLC0415 - kept out of --help
+    from servers.target import grid
 
     contract = [one for one in grid() if one.kind.contract and (one.mode, one.device) == ("function", "cpu")]
     return ",".join(one.id for one in sorted(contract, key=lambda one: one.kind.role != "floor"))
 
 
 def _chosen_cases(ids: Sequence[str], suite: Path | None, model: UserModelSetup | None) -> tuple[Case, ...]:
-    from conformance.cases import CASES  # noqa: PLC0415 - kept out of --help
-    from conformance.json_test_suite import SuiteError, suite_cases  # noqa: PLC0415
+    from conformance.cases import CASES
+    from conformance.json_test_suite import SuiteError, suite_cases
 
     try:
         known = CASES if suite is None else suite_cases(suite)
@@ -138,17 +138,17 @@ def _judge(
     Servers of one kind are up together, and as many of them are asked at once as there are cores: most of a case is
     waiting, and nothing is timed.
     """
-    import os  # noqa: PLC0415 - kept out of --help
-    import tempfile  # noqa: PLC0415
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+    import os
+    import tempfile
+    from concurrent.futures import ThreadPoolExecutor
 
-    from commands.terminal import StandardError  # noqa: PLC0415
-    from conformance.examination import run_cases  # noqa: PLC0415
-    from conformance.parity_findings import held_against  # noqa: PLC0415
-    from experiment.gating import reference_figures, with_user_model  # noqa: PLC0415
-    from experiment.launching import bring_up  # noqa: PLC0415
-    from servers.fleet import Fleet  # noqa: PLC0415
-    from servers.hidden import HIDDEN  # noqa: PLC0415
+    from commands.terminal import StandardError
+    from conformance.examination import run_cases
+    from conformance.parity_findings import held_against
+    from experiment.gating import reference_figures, with_user_model
+    from experiment.launching import bring_up
+    from servers.fleet import Fleet
+    from servers.hidden import HIDDEN
 
     terminal = StandardError()
     groups: dict[tuple[str, str, bool], list[Contender]] = {}
@@ -197,7 +197,7 @@ def _judge(
 
 
 def _print(judged: dict[str, Examination], differing: Sequence[Difference]) -> None:
-    from conformance.finding import CaseVerdict  # noqa: PLC0415 - kept out of --help
+    from conformance.finding import CaseVerdict
 
     shown = [
         verdict for verdict in CaseVerdict if any(outcome.counts.get(verdict.value) for outcome in judged.values())

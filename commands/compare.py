@@ -73,11 +73,11 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _compare(base: Run, new: Run, arguments: argparse.Namespace) -> int:
     _refuse(base, new, arguments)
-    from msgspec.structs import replace  # noqa: PLC0415 - kept out of --help
+    from msgspec.structs import replace
 
-    from reports.between import between  # noqa: PLC0415 - kept out of --help
-    from reports.between_text import lines, markdown  # noqa: PLC0415
-    from reports.summary import to_json  # noqa: PLC0415
+    from reports.between import between
+    from reports.between_text import lines, markdown
+    from reports.summary import to_json
 
     result = between(base, new, _targets(arguments.targets, (base, new)), _scenarios(arguments.scenarios, (base, new)))
     # An archive's own folder is gone after this, so a side is told by what the user named.
@@ -108,9 +108,9 @@ def _runs_in(holder: Path) -> list[Path]:
 
 
 def _trend(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
-    from reports.history import alike, history  # noqa: PLC0415 - kept out of --help
-    from reports.history_text import lines, markdown  # noqa: PLC0415
-    from reports.summary import to_json  # noqa: PLC0415
+    from reports.history import alike, history
+    from reports.history_text import lines, markdown
+    from reports.summary import to_json
 
     holder: Path = arguments.history
     if len(runs) < 2:
@@ -133,8 +133,8 @@ def _trend(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
 
 def _draw(found: History, path: Path) -> Path | None:
     """The plot's file; None where no cell has a figure in two runs. Raises ExpectedError where it cannot be written."""
-    from reports import drawing, history_plot  # noqa: PLC0415 - matplotlib is loaded only where something is drawn
-    from reports.render import write  # noqa: PLC0415
+    from reports import drawing, history_plot
+    from reports.render import write
 
     with drawing.style():
         figure = history_plot.draw(found)
@@ -155,9 +155,9 @@ def exit_code(result: RunsCompared) -> int:
 
 def _read(path: Path, stack: ExitStack) -> Run:
     """The run of a folder or archive, whose samples can be read until `stack` is closed."""
-    from experiment.archive import opened  # noqa: PLC0415 - kept out of --help
-    from experiment.journal import JournalError  # noqa: PLC0415
-    from experiment.run_folder import read_run  # noqa: PLC0415
+    from experiment.archive import opened
+    from experiment.journal import JournalError
+    from experiment.run_folder import read_run
 
     try:
         return read_run(stack.enter_context(opened(path)))
@@ -169,7 +169,7 @@ def _read(path: Path, stack: ExitStack) -> Run:
 
 def _refuse(base: Run, new: Run, arguments: argparse.Namespace) -> None:
     """Raise where the two may not be compared and nobody said that they are."""
-    from reports.sameness import machine_differences, plan_differences  # noqa: PLC0415
+    from reports.sameness import machine_differences, plan_differences
 
     machines = machine_differences(base, new)
     if machines and not arguments.across_machines:

@@ -78,9 +78,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 def apps(service: Service) -> Apps:
     """The adapters over one core, each as a server would call it."""
-    from importlib import import_module  # noqa: PLC0415 - TensorFlow and the frameworks stay out of --help
+    from importlib import import_module
 
-    from servers import registry  # noqa: PLC0415
+    from servers import registry
 
     modules = {name: registry.FRAMEWORKS[name].module for name in FRAMEWORKS}
     return {name: import_module(f"servers.apps.{module}").create_app(service) for name, module in modules.items()}
@@ -91,11 +91,11 @@ def loaded_apps() -> Apps:
 
     In this process, which no other command does: here nothing is timed, and each request costs microseconds.
     """
-    from commands.terminal import StandardError  # noqa: PLC0415 - as above
-    from experiment.built_models import built_models  # noqa: PLC0415
-    from servers.core.endpoints import ENDPOINTS  # noqa: PLC0415
-    from servers.core.loading import load  # noqa: PLC0415
-    from servers.core.service import Service  # noqa: PLC0415
+    from commands.terminal import StandardError
+    from experiment.built_models import built_models
+    from servers.core.endpoints import ENDPOINTS
+    from servers.core.loading import load
+    from servers.core.service import Service
 
     service = Service(
         target="fuzzing", endpoints=ENDPOINTS, facts={"parts": {}, "versions": {}, "threads": {}, "pid": 0}
@@ -106,7 +106,7 @@ def loaded_apps() -> Apps:
 
 def reference(path: str, rows: NDArray[Any]) -> NDArray[Any]:
     """What the model behind a route answers, in float64."""
-    from servers.models import reference as float64  # noqa: PLC0415 - as above
+    from servers.models import reference as float64
 
     return float64.reference(_MODELS[path], rows)
 
@@ -114,13 +114,13 @@ def reference(path: str, rows: NDArray[Any]) -> NDArray[Any]:
 @contextmanager
 def _served(server: str) -> Iterator[Mapping[str, str]]:
     """The frameworks on `server`, up and warm: base URL by framework."""
-    import tempfile  # noqa: PLC0415 - as above
+    import tempfile
 
-    from commands.terminal import StandardError  # noqa: PLC0415
-    from experiment.built_models import built_models  # noqa: PLC0415
-    from servers.fleet import Berth, Fleet  # noqa: PLC0415
-    from servers.settings import Settings  # noqa: PLC0415
-    from servers.target import Target  # noqa: PLC0415
+    from commands.terminal import StandardError
+    from experiment.built_models import built_models
+    from servers.fleet import Berth, Fleet
+    from servers.settings import Settings
+    from servers.target import Target
 
     targets = {name: Target.parse(f"{name}+{server}") for name in FRAMEWORKS}
     settings = Settings(python=sys.executable, models_dir=built_models(StandardError()))
@@ -133,9 +133,9 @@ def _served(server: str) -> Iterator[Mapping[str, str]]:
 
 
 def _requests(arguments: argparse.Namespace) -> int:
-    from commands.terminal import StandardError  # noqa: PLC0415 - as above
-    from conformance.fuzzing import differential, socket_lanes  # noqa: PLC0415
-    from conformance.fuzzing.faults import Tally  # noqa: PLC0415
+    from commands.terminal import StandardError
+    from conformance.fuzzing import differential, socket_lanes
+    from conformance.fuzzing.faults import Tally
 
     seed = _seed(arguments)
     print(f"seed {seed}, {arguments.requests} requests, each to wsgi, flask and bottle", flush=True)
@@ -164,8 +164,8 @@ def _requests(arguments: argparse.Namespace) -> int:
 
 
 def _report(tally: Tally, out: Path, *, shrink: bool) -> int:
-    from conformance.fuzzing.differential import Differential  # noqa: PLC0415 - as above
-    from conformance.fuzzing.faults import CASES_FILE, write_cases  # noqa: PLC0415
+    from conformance.fuzzing.differential import Differential
+    from conformance.fuzzing.faults import CASES_FILE, write_cases
 
     rate = tally.requests / max(tally.seconds, 1e-9)
     print(f"{tally.requests} requests in {tally.seconds:.0f} s, {rate:.0f} a second")
@@ -186,7 +186,7 @@ def _report(tally: Tally, out: Path, *, shrink: bool) -> int:
 
 
 def _schema(arguments: argparse.Namespace) -> int:
-    from conformance.fuzzing import schema  # noqa: PLC0415 - as above
+    from conformance.fuzzing import schema
 
     seed = _seed(arguments)
     print(f"seed {seed}, up to {arguments.examples} examples an operation", flush=True)
@@ -212,8 +212,8 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 
 def _repeat(arguments: argparse.Namespace) -> int:
-    from conformance.fuzzing import draw  # noqa: PLC0415 - as above
-    from conformance.fuzzing.judge import judged  # noqa: PLC0415
+    from conformance.fuzzing import draw
+    from conformance.fuzzing.judge import judged
 
     request = draw.at(arguments.seed, arguments.number)
     print(request)
@@ -228,8 +228,8 @@ def _repeat(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _asking(server: str | None) -> Iterator[Callable[[HttpRequest], Mapping[str, HttpExchange]]]:
-    from conformance.fuzzing import socket_lanes  # noqa: PLC0415 - as above
-    from conformance.fuzzing.differential import Differential  # noqa: PLC0415
+    from conformance.fuzzing import socket_lanes
+    from conformance.fuzzing.differential import Differential
 
     if server is None:
         yield Differential(loaded_apps()).ask

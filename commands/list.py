@@ -42,25 +42,25 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _targets() -> list[str]:
-    from servers.target import grid  # noqa: PLC0415 - kept out of --help
+    from servers.target import grid
 
     return [target.id for target in grid()]
 
 
 def _endpoints() -> list[str]:
-    from servers.registry import ENDPOINTS  # noqa: PLC0415
+    from servers.registry import ENDPOINTS
 
     return list(ENDPOINTS)
 
 
 def _scenarios() -> list[str]:
-    from loadtests.plans import SCENARIOS  # noqa: PLC0415
+    from loadtests.plans import SCENARIOS
 
     return list(SCENARIOS)
 
 
 def _plans() -> list[str]:
-    from loadtests.plans import PLANS  # noqa: PLC0415
+    from loadtests.plans import PLANS
 
     return [
         f"{plan.name:9} {plan.blocks:2} blocks of {len(plan.scenarios)} scenarios, {plan.slices} slices of"
@@ -70,12 +70,12 @@ def _plans() -> list[str]:
 
 
 def _cases() -> list[str]:
-    from conformance.cases import CASES  # noqa: PLC0415
+    from conformance.cases import CASES
 
     return [f"{case.id:44} {case.proves}" for case in CASES]
 
 
 def _plots() -> list[str]:
-    from reports.gallery import names  # noqa: PLC0415
+    from reports.gallery import names
 
     return names()

@@ -43,9 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Climb, count, draw; 3 where the rungs contradict each other."""
-    from commands.run_outcome import draw_and_print  # noqa: PLC0415
-    from commands.terminal import StandardError  # noqa: PLC0415
-    from experiment.ladder_run import Ladder  # noqa: PLC0415 - kept out of --help
+    from commands.run_outcome import draw_and_print
+    from commands.terminal import StandardError
+    from experiment.ladder_run import Ladder
 
     if arguments.seconds is not None and arguments.seconds <= 0:
         raise usage(f"--seconds {arguments.seconds:g} is no time")

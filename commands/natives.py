@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Observe, then write or compare."""
-    from reports.native_page import changed, versions_line  # noqa: PLC0415 - kept out of --help
+    from reports.native_page import changed, versions_line
 
     text = _page()
     if not arguments.check:
@@ -67,19 +67,19 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _page() -> str:
-    import tempfile  # noqa: PLC0415 - kept out of --help
-    from contextlib import suppress  # noqa: PLC0415
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+    import tempfile
+    from contextlib import suppress
+    from importlib.metadata import PackageNotFoundError, version
 
-    from commands.terminal import StandardError  # noqa: PLC0415
-    from conformance.cases import CASES  # noqa: PLC0415
-    from conformance.native_table import DIVERGENCES  # noqa: PLC0415
-    from experiment.built_models import built_models  # noqa: PLC0415
-    from experiment.gating import reference_figures  # noqa: PLC0415
-    from experiment.observing import Observer  # noqa: PLC0415
-    from reports.native_page import page, rows  # noqa: PLC0415
-    from servers.settings import Settings  # noqa: PLC0415
-    from servers.target import grid  # noqa: PLC0415
+    from commands.terminal import StandardError
+    from conformance.cases import CASES
+    from conformance.native_table import DIVERGENCES
+    from experiment.built_models import built_models
+    from experiment.gating import reference_figures
+    from experiment.observing import Observer
+    from reports.native_page import page, rows
+    from servers.settings import Settings
+    from servers.target import grid
 
     terminal = StandardError()
     by_id = {case.id: case for case in CASES}

@@ -76,7 +76,7 @@ def add_worker_options(parser: argparse.ArgumentParser) -> None:
 
 def chosen_workforce(arguments: argparse.Namespace) -> Workforce | None:
     """What `add_worker_options` read; None for the one generator of this machine. Raises ExpectedError."""
-    from loadtests.orders import Workforce  # noqa: PLC0415 - kept out of --help
+    from loadtests.orders import Workforce
 
     if arguments.expect_workers is None:
         return None
@@ -104,7 +104,7 @@ def price_of(arguments: argparse.Namespace) -> float | None:
     """The price that `add_price_option` read, or None. Raises ExpectedError."""
     if arguments.price_per_core_hour is None:
         return None
-    from reports.prices import PriceError, read  # noqa: PLC0415 - it brings SciPy, which --help does without
+    from reports.prices import PriceError, read
 
     try:
         return read(arguments.price_per_core_hour)

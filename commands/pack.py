@@ -32,10 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Write the archive, and say where and how large it is, and what is not in it."""
-    from commands.terminal import StandardError  # noqa: PLC0415 - kept out of --help
-    from experiment.archive import SUFFIX, opened  # noqa: PLC0415
-    from experiment.journal import JournalError  # noqa: PLC0415
-    from experiment.packing import pack  # noqa: PLC0415
+    from commands.terminal import StandardError
+    from experiment.archive import SUFFIX, opened
+    from experiment.journal import JournalError
+    from experiment.packing import pack
 
     given: Path = arguments.folder
     if arguments.most_mib is not None and not 0 < arguments.most_mib < float("inf"):

@@ -37,10 +37,10 @@ def main(arguments: argparse.Namespace) -> int:
     """Write summary, plots and HTML, and print the verdicts."""
     # Before NumPy is loaded: its matrices are small here, and a second thread burns more time waiting than it saves.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from commands.run_outcome import draw_and_print  # noqa: PLC0415
-    from experiment.archive import opened  # noqa: PLC0415
-    from experiment.journal import JournalError  # noqa: PLC0415 - kept out of --help
-    from reports.export import FORMATS  # noqa: PLC0415 - kept out of --help
+    from commands.run_outcome import draw_and_print
+    from experiment.archive import opened
+    from experiment.journal import JournalError
+    from reports.export import FORMATS
 
     formats = [name.strip() for name in arguments.export.split(",") if name.strip()]
     for name in formats:

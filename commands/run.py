@@ -82,13 +82,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure, then draw; a run that is interrupted leaves a journal that `report` and `--resume` can read."""
-    from commands.run_outcome import draw_and_print, exit_code  # noqa: PLC0415
-    from commands.terminal import StandardError  # noqa: PLC0415
-    from experiment.gating import foreign_figures  # noqa: PLC0415 - kept out of --help
-    from experiment.planning import plan_experiment  # noqa: PLC0415
-    from experiment.resuming import resume_experiment  # noqa: PLC0415
-    from experiment.run_request import RunRequest  # noqa: PLC0415
-    from experiment.variants import parsed  # noqa: PLC0415
+    from commands.run_outcome import draw_and_print, exit_code
+    from commands.terminal import StandardError
+    from experiment.gating import foreign_figures
+    from experiment.planning import plan_experiment
+    from experiment.resuming import resume_experiment
+    from experiment.run_request import RunRequest
+    from experiment.variants import parsed
 
     stop_as_by_ctrl_c()
     terminal = StandardError()
@@ -134,7 +134,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
     """Those that `--endpoints` names, else the user's own model, else all of ours."""
-    from loadtests.endpoints import ENDPOINTS  # noqa: PLC0415 - kept out of --help
+    from loadtests.endpoints import ENDPOINTS
 
     own = (model.partition("=")[0],) if model else ()
     if text is None:
@@ -146,7 +146,7 @@ def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
 
 
 def _chosen_scenarios(text: str | None) -> tuple[Scenario, ...]:
-    from loadtests.scenarios import scenario_from_id  # noqa: PLC0415 - kept out of --help
+    from loadtests.scenarios import scenario_from_id
 
     try:
         return tuple(dict.fromkeys(scenario_from_id(one) for one in (text or "").split(",") if one.strip()))
@@ -157,7 +157,7 @@ def _chosen_scenarios(text: str | None) -> tuple[Scenario, ...]:
 
 
 def _chosen_slo(text: str | None) -> Slo | None:
-    from loadtests.search import Slo  # noqa: PLC0415 - kept out of --help
+    from loadtests.search import Slo
 
     try:
         return Slo.parse(text) if text else None

@@ -40,13 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> NoReturn:
     """Become the server: the process is replaced, so Ctrl-C and signals reach it and nothing stands between."""
-    from commands.terminal import StandardError  # noqa: PLC0415
-    from experiment.built_models import built_models  # noqa: PLC0415
-    from experiment.user_model_setup import refuse_in_vain, set_up_user_model  # noqa: PLC0415
-    from servers.launch import child_environment, free_port  # noqa: PLC0415 - kept out of --help
-    from servers.settings import Settings  # noqa: PLC0415
-    from servers.target import Target, TargetError  # noqa: PLC0415
-    from servers.web_servers import ServerError, command_line  # noqa: PLC0415
+    from commands.terminal import StandardError
+    from experiment.built_models import built_models
+    from experiment.user_model_setup import refuse_in_vain, set_up_user_model
+    from servers.launch import child_environment, free_port
+    from servers.settings import Settings
+    from servers.target import Target, TargetError
+    from servers.web_servers import ServerError, command_line
 
     try:
         target = Target.parse(arguments.target)

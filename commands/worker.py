@@ -36,17 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> NoReturn:
     """Measure what can be done here, then become the worker: the process is replaced, so Ctrl-C reaches it."""
-    import os  # noqa: PLC0415 - kept out of --help
-    import signal  # noqa: PLC0415
-    import socket  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-    import tempfile  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
+    import os
+    import signal
+    import socket
+    import sys
+    import tempfile
+    from pathlib import Path
 
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
-    from experiment.cores import share_out  # noqa: PLC0415
-    from loadtests.remote import ROOT  # noqa: PLC0415
+    from experiment.cores import share_out
+    from loadtests.remote import ROOT
 
     stop_as_by_ctrl_c()
     if not 0 < arguments.master_port < 65_536:
@@ -75,11 +75,11 @@ def main(arguments: argparse.Namespace) -> NoReturn:
 
 
 def _calibrate(cpu: int | None, servers: list[int], folder: Path) -> Calibration:
-    import sys  # noqa: PLC0415 - as above
+    import sys
 
-    from experiment.ceiling import measure_ceiling  # noqa: PLC0415
-    from loadtests.remote import Generator, GeneratorError  # noqa: PLC0415
-    from servers.settings import Settings  # noqa: PLC0415
+    from experiment.ceiling import measure_ceiling
+    from loadtests.remote import Generator, GeneratorError
+    from servers.settings import Settings
 
     try:
         with Generator(cpu=cpu) as generator:

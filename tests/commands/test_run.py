@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -14,12 +15,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 from broken_apps import FAULTS, Fault
 from contract_app import REFERENCE, serving
 from user_models import user_saved_models
 
+from conformance.case import Figure
 from conformance.cases import CASES
 from experiment.line_up import PLAN_TARGETS, TWIN
 from loadtests.plans import PLANS
@@ -120,13 +123,18 @@ def _refused(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """The run of the servers of every second fault, all of them up together."""
     folder = tmp_path_factory.mktemp("refused")
     figures = folder / "figures.json"
-    figures.write_text(json.dumps({name: [one.to_json() for one in rows] for name, rows in REFERENCE.items()}))
+    figures.write_text(json.dumps({name: [*map(_written, rows)] for name, rows in REFERENCE.items()}))
     with ExitStack() as servers:
         urls = {_name(fault): servers.enter_context(serving(fault.app())) for fault in FAULTS[request.param :: 2]}
         where = [word for name, url in urls.items() for word in ("--url", f"{name}={url}")]
         out = folder / "run"
         done = _bench("run", "--plan", "smoke", *where, "--figures", str(figures), "--out", str(out))
     return Refused(done=done, journal=[json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()])
+
+
+def _written(figure: Figure) -> dict[str, Any]:
+    """A figure as a file has it."""
+    return {**msgspec.to_builtins(figure), "body": {"base64": base64.b64encode(figure.body).decode()}}
 
 
 def _name(fault: Fault) -> str:
