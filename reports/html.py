@@ -9,7 +9,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import choosing, outline, prices, repeating, statistics, tables, wording
+from loadtests.quantiles import PERCENTILES, samples_needed
+from reports import choosing, outline, prices, repeating, tables, wording
 from reports.gallery import Plot
 from reports.ladder_summary import SEGMENTS
 from reports.ladder_words import SEGMENT_WORDS, break_even_sentences, counted_rows, tax_functions
@@ -78,7 +79,7 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         counted=counted_rows(counts),
         tax_functions=lambda row: tax_functions(counts, row.framework, row.endpoint),
         percentile_columns=COLUMNS,
-        samples_needed=lambda name: statistics.samples_needed(statistics.PERCENTILES[name]),
+        samples_needed=lambda name: samples_needed(PERCENTILES[name]),
         case_verdicts=_case_verdicts(summary),
         topics=tables.topics(summary),
         equal_settings=[row for row in summary.treatment if row.equal],
