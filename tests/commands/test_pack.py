@@ -71,7 +71,7 @@ def test_what_is_thinned_is_said(run: Path, tmp_path: Path) -> None:
     """With less room than it takes there is a line with k, and the file is no larger than asked for."""
     bench("pack", run, "--out", tmp_path / "whole.zip")
     most_mib = 0.85 * (tmp_path / "whole.zip").stat().st_size / (1 << 20)
-    done = bench("pack", run, "--out", tmp_path / "thin.zip", "--most-mib", most_mib)
+    done = bench("pack", run, "--out", tmp_path / "thin.zip", "--most-mib", str(most_mib))
     assert done.returncode == 0, done.stderr
     assert "thinned: one sample in " in done.stdout
     assert (tmp_path / "thin.zip").stat().st_size <= most_mib * (1 << 20)
