@@ -9,7 +9,6 @@ import stat
 import struct
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +102,7 @@ def test_what_a_report_is_drawn_from_comes_back(run: Path, packed: Path) -> None
         mine, theirs = samples_of(folder), samples_of(run)
         assert list(mine) == list(theirs)
         assert all(same(mine[name], theirs[name]) for name in theirs)
-        assert replace(read_run(folder), folder=run) == read_run(run)
+        assert msgspec.structs.replace(read_run(folder), folder=run) == read_run(run)
     assert not folder.exists()
 
 
