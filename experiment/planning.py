@@ -82,7 +82,7 @@ def described(one: Contender, cores: Cores, apart: Mapping[str, Mapping[str, str
     `cores` are the run's; `apart` has, by interpreter, the versions of what the run's interpreters do not have alike.
     """
     parts = one.target.parts if one.target else dict.fromkeys(("framework", "server", "mode", "device"))
-    own: dict[str, Setting] = one.settings.record() | {"cpus": tuple(cores.servers)}
+    own: dict[str, Setting] = one.settings.record() | {"cpus": list(cores.servers)}
     if one.interpreter:
         name = one.interpreter.name
         own |= {"interpreter": name, "packages": dict((apart or {}).get(name, {}))}

@@ -18,7 +18,7 @@ from loadtests.trial_record import CapacityRecord, CeilingRecord, ScenarioRecord
 
 SCHEMA_VERSION: Final = 1
 
-Setting: TypeAlias = bool | int | float | str | tuple[int, ...] | Mapping[str, str] | None
+Setting: TypeAlias = bool | int | float | str | list[int] | Mapping[str, str] | None
 """A number, a word, the numbers of cores, or versions by package."""
 
 

@@ -97,7 +97,7 @@ def targets_of(truth: Truth) -> list[TargetRecord]:
 
 
 def _target(identifier: str, framework: str, mode: str, truth: Truth) -> TargetRecord:
-    settings = {"workers": 1, "threads": 4, "keep_alive_s": 300, "cpus": (1,), "env": {"PYTHONHASHSEED": "0"}}
+    settings = {"workers": 1, "threads": 4, "keep_alive_s": 300, "cpus": [1], "env": {"PYTHONHASHSEED": "0"}}
     return TargetRecord(
         id=identifier,
         framework=framework,
