@@ -15,6 +15,7 @@ from reports import drawing
 from reports.plots import offered_load
 from reports.render import render
 from reports.summarising import summarise
+from reports.summary import read_summary
 
 TRUTH = Truth(scenarios=("predict@16", "predict~poisson200rps"), modes=("function",), native=False, samples=1500)
 
@@ -67,8 +68,8 @@ def test_a_run_of_open_loops_alone_has_an_answer(tmp_path: Path) -> None:
     """Where nothing was measured in a closed loop, the first sentence tells a response time."""
     folder = write_run(tmp_path / "run", Truth(scenarios=("predict~poisson200rps",), modes=("function",), native=False))
     render(folder)
-    found = json.loads((folder / "summary.json").read_text())
-    assert "at 200/s poisson in" in found["headline"]
+    found = read_summary(folder)
+    assert "at 200/s poisson in" in found.headline
     lines = verdict_lines(found)
     assert any("bottle/flask" in line and "predict~poisson200rps" in line for line in lines)
 
