@@ -11,7 +11,7 @@ import pytest
 from import_graph import product_files
 
 from experiment.archive import opened
-from experiment.journal import read_run
+from experiment.run_folder import read_run
 from reports.example import ARCHIVE, INTO, MIB, MOST_MIB, PICTURE
 from reports.latencies import read
 from servers.repository import REPOSITORY
