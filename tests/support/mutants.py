@@ -128,6 +128,9 @@ def _left_out(tree: ast.Module) -> set[ast.AST]:  # noqa: C901, PLR0912 - one ta
                 inside = [node.annotation]
             case ast.arg(annotation=ast.expr() as annotation):
                 inside = [annotation]
+            case ast.FunctionDef(name="metadata"):
+                # What a process tells of itself is recorded, and no rule of the contract.
+                inside = [node]
             case ast.FunctionDef():
                 inside = [*node.decorator_list, *([node.returns] if node.returns else [])]
             case ast.ClassDef():
