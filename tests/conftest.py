@@ -14,6 +14,7 @@ from servers.core.service import Service
 from servers.models.catalog import MODELS
 
 
+@pytest.hookimpl(optionalhook=True)  # an environment of the matrix has no xdist
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores: tests wait for servers half of their time."""
     return (os.cpu_count() or 1) + 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from loadtests_servers import KnownServer, ok
+from msgspec.structs import replace
 from worker_processes import free_port
 
 from experiment.run_folder import read_run

@@ -27,14 +27,14 @@ EVERYDAY = frozenset(
     re.findall(
         r"\S+",
         """
-        added alive audit average bar bars become best better booked broken carry change column comes cross curve
-        cut dark did dot dotted drawn end-to-end ends errors execution explains fewer flags full get git grey
-        hatched here higher idle if implementation just kernel kind largest latency launches left light loading
-        logarithm logical longest lower matters mean metric middle milliseconds much nan neither network nobody
-        notes num off os packages paired panel peak per physical point quick reading refused repeat resources rfc
-        ring say searched section segment served setting settings sha shaded shows table tell ten tf throughout
-        titrate treatment undecided used usual validity variation varied wait waited waiting warming why wide work
-        write writes you zero
+        added alive audit average bar bars become best better booked broken carry change clock column comes compiler
+        cross curve cut dark did dot dotted drawn end-to-end ends errors execution explains fewer flags full get git
+        grey hatched here higher idle if implementation just kernel kind largest latency launches left light loading
+        logarithm logical longest lower matters mean metric mhz middle milliseconds much nan neither network nobody
+        notes num off os packages paired panel peak per physical point quick reading refused repeat resources rfc ring
+        say searched section segment served setting settings sha shaded shows source table tell ten tf throughout
+        titrate treatment turbo undecided usable used usual validity variation varied virtualisation wait waited
+        waiting warming why wide work write writes you zero
         """,
     )
 )

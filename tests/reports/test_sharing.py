@@ -23,7 +23,8 @@ from reports.render import render
 from reports.sharing import Share, alone, helped
 
 ITEMS = tuple(range(24))
-TESTS = Path(__file__).parents[1] / "support"
+REPOSITORY = Path(__file__).parents[2]
+SUPPORT = REPOSITORY / "tests" / "support"
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_no_second_process_where_it_gains_nothing(monkeypatch: pytest.MonkeyPatc
 def test_the_second_process_ends_with_the_first() -> None:
     """Also where the first is killed and can tell nobody."""
     program = (
-        "import os, time\nfrom reports import sharing\nfrom test_reports_sharing import ITEMS, worked\n"
+        "import os, time\nfrom reports import sharing\nfrom test_sharing import ITEMS, worked\n"
         "sharing._usable_cores = lambda: 2\n"
         "with sharing.helped(worthwhile=True) as share:\n"
         "    seen = set()\n"
@@ -144,7 +145,7 @@ def test_the_second_process_ends_with_the_first() -> None:
         "    print(*(seen - {os.getpid()}), flush=True)\n"
         "    time.sleep(60)\n"
     )
-    paths = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    paths = os.pathsep.join(map(str, (REPOSITORY, SUPPORT, Path(__file__).parent)))
     first = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": paths}
     )

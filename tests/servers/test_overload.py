@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from commands.options import add_batch_options, with_batching
+from commands.options import add_batch_options, chosen_bounds
 from commands.terminal import StandardError
 from experiment.built_models import built_models
 from experiment.cores import share_out
@@ -159,7 +159,7 @@ def test_overload_is_refused_and_goodput_holds(
     parser = argparse.ArgumentParser()
     add_batch_options(parser)
     options = parser.parse_args(["--batch", "8", "--deadline-ms", str(_DEADLINE_MS)])
-    settings = with_batching(Settings(models_dir=built_models(StandardError())), options)
+    settings = chosen_bounds(options).placed(Settings(models_dir=built_models(StandardError())))
     pictures = payloads("classify", "form", 8)
     with launch(Target.parse(target), settings, tmp_path / "log") as server:
         server.wait_ready(120)
