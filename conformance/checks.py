@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from conformance import canonical, tensor_messages
-from conformance.case import Expectation, Figure
+from conformance.case import Case, Expectation, Figure
 from conformance.finding import Severity
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import HttpExchange
+from conformance.http_connection import Fate, HttpExchange
 from conformance.parity import answer_detail
 from conformance.shapes import FLOAT32_SHAPES, PREDICTION_KEYS, SHAPES, TENSOR_SHAPES
 
@@ -202,3 +202,24 @@ def _equality_severity(answer: HttpAnswer) -> Severity:
 
 def _mismatch(what: str, expected: str, actual: str, severity: Severity) -> Mismatch:
     return Mismatch(what=what, expected=expected, actual=actual, severity=severity)
+
+
+def connection_is_right(case: Case, exchange: HttpExchange) -> bool:
+    """Whether the connection went the way that the case asks for and that the answer announced.
+
+    An answer that says `Connection: close` counts as closed: when the server gets to it is its own matter. One that
+    does not say so must keep the connection (RFC 9112 section 9.6), unless the client has ended its side or had not
+    sent all of the body by then.
+    """
+    answer = exchange.answer
+    if answer is None or exchange.problem is not None:
+        return case.connection is not Fate.KEPT
+    closes = not answer.keep_alive
+    if case.connection is Fate.KEPT:
+        return exchange.fate is Fate.KEPT and not closes
+    if case.connection is Fate.CLOSED:
+        return exchange.fate is Fate.CLOSED or closes
+    if exchange.fate is Fate.KEPT or closes:
+        return True
+    half_close = case.request is not None and case.request.half_close
+    return half_close or not exchange.sent_all

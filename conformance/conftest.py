@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.figures import read_figures
+from conformance.documents import read_figures
 from conformance.session import Session
 
 _HOW = "pass --base-url http://127.0.0.1:8000; `python bench.py serve flask --port 8000` starts such a server"

@@ -9,9 +9,10 @@ from typing import Final
 
 from conformance.checks import Mismatch
 from conformance.finding import Severity
-from conformance.http_connection import HttpConnection, HttpExchange
+from conformance.http_connection import Fate, HttpConnection, HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.parity import answer_detail
+from conformance.socket_connection import Address, SocketConnection
 
 _ROUNDS: Final = 6
 
@@ -62,3 +63,24 @@ def _mismatch(detail: str) -> Mismatch:
         actual=detail,
         severity=Severity.SILENT_WRONG_ANSWER,
     )
+
+
+_PROBES: Final = 16
+"""Good requests that are sent at once: well more than a server has threads, so that each of them gets one."""
+
+
+def is_stuck(base_url: str, good: HttpRequest, *, timeout_s: float) -> bool:
+    """Whether one of several good requests at once hangs.
+
+    A lock that a failed request has left held stops every thread but the one that holds it, so one request at a time
+    may be answered as ever; and so may the next ones, once each of the others waits.
+    """
+    with ThreadPoolExecutor(_PROBES) as pool:
+        return any(pool.map(lambda _: _hangs(base_url, good, timeout_s), range(_PROBES)))
+
+
+def _hangs(base_url: str, good: HttpRequest, timeout_s: float) -> bool:
+    with SocketConnection(Address.of(base_url), timeout_s=timeout_s) as wire:
+        exchange = wire.ask(good)
+    # Who was not let in says nothing: a development server has a short queue and one thread.
+    return exchange.fate is Fate.TIMED_OUT and exchange.sent_all

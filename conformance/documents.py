@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from conformance.case import Case
+from conformance.case import Case, Figure, Reference
 from conformance.http_request import HttpRequest
 
 
@@ -55,3 +56,17 @@ def _read(document: Any) -> Any:
             return [_read(each) for each in document]
         case _:
             return document
+
+
+class FiguresError(ValueError):
+    """A figures file that cannot be read; the message says what is wrong with it."""
+
+
+def read_figures(path: Path) -> Reference:
+    """The figures of a JSON object, endpoint to a list of `Figure`, whose body is a document. Raises FiguresError."""
+    try:
+        rows = msgspec.json.decode(path.read_bytes(), type=dict[str, list[dict[str, Any]]])
+        told = {name: [{**row, "body": body_of(row.get("body"))} for row in each] for name, each in rows.items()}
+        return msgspec.convert(told, dict[str, list[Figure]])
+    except (OSError, ValueError) as error:
+        raise FiguresError(f"{path} holds no figures: {error}") from error

@@ -13,10 +13,9 @@ from typing import Final
 from conformance import canonical
 from conformance.case import Case
 from conformance.checks import Mismatch
-from conformance.fate import Fate
 from conformance.finding import Severity
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import HttpExchange
+from conformance.http_connection import Fate, HttpExchange
 
 
 class Behaviour(StrEnum):

@@ -11,8 +11,8 @@ from typing import Final
 
 from conformance.case import Case, Figure, Reference
 from conformance.cases import CASES
+from conformance.documents import FiguresError, read_figures
 from conformance.examination import Examination, run_cases
-from conformance.figures import FiguresError, read_figures
 from conformance.finding import CaseVerdict, Difference, Finding
 from conformance.gate_record import ParityRecord
 from conformance.junit import write_junit

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from conformance.aftermath import is_stuck
 from conformance.case import Case, Reference
+from conformance.crowd import is_stuck
 from conformance.http_request import HttpRequest
 from conformance.observation import Behaviour, Observation
 from conformance.session import Session

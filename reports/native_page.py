@@ -12,7 +12,7 @@ from typing import Final
 
 from conformance.case import Case
 from conformance.finding import Severity
-from conformance.native_table.divergence import Divergence, consequence
+from conformance.native_table import Divergence, consequence
 from conformance.observation import SEVERITIES, Behaviour, Observation
 from reports.markdown_table import table
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compare_command import compare, edit_header, refused_line
+from in_process import compare, edit_header, refused_line
 from synthetic_run import Truth, write_run
 
 FLASK, BOTTLE = "flask+gunicorn+function+cpu", "bottle+gunicorn+function+cpu"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from conformance.case import Expectation, Figure
-from conformance.checks import check
+from conformance.cases import select
+from conformance.checks import check, connection_is_right
 from conformance.expect import invalid, not_allowed, refused
-from conformance.fate import Fate
 from conformance.finding import Severity
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import HttpExchange
+from conformance.http_connection import Fate, HttpExchange
 
 
 def _answer(status: int, body: bytes, **headers: str) -> HttpAnswer:
@@ -148,3 +149,32 @@ def test_alternative_is_as_good_as_the_expectation() -> None:
     assert _faults(expects, _seen(GOOD)) == []
     assert _faults(expects, _seen(_answer(400, MALFORMED))) == []
     assert _faults(expects, _seen(_answer(200, b'{"prediction":Infinity}'))) != []
+
+
+A_NUMBER = select(ids=["predict-number"])[0]
+
+
+def _exchange(fate: Fate, *, keep_alive: bool = True, **fields: Any) -> HttpExchange:
+    answer = HttpAnswer(status=200, headers=(), body=b"", keep_alive=keep_alive)
+    return replace(HttpExchange(answers=(answer,), fate=fate), **fields)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "right"),
+    [
+        (None, _exchange(Fate.KEPT), True),
+        (None, _exchange(Fate.CLOSED, keep_alive=False), True),
+        (None, _exchange(Fate.CLOSED), False),
+        (None, _exchange(Fate.RESET), False),
+        (None, _exchange(Fate.RESET, sent_all=False), True),
+        (Fate.KEPT, _exchange(Fate.KEPT), True),
+        (Fate.KEPT, _exchange(Fate.CLOSED, keep_alive=False), False),
+        (Fate.KEPT, HttpExchange(answers=(), fate=Fate.KEPT), False),
+        (Fate.CLOSED, _exchange(Fate.CLOSED), True),
+        (Fate.CLOSED, _exchange(Fate.KEPT, keep_alive=False), True),
+        (Fate.CLOSED, _exchange(Fate.KEPT), False),
+    ],
+)
+def test_the_connection_has_a_verdict_of_its_own(wanted: Fate | None, seen: HttpExchange, *, right: bool) -> None:
+    """Kept where it must be kept, closed where it must be closed, and else as announced."""
+    assert connection_is_right(replace(A_NUMBER, connection=wanted), seen) is right

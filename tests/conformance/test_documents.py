@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from conformance.case import Case
+from conformance.case import Case, Figure
 from conformance.cases import CASES
-from conformance.documents import case_of, document_of
+from conformance.documents import FiguresError, case_of, document_of, read_figures
 from conformance.expect import post
-from conformance.recipes import Truncated
+from conformance.recipes import DrawnPicture, Truncated, build
 
 PLAIN = next(case for case in CASES if case.id == "predict-number")
 
@@ -45,3 +46,21 @@ def test_a_document_that_is_no_case_is_refused() -> None:
     for changed in ({**document, "level": "sometimes"}, {**document, "request": {"body": {"recipe": "Stew"}}}):
         with pytest.raises(msgspec.ValidationError, match=r"\$\."):
             case_of(changed)
+
+
+def test_figures_are_read_from_a_file(tmp_path: Path) -> None:
+    """A figure's body is text or base64; what it expects stays as it is, even where it looks like a body."""
+    path = tmp_path / "figures.json"
+    row = {"content_type": "image/png", "body": {"base64": "iQ=="}, "expected": {"text": "x"}, "key": "outputs"}
+    path.write_text(json.dumps({"classify": [{**row, "tolerance": 0.5}]}), encoding="utf-8")
+    figure = Figure(content_type="image/png", body=b"\x89", expected={"text": "x"}, key="outputs", tolerance=0.5)
+    assert read_figures(path) == {"classify": [figure]}
+    for wrong in ("[]", '{"classify": 1}', json.dumps({"classify": [{**row, "body": 1}]}), "{"):
+        path.write_text(wrong, encoding="utf-8")
+        with pytest.raises(FiguresError, match="holds no figures"):
+            read_figures(path)
+
+
+def test_a_picture_is_drawn_the_same_twice() -> None:
+    """A recipe stands for the same bytes whenever it is built."""
+    assert build(DrawnPicture(format="JPEG")) == build(DrawnPicture(format="JPEG"))

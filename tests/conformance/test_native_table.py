@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from conformance import native_table as divergence
 from conformance.case import Case
 from conformance.cases import CASES, select
-from conformance.native_table import DIVERGENCES, divergence
+from conformance.native_table import DIVERGENCES
 from conformance.observation import Behaviour, Observation
 from reports.native_page import changed, page, rows
 

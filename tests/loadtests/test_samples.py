@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import time
+import tracemalloc
+from fractions import Fraction
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from loadtests.ladder.call_percentiles import percentiles_us
+from loadtests.quantiles import PERCENTILES, nearest_rank, samples_missing, samples_needed
 from loadtests.responses import ErrorKind, TimedResponse
-from loadtests.samples import Samples, SliceFigures, phases
+from loadtests.samples import ROW, Samples, SliceFigures, pack_row, phases
 
 MS = 1_000_000
 
@@ -120,3 +128,78 @@ def test_slices_follow_each_other() -> None:
     assert len(samples) == 0
     assert samples.rows is rows
     assert len(samples.arrays()["phase"]) == 0
+
+
+@pytest.mark.parametrize(("name", "least"), [("p50", 11), ("p90", 64), ("p95", 130), ("p99", 662), ("p999", 6636)])
+def test_percentile_floors_are_those_of_the_exact_binomial(name: str, least: int) -> None:
+    """p90 needs 64 samples, p99 662: computed from the binomial law, they agree with MLPerf's published table."""
+    quantile = PERCENTILES[name]
+    assert samples_needed(quantile) == least
+    assert samples_missing(least - 1, quantile) == 1
+    assert samples_missing(least, quantile) == 0
+
+
+@pytest.mark.parametrize("quantile", ["0.5", "0.9", "0.95", "0.99", "0.999"])
+def test_a_rank_is_the_nearest_one_to_the_last_bit(quantile: str) -> None:
+    """Also where q n is whole: the 90th percentile of ten samples is the ninth, not the tenth."""
+    for samples in range(1, 3001):
+        assert nearest_rank(float(quantile), samples) == max(1, math.ceil(Fraction(quantile) * samples))
+
+
+def test_the_ladder_needs_as_many_calls_and_takes_the_same_rank() -> None:
+    """One call fewer than needed withholds a percentile, and of 1 to 1000 the 90th percentile is 900."""
+    for name, quantile in PERCENTILES.items():
+        least = samples_needed(quantile)
+        assert percentiles_us([1000] * least)[name] == 1.0
+        assert percentiles_us([1000] * (least - 1))[name] is None
+    found = percentiles_us(range(1000, 0, -1))
+    assert (found["p50"], found["p90"], found["p99"]) == (0.5, 0.9, 0.99)
+
+
+MILLION = 1_000_000
+PER_SLICE = 20_000
+MIB = 2**20
+
+
+def filled(count: int) -> Samples:
+    """So many samples, in slices, as the timed loop leaves them."""
+    samples = Samples()
+    for number in range(count // PER_SLICE):
+        opened = number * 10**9
+        rows = samples.rows
+        for at in range(PER_SLICE):
+            due = opened + at * 1000
+            rows += pack_row(due, due + 10, due + 500, due + 510, 180, 200, at % 64, 0)
+        samples.close_slice(number=number, opened_ns=opened, deadline_ns=opened + PER_SLICE * 1000, late_ns=10**6)
+    return samples
+
+
+def test_a_row_takes_what_its_members_do() -> None:
+    """41 bytes a row and one for the phase: a million take 40.1 MiB, and writing adds one column of 8 bytes."""
+    assert ROW.itemsize == len(pack_row(0, 0, 0, 0, 0, 0, 0, 0)) == 41
+    largest_column = max(ROW[name].itemsize for name in ROW.names or ())
+    assert MILLION * (ROW.itemsize + 1 + largest_column) < 48 * MIB
+
+
+def test_a_million_samples_stay_under_64_mib(tmp_path: Path) -> None:
+    """Measured: everything that is allocated for a million samples, from the first row to the written file."""
+    tracemalloc.start()
+    try:
+        samples = filled(MILLION)
+        samples.save(tmp_path / "million.npz")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 * MIB
+    with np.load(tmp_path / "million.npz") as file:
+        assert {len(file[name]) for name in file.files} == {MILLION}
+        assert file["due_ns"][-1] == (MILLION // PER_SLICE - 1) * 10**9 + (PER_SLICE - 1) * 1000
+
+
+@pytest.mark.noisy
+def test_a_million_samples_are_written_in_two_seconds(tmp_path: Path) -> None:
+    """The samples file of a million requests is on its way to the disk in under two seconds."""
+    samples = filled(MILLION)
+    started = time.monotonic()
+    samples.save(tmp_path / "million.npz")
+    assert time.monotonic() - started < 2

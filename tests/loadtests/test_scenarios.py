@@ -8,7 +8,9 @@ import sys
 import msgspec
 import pytest
 
-from loadtests.plans import PLANS, SCENARIOS
+from loadtests.endpoints import ENDPOINTS
+from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder
+from loadtests.plans import PLANS, SCENARIOS, Plan
 from loadtests.scenarios import Scenario, closed
 from loadtests.trial_record import ScenarioRecord
 
@@ -52,3 +54,75 @@ def test_harness_side_imports_no_load_engine() -> None:
         "print(sorted({'locust', 'gevent', 'flask', 'numpy', 'tensorflow'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_plans_can_decide(plan: Plan) -> None:
+    """Every plan has the three blocks below which no verdict is worth its name, and loads a regression and the CNN."""
+    assert plan.blocks >= 3
+    assert {"predict", "classify"} <= {scenario.endpoint for scenario in plan.scenarios}
+
+
+def test_the_default_plan_draws_a_curve() -> None:
+    """The default plan loads all three endpoints, and one of them with several numbers of users."""
+    quick = PLANS["quick"].scenarios
+    assert {scenario.endpoint for scenario in quick} == {"predict", "advanced_predict", "classify"}
+    assert len({scenario.users for scenario in quick if scenario.endpoint == "predict"}) >= 3
+
+
+def test_plans_grow() -> None:
+    """Each plan takes longer than the one before it, and its time grows with the targets."""
+    times = [PLANS[name].load_s(4) for name in ("smoke", "quick", "standard", "full")]
+    assert times == sorted(set(times))
+    assert PLANS["quick"].load_s(8) == 2 * PLANS["quick"].load_s(4)
+    quick = PLANS["quick"]
+    assert quick.estimate_s(4, launch_s=3.0) == pytest.approx(quick.load_s(4) + 5 * 4 * 3.0)
+
+
+def test_every_plan_that_an_endpoint_names_is_one() -> None:
+    """A plan's name is spelled alike in its own entry and in each endpoint's, and encodings are the endpoint's."""
+    for load in ENDPOINTS.values():
+        assert {*load.users, *load.also, *load.rates_rps} <= PLANS.keys()
+        assert {name for names in load.also.values() for name in names} <= set(load.encodings[1:])
+
+
+def test_orders_survive_json() -> None:
+    """What is sent to the generator is what was ordered, raw bytes included."""
+    order = TrialOrder(
+        scenario=closed("classify", 4)[0],
+        targets=(
+            TargetOrder(
+                id="flask+gunicorn+function+cpu#2",
+                base_url="http://127.0.0.1:1/x",
+                pids=(1, 2),
+                requests=(
+                    PreparedRequest(
+                        method="POST",
+                        path="/classify",
+                        headers={"Content-Type": "image/png"},
+                        body=bytes(range(256)),
+                        expect_body=b"\xff\x00",
+                    ),
+                    PreparedRequest(method="GET", path="/", expect_status=404, expect_body=None),
+                ),
+            ),
+        ),
+        slices=3,
+        seed=9,
+        ceiling_rps=5.5,
+        out="samples",
+        label="b0",
+    )
+    assert msgspec.json.decode(msgspec.json.encode(order), type=TrialOrder) == order
+
+
+def test_orders_that_make_no_sense_are_refused() -> None:
+    """Two targets of one id, no targets, no requests, no slices: ValueError before anything runs."""
+    request = PreparedRequest(method="GET", path="/", expect_body=None)
+    target = TargetOrder(id="a", base_url="http://h", requests=(request,))
+    scenario = closed("predict", 1)[0]
+    for targets, slices in (((target, target), 1), ((), 1), ((target,), 0)):
+        with pytest.raises(ValueError, match="a trial needs"):
+            TrialOrder(scenario=scenario, targets=targets, slices=slices, seed=0, label="x")
+    with pytest.raises(ValueError, match="at least one request"):
+        TargetOrder(id="a", base_url="http://h", requests=())

@@ -14,9 +14,11 @@ from short_trials import columns_of, order
 
 from loadtests.arrival import ConstantRate, PoissonRate
 from loadtests.events import SliceEvent
+from loadtests.orders import CalibrationOrder, PreparedRequest, TargetOrder
 from loadtests.remote import Generator
-from loadtests.runner import generator_seed
+from loadtests.runner import LoadSegment, generator_seed, split_load
 from loadtests.scenarios import opened
+from loadtests.target_tally import TargetTally
 from loadtests.trial_record import Backlog
 
 
@@ -321,3 +323,41 @@ def test_a_ceiling_that_is_too_near(generator: Generator) -> None:
     assert free.valid, free.reason
     assert not near.valid
     assert "ceiling" in near.reason
+
+
+def test_users_are_shared_out_whole() -> None:
+    """Every user is one worker's, as evenly as they go, and no worker is left with none."""
+    for users in (1, 2, 5, 16):
+        for workers in (1, 2, 3):
+            found = split_load(users, workers)
+            numbers = [number for each in found for number in range(each.first, each.first + each.users)]
+            assert numbers == list(range(users))
+            assert len(found) == min(users, workers)
+            assert max(each.users for each in found) - min(each.users for each in found) <= 1
+
+
+def test_a_warm_up_ends_when_three_windows_agree() -> None:
+    """Three in a row within 10 % of each other are steady: not two, not an outlier among them, not three of nothing."""
+    request = PreparedRequest(method="GET", path="/", expect_body=None)
+    tally = TargetTally(TargetOrder(id="a", base_url="http://127.0.0.1:1", requests=(request,)), [LoadSegment(users=1)])
+    for windows, steady in (
+        ([100, 100], False),
+        ([50, 100, 105, 109], True),
+        ([100, 100, 111], False),
+        ([100, 100, 100, 50], False),
+        ([0, 0, 0], False),
+    ):
+        tally._windows = [float(window) for window in windows]
+        assert tally.steady_yet() is steady
+
+
+def test_calibration_finds_the_limit_of_what_it_sees() -> None:
+    """Ceiling and overhead are those of the server shown: N users per service time, one service time."""
+    with Generator() as generator, KnownServer(lambda _n, _b: [0.005, ok()]) as server:
+        found = generator.calibrate(CalibrationOrder(target=server.target("null"), users=4, slices=4))
+    assert found.users == 4
+    assert 0 < found.cpu_share < 1
+    served_s = float(np.median(server.served_s))
+    assert found.overhead_us == pytest.approx(served_s * 1e6, rel=0.1)
+    # Pauses of a busy machine lower a throughput but not a median.
+    assert 0.5 < found.ceiling_rps / (4 / served_s) < 1.1

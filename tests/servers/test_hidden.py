@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from conformance.cases import select
-from conformance.fate import Fate
-from conformance.http_connection import HttpExchange
+from conformance.http_connection import Fate, HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.socket_connection import Address, SocketConnection
 from servers.hidden import HIDDEN

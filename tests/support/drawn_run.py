@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from types import NoneType
+from typing import Any, Final, TypeVar, get_args, get_origin
 
+from msgspec import Struct, structs
 from synthetic_ladder import Truth as LadderTruth
 from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run
@@ -53,3 +55,24 @@ def draw_whole(folder: Path, *, native: bool = False) -> Path:
         journal.append(EndRecord(complete=True, wall_s=1.0, measuring_s=0.5))
     render(path, price_per_core_hour=0.04)
     return path
+
+
+Row = TypeVar("Row", bound=Struct)
+
+BLANKS: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: True}
+
+
+def filled(kind: type[Row], **known: Any) -> Row:
+    """A row of that type: None where that may be, else nothing of its type, in every member that is not named."""
+    return kind(
+        **{one.name: _blank(one.type) for one in structs.fields(kind) if one.required and one.name not in known},
+        **known,
+    )
+
+
+def _blank(kind: Any) -> Any:
+    if NoneType in get_args(kind):
+        return None
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return filled(kind)
+    return BLANKS[kind] if kind in BLANKS else (get_origin(kind) or kind)()

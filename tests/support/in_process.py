@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
 
 import bench as program
 
@@ -18,3 +22,27 @@ def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
         except SystemExit as end:
             code = int(str(end.code))
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def compare(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """`bench.py compare`, what it printed and its exit code."""
+    return bench("compare", *arguments)
+
+
+def edit_header(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """The folder, its journal's first record changed."""
+    journal = folder / "journal.jsonl"
+    first, rest = journal.read_text().split("\n", 1)
+    header = json.loads(first)
+    change(header)
+    journal.write_text(json.dumps(header) + "\n" + rest)
+    return folder
+
+
+def refused_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line of a refusal, its hint checked."""
+    said, hint = done.stderr.strip().splitlines()
+    assert done.returncode == 2
+    assert not done.stdout
+    assert hint.startswith("hint: ")
+    return said
