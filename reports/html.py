@@ -69,6 +69,7 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         cost_sentences=tables.cost_sentences(summary),
         loaded=outline.is_loaded(summary),
         sections=names,
+        plot_sections=outline.PLOT_SECTIONS,
         contents=outline.contents(names),
         choices=choosing.choices(summary),
         left_out_of_cost=prices.LEFT_OUT,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from reports.summary import Summary
 
-# The file in sections/ is named as its heading's anchor; the text is that of the contents.
+# The file in sections/, where it has one, is named as its heading's anchor; the text is that of the contents.
 TITLES: Mapping[str, str] = {
     "matters": "What matters",
     "treatment": "Equal treatment",
@@ -26,11 +27,20 @@ TITLES: Mapping[str, str] = {
 }
 ALWAYS: Mapping[str, str] = {"machine": "Machine", "repeat": "Repeat it"}
 LOADED = ("treatment", "throughput", "latency", "ratios", "conformance", "resources", "generator")
-BY_PLOT: Mapping[str, str] = {
-    "matters": "what_matters",
-    "offered": "offered_load",
-    "modes": "modes",
-    "grid": "grid",
+
+
+class PlotSection(NamedTuple):
+    """A section that is a heading and one plot, and has no file of its own."""
+
+    plot: str
+    heading: str
+
+
+PLOT_SECTIONS: Mapping[str, PlotSection] = {
+    "matters": PlotSection("what_matters", "What matters most"),
+    "offered": PlotSection("offered_load", "Response time against offered load"),
+    "modes": PlotSection("modes", "Execution mode"),
+    "grid": PlotSection("grid", "The matrix"),
 }
 BY_MEMBER: Mapping[str, str] = {
     "cost": "framework_costs",
@@ -47,7 +57,7 @@ def is_loaded(summary: Summary) -> bool:
 
 def sections(summary: Summary, plots: Collection[str]) -> list[str]:
     """The names of the sections, in order, without those that every page ends with."""
-    shown = {name for name, plot in BY_PLOT.items() if plot in plots}
+    shown = {name for name, section in PLOT_SECTIONS.items() if section.plot in plots}
     shown |= {name for name, member in BY_MEMBER.items() if getattr(summary, member)}
     shown |= set(LOADED) if is_loaded(summary) else set()
     return [name for name in TITLES if name in shown]
