@@ -145,8 +145,8 @@ def _judge(
     from commands.terminal import StandardError
     from conformance.examination import run_cases
     from conformance.parity_findings import held_against
+    from experiment.contender import bring_up
     from experiment.gating import reference_figures, with_user_model
-    from experiment.launching import bring_up
     from servers.fleet import Fleet
     from servers.hidden import HIDDEN
 

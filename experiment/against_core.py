@@ -16,10 +16,9 @@ from typing import IO, Final
 
 import psutil
 
-from experiment.contender import Contender
+from experiment.contender import Contender, bring_up
 from experiment.cores import Cores
 from experiment.errors import ExpectedError, usage
-from experiment.launching import bring_up
 from experiment.priming import WrongAnswerError, prime
 from experiment.turns import Figures, Rounds, Turn, taken, under_load
 from loadtests.endpoints import CLASSIFY

@@ -12,13 +12,12 @@ import msgspec
 
 from experiment import trial_orders
 from experiment.capacity_search import Capacity
-from experiment.contender import Contender, takes
+from experiment.contender import Contender, bring_up, takes
 from experiment.cores import harness_out_of_the_way
 from experiment.design import Design
 from experiment.errors import FINDING, ExpectedError
 from experiment.gating import Gatekeeper
 from experiment.journal import Journal
-from experiment.launching import bring_up
 from experiment.meter import Meter
 from experiment.priming import WrongAnswerError, prime
 from experiment.run_record import BegunRecord, LaunchRecord, RefusedRecord

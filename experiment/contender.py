@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from experiment.errors import ExpectedError, usage
 from experiment.interpreters import Interpreter
 from loadtests.scenarios import Scenario
+from servers.fleet import Berth, Fleet
+from servers.launch import LaunchError
 from servers.settings import Settings
 from servers.target import Target
 from servers.variable import Value
+from servers.web_servers import ServerError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +52,20 @@ def takes(one: Contender, scenario: Scenario, *, skip_check: bool) -> bool:
     """
     checked = one.judged and not (one.target is None and skip_check)
     return checked or scenario.variant is None
+
+
+def bring_up(
+    fleet: Fleet, contenders: Sequence[Contender], started: Callable[[str], None] = lambda _name: None
+) -> dict[str, str]:
+    """Have the fleet launch those that are ours; the address of every one. Raises ExpectedError if one fails."""
+    berths = [
+        Berth(name=one.id, target=one.target, settings=one.settings) for one in contenders if one.target is not None
+    ]
+    try:
+        fleet.launch(berths, started)
+    except LaunchError as error:
+        raise ExpectedError(str(error), hint=f"its whole output is under {fleet.logs}") from error
+    except ServerError as error:
+        raise usage(str(error)) from error
+    up_already = {one.id: one.base_url for one in contenders if one.base_url is not None}
+    return up_already | {name: server.base_url for name, server in fleet.servers.items()}

@@ -17,10 +17,9 @@ from conformance.finding import CaseVerdict, Difference, Finding
 from conformance.gate_record import ParityRecord
 from conformance.junit import write_junit
 from conformance.parity_findings import held_against
-from experiment.contender import Contender
+from experiment.contender import Contender, bring_up
 from experiment.errors import ExpectedError, usage
 from experiment.journal import Journal
-from experiment.launching import bring_up
 from experiment.run_record import RefusedRecord
 from experiment.user_model_setup import UserModelSetup
 from servers.fleet import Fleet

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
 from conformance.gate_record import GateRecord, ParityRecord
-from experiment.attempts import last_begun, without_void
 from experiment.journal import FILE_NAME, JournalError, read_records
 from experiment.run_record import (
     BegunRecord,
@@ -132,3 +131,30 @@ def read_run(folder: Path) -> Run:
 def _last(records: Iterable[JournalRecord], kind: type[_Kind]) -> tuple[_Kind, ...]:
     """Of each place the last record of a kind, in the order in which the places were first seen."""
     return tuple({place_of(one): one for one in records if isinstance(one, kind)}.values())
+
+
+LADDER_NAME: Final = "ladder.json"
+COUNTS_NAME: Final = "instructions.json"
+
+
+def without_void(records: Iterable[JournalRecord]) -> list[TrialRecord]:
+    """The trials that count, in the order written."""
+    counting: list[TrialRecord] = []
+    for record in records:
+        if isinstance(record, TrialRecord):
+            counting.append(record)
+        elif isinstance(record, ResumedRecord):
+            void = {(place.block, place.scenario) for place in record.void}
+            counting = [one for one in counting if (one.block, one.scenario) not in void]
+    return counting
+
+
+def last_begun(records: Iterable[JournalRecord]) -> BegunRecord | None:
+    """What was begun last since the run was started or resumed: under way, unless its results follow."""
+    found: BegunRecord | None = None
+    for record in records:
+        if isinstance(record, BegunRecord):
+            found = record
+        elif isinstance(record, ResumedRecord):
+            found = None
+    return found

@@ -8,9 +8,9 @@ from experiment.progress import plural
 from reports import wording
 from reports.between import RunVerdict
 from reports.comparisons import THROUGHPUT
-from reports.markdown_table import one_line, table
 from reports.runs_compared import CellRow, RunsCompared, RunSide
 from reports.sameness import shortened
+from reports.wording import one_line, table
 
 ORDER = ("slower", "faster", "invalid", "inconclusive", "equivalent")
 # A shift of everything at once is seldom what a change of code does.

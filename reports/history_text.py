@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from experiment.progress import plural
 from reports import wording
 from reports.comparisons import LATENCIES
-from reports.markdown_table import one_line, table
 from reports.runs_compared import History, Series, SeriesRun
+from reports.wording import one_line, table
 
 
 def lines(found: History) -> list[str]:

@@ -18,7 +18,7 @@ import numpy as np
 from msgspec import UNSET, Struct
 
 from experiment.journal import JournalError
-from experiment.ladder_files import COUNTS_NAME, LADDER_NAME
+from experiment.run_folder import COUNTS_NAME, LADDER_NAME
 from reports import statistics
 from reports.statistics import Floats
 from reports.summary.ladder_rows import (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from reports import choosing, prices, tables, wording
 from reports.ladder_summary import SEGMENTS
 from reports.ladder_words import break_even_sentences, counted_rows
-from reports.markdown_table import one_line, table
 from reports.outline import is_loaded
 from reports.summary import Summary
 from reports.summary.ladder_rows import LadderSummary
 from reports.summary.load_rows import ComparisonRow, CostRow
 from reports.summary.measures import COLUMNS, Median
+from reports.wording import one_line, table
 
 
 def markdown(summary: Summary) -> str:

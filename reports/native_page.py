@@ -14,7 +14,7 @@ from conformance.case import Case
 from conformance.finding import Severity
 from conformance.native_table import Divergence, consequence
 from conformance.observation import SEVERITIES, Behaviour, Observation
-from reports.markdown_table import table
+from reports.wording import table
 
 Seen = Mapping[str, Mapping[str, Observation]]
 """Observations of one framework: server to case id to what was seen."""

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
+import msgspec
 import numpy as np
 import pytest
 from msgspec import structs
@@ -13,7 +15,7 @@ from synthetic_run import Truth, true_rate, write_run
 
 from experiment.journal import FILE_NAME
 from experiment.run_folder import read_run
-from reports import latencies, wording
+from reports import latencies, summary_schema, wording
 from reports.headline import headline
 from reports.summarising import summarise
 from reports.summary import Summary, to_json
@@ -216,3 +218,41 @@ def test_the_headline_of_an_empty_run_gives_no_answer(tmp_path: Path) -> None:
     """A run that was killed before its first trial has no answer, and says that."""
     text = summary_of(tmp_path, replace(SMALL, written_blocks=0, complete=None)).headline
     assert text == "From a partial run (0 of 5 blocks): Nothing was measured, so there is no answer."
+
+
+SCHEMA_RUN = Truth(
+    samples=100, blocks=2, scenarios=("predict@1", "predict@16/protobuf"), modes=("function",), native=False
+)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A summary's text."""
+    return to_json(summarise(read_run(write_run(tmp_path_factory.mktemp("schema") / "run", SCHEMA_RUN))))
+
+
+def test_the_published_schema_is_that_of_the_types() -> None:
+    """After a change of a type `python -m reports.summary_schema` writes it anew."""
+    assert summary_schema.PATH.read_text(encoding="utf-8") == summary_schema.schema_text()
+
+
+def test_a_written_summary_keeps_the_schema(written: str) -> None:
+    """A figure that is a word breaks it."""
+    schema = json.loads(summary_schema.schema_text())
+    document = json.loads(written)
+    jsonschema.validate(document, schema)
+    document["results"][0]["requests"] = "many"
+    with pytest.raises(jsonschema.ValidationError, match="many"):
+        jsonschema.validate(document, schema)
+
+
+def test_what_is_written_is_read_back_to_the_byte(written: str) -> None:
+    """Reading through the types and writing again changes nothing."""
+    assert to_json(msgspec.json.decode(written, type=Summary)) == written
+
+
+def test_every_object_of_the_schema_is_described() -> None:
+    """Each description is its type's docstring."""
+    definitions = json.loads(summary_schema.schema_text())["$defs"]
+    assert len(definitions) > 25
+    assert all(one["description"] for one in definitions.values())
