@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from conformance.cases import CASES
 from loadtests.quantiles import PERCENTILES, samples_needed
 from reports import choosing, outline, prices, repeating, tables, wording
 from reports.gallery import Plot
@@ -83,6 +84,8 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         samples_needed=lambda name: samples_needed(PERCENTILES[name]),
         case_verdicts=_case_verdicts(summary),
         topics=tables.topics(summary),
+        # As its case names it today: what an older record cites may stand elsewhere now.
+        clauses={case.id: case.clause for case in CASES},
         equal_settings=[row for row in summary.treatment if row.equal],
         unequal_settings=[row for row in summary.treatment if not row.equal],
         equal_value=_equal_value,
