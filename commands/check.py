@@ -143,8 +143,7 @@ def _judge(
     from concurrent.futures import ThreadPoolExecutor
 
     from commands.terminal import StandardError
-    from conformance.examination import run_cases
-    from conformance.parity_findings import held_against
+    from conformance.examination import held_against, run_cases
     from experiment.contender import bring_up
     from experiment.gating import reference_figures, with_user_model
     from servers.fleet import Fleet

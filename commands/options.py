@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from experiment.batch_bounds import BATCHES_QUEUED, DEADLINE_MS, BatchBounds
 from experiment.errors import usage
-from servers.core.buckets import LARGEST
+from servers.core.row_counts import LARGEST
 
 if TYPE_CHECKING:
     from loadtests.orders import Workforce

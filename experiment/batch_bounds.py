@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from experiment.errors import usage
-from servers.core.buckets import LARGEST
+from servers.core.row_counts import LARGEST
 from servers.settings import Settings
 
 BATCHES_QUEUED: Final = 2

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from experiment.errors import ExpectedError
 from experiment.progress import Terminal
-from servers.models.catalog import saved_models_dir
-from servers.models.stamp import is_current
+from servers.models.catalog import is_current, saved_models_dir
 from servers.repository import REPOSITORY
 
 

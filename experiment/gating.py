@@ -12,11 +12,9 @@ from typing import Final
 from conformance.case import Case, Figure, Reference
 from conformance.cases import CASES
 from conformance.documents import FiguresError, read_figures
-from conformance.examination import Examination, run_cases
-from conformance.finding import CaseVerdict, Difference, Finding
-from conformance.gate_record import ParityRecord
+from conformance.examination import Examination, held_against, run_cases
+from conformance.finding import CaseVerdict, Difference, Finding, ParityRecord
 from conformance.junit import write_junit
-from conformance.parity_findings import held_against
 from experiment.contender import Contender, bring_up
 from experiment.errors import ExpectedError, usage
 from experiment.journal import Journal

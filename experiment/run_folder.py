@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from conformance.gate_record import GateRecord, ParityRecord
+from conformance.finding import GateRecord, ParityRecord
 from experiment.journal import FILE_NAME, JournalError, read_records
 from experiment.run_record import (
     BegunRecord,

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from conformance.gate_record import GateRecord, ParityRecord
+from conformance.finding import GateRecord, ParityRecord
 from experiment.environment_record import EnvironmentRecord
 from loadtests.trial_record import CapacityRecord, CeilingRecord, ScenarioRecord, TrialRecord
 

@@ -35,7 +35,6 @@ from gevent.queue import Queue  # isort: skip
 
 import msgspec
 
-from loadtests.calibration import calibrate
 from loadtests.events import (
     CalibrationEvent,
     ErrorEvent,
@@ -49,7 +48,7 @@ from loadtests.master import Master
 from loadtests.orders import CalibrationOrder, Order, TrialOrder, WorkersOrder, Workforce
 from loadtests.remote import MissingWorkersError
 from loadtests.system import REAL_SYSTEM
-from loadtests.trial import Trial
+from loadtests.trial import Trial, calibrate
 from loadtests.worker_process import work
 from loadtests.workers_runner import WorkersRunner
 

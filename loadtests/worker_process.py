@@ -6,13 +6,14 @@ channel runs but Locust's heartbeat, twice a second at most; samples are sent wh
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 import time
 import traceback
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gevent
 import msgspec
@@ -20,13 +21,42 @@ import numpy as np
 from gevent.queue import Queue
 from locust.runners import MASTER_HEARTBEAT_TIMEOUT
 
-from loadtests.interrupts import Interrupted, interrupt_here
 from loadtests.local_runner import LocalRunner
 from loadtests.orders import TrialOrder
 from loadtests.runner import LoadSegment, SliceOrder, SliceResult
 from loadtests.samples import ROW
 from loadtests.user import SliceUsers, UsersEnvironment
 from loadtests.worker_messages import PREFIX, SAME_CODE, TO_WORKER, code_digest, pack
+
+STOPS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):
+    """Somebody wants this process to end. No Exception, so that nothing takes it for a fault."""
+
+
+def interrupt_here() -> None:
+    """Raise Interrupted in this greenlet at the first of the signals; later ones change nothing, to the process's end.
+
+    By itself a signal's exception is raised in whichever greenlet runs, mostly one of Locust's, which prints a
+    traceback or goes on without a word.
+
+    Whoever started this process may have blocked them, so that none came before this.
+    """
+    here = gevent.getcurrent()
+    told = False
+
+    def tell(_signal: int, _frame: Any) -> None:
+        nonlocal told
+        if not told:
+            told = True
+            # Not here: this may be the middle of a slice. At its next breath the hub runs.
+            gevent.kill(here, Interrupted)
+
+    for stop in STOPS:
+        signal.signal(stop, tell)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+
 
 FAULT = 3
 INTERRUPTED = 130

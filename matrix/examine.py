@@ -23,9 +23,9 @@ from typing import Final
 from commands.exits import run_program
 from experiment.errors import FINDING, OK, usage
 from matrix.core_tests import CORE_TESTS, HARNESS_TESTS
+from matrix.environments import why_unfit
 from matrix.floors import floors
 from matrix.found import NATIVE_PAGE, Counts, Examined, lock_digest
-from matrix.unfit import why_unfit
 from servers.repository import REPOSITORY
 from servers.settings import HASH_SEED
 

@@ -13,11 +13,9 @@ from typing import Final
 
 from commands.exits import run_program
 from experiment.errors import FINDING, OK
-from matrix.absent import why_absent
+from matrix.environments import listed, why_absent
 from matrix.found import NATIVE_PAGE, Examined, lock_digest
-from matrix.names import listed
-from matrix.page import VersionsRow, page
-from matrix.pages import Change, changes, rows
+from matrix.page import Change, VersionsRow, changes, page, rows
 from servers.repository import REPOSITORY
 
 _DOCS: Final = REPOSITORY / "docs"

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from conformance.gate_record import GateRecord
+from conformance.finding import GateRecord
 from experiment.run_folder import Run
 from reports import (
     capacities,

@@ -18,10 +18,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from servers.core.batching import BATCHED, Batcher, Limits
-from servers.core.buckets import buckets
 from servers.core.endpoints import ENDPOINTS
 from servers.core.loading import Loaded, load
-from servers.core.refused_target import RefusedError
+from servers.core.mode import RefusedError
+from servers.core.row_counts import buckets
 from servers.core.service import Service
 from servers.core.user_model_endpoint import endpoint
 from servers.models.user_model import UserModel

@@ -23,7 +23,7 @@ _ARE_YOU_THERE: Final = 0
 
 
 def main(command: list[str]) -> int:
-    """ModelCall `command` until it ends or standard input closes; its exit status, 128 + n for signal n."""
+    """Run `command` until it ends or standard input closes; its exit status, 128 + n for signal n."""
     # Ctrl-C reaches the whole foreground group; the parent decides about the order of things, not the terminal.
     # A handler that does nothing: SIG_IGN would be inherited by the server, which could then not be asked to stop.
     signal.signal(signal.SIGINT, _stay)

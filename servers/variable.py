@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 
-from servers.core.buckets import LARGEST
+from servers.core.row_counts import LARGEST
 from servers.settings import Executor, Settings
 from servers.target import Target
 from servers.web_servers import SERVERS, ServerError

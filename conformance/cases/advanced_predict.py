@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from conformance.case import Case, Expectation
+from conformance.case import Case, Expectation, Topic
 from conformance.expect import answered, invalid, post
-from conformance.topic import Topic
 
 _PATH: Final = "/advanced_predict"
 _MARKER: Final = b"zq7marker"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from conformance.case import Topic
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.expect import PREDICT, answered, post, refused
 from conformance.finding import Level
 from conformance.http_request import Framing, HttpRequest
 from conformance.recipes import Join, Recipe, Repeat, build
-from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
 

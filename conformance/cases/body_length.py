@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from conformance.case import Case, Expectation
+from conformance.case import Case, Expectation, Topic
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.expect import PREDICT, answered, post, refused
 from conformance.finding import Level
 from conformance.http_request import HttpRequest
 from conformance.recipes import Join, Repeat, build
-from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
 _HEAD: Final = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

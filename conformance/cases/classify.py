@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from conformance.case import Case
+from conformance.case import Case, Topic
 from conformance.contract import IMAGE_SIDE_PX
 from conformance.expect import JSON, answered, invalid, post, refused, unsupported
 from conformance.http_request import HttpRequest
 from conformance.recipes import Base64, ClaimedPng, DrawnPicture, Escaped, Join, Recipe, Truncated
-from conformance.topic import Topic
 
 _PATH: Final = "/classify"
 _FORM: Final = "application/x-www-form-urlencoded"

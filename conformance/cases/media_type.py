@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Case
+from conformance.case import Case, Topic
 from conformance.expect import PREDICT, answered, post, unsupported
 from conformance.http_request import HttpRequest
 from conformance.recipes import build
-from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Case, Expectation
+from conformance.case import Case, Expectation, Topic
 from conformance.expect import answered, invalid, post, refused, unsupported
 from conformance.recipes import Base64, DrawnPicture, Escaped, Join, Recipe, Repeat, Truncated, build
-from conformance.topic import Topic
 
 _PATH: Final = "/classify"
 _FORM: Final = "application/x-www-form-urlencoded"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from conformance.case import Case, Expectation
+from conformance.case import Case, Expectation, Topic
 from conformance.expect import PREDICT, answered, invalid, post
 from conformance.http_request import HttpRequest
 from conformance.recipes import Join, Recipe, Repeat
-from conformance.topic import Topic
 
 _PATH: Final = "/predict"
 _CONTRACT: Final = "docs/contract.md#post-predict"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from conformance.case import Topic
 from conformance.expect import PREDICT, answered, get, refused, unsupported
 from conformance.finding import Level
 from conformance.http_request import HttpRequest
 from conformance.recipes import build
-from conformance.topic import Topic
 
 _BODY: Final = build(PREDICT.body)
 _MARKER: Final = "zq7marker"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Expectation
+from conformance.case import Expectation, Topic
 from conformance.contract import BODY_LIMIT_BYTES, GET_PATHS, POST_PATHS
 from conformance.expect import PREDICT, allow, answered, get, not_allowed, post, refused, unsupported
 from conformance.recipes import Repeat
-from conformance.topic import Topic
 
 _TOO_LARGE: Final = Repeat(unit=b" ", times=BODY_LIMIT_BYTES + 1)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from conformance.case import Expectation
+from conformance.case import Expectation, Topic
 from conformance.contract import GET_PATHS
 from conformance.expect import get
 from conformance.http_request import HttpRequest
-from conformance.topic import Topic
 
 _case: Final = Topic(prefix="service", endpoint="service", clause="docs/contract.md#service-routes").case
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Case, Expectation
+from conformance.case import Case, Expectation, Topic
 from conformance.expect import JSON, answered, invalid, post, refused, unsupported
 from conformance.http_request import HttpRequest
 from conformance.recipes import Base64, ClaimedPng, DrawnPicture, Escaped, Join, Recipe, Repeat, Truncated
-from conformance.topic import Topic
 
 _PATH: Final = "/classify"
 _FORM: Final = "application/x-www-form-urlencoded"

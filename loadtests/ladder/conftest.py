@@ -10,9 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from loadtests.ladder.climb import Tell, Timed, climb
+from loadtests.ladder.climb import ReplayedClock, Tell, Timed, climb
 from loadtests.ladder.provided import Rungs, Variant, provider, variant_id
-from loadtests.ladder.replay import ReplayedClock
 
 _DEFAULTS: dict[str, Any] = {
     "ladder_rungs": None,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from loadtests.ladder.call_percentiles import percentiles_us
 from loadtests.ladder.climb import Timed
 from loadtests.ladder.provided import Variant, group_of, variant_id
+from loadtests.quantiles import percentiles_us
 
 
 def test_rung(variant: Variant, timings: Mapping[str, Timed], benchmark: Any, request: pytest.FixtureRequest) -> None:

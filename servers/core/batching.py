@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from servers.core.batch_figures import BatchFigures
-from servers.core.buckets import bucket
 from servers.core.reply import deadline_exceeded, overloaded
+from servers.core.row_counts import bucket
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -213,7 +213,7 @@ class Batcher:
                 self._execute([waiter])
 
     def _answer(self, taken: Sequence[_Waiter]) -> None:
-        """ModelCall one batch and wake its requests; raises what the predictor raises, and wakes nobody then."""
+        """Run one batch and wake its requests; raises what the predictor raises, and wakes nobody then."""
         sizes = [len(waiter.rows) for waiter in taken]
         with self._lock:
             self._figures.batches[sum(sizes)] += 1

@@ -6,6 +6,7 @@ It runs in the process that serves, after any fork: TensorFlow's threads do not 
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,12 +18,13 @@ import numpy as np
 from servers.core import bicubic
 from servers.core.batching import BATCHED
 from servers.core.images import Resize, by_pillow
-from servers.core.refused_target import RefusedError
+from servers.core.mode import RefusedError
 from servers.core.row_counts import PADDED_ROWS
 from servers.models.catalog import MODELS
-from servers.models.probes import probes
+from servers.models.datasets import probes
 from servers.models.reference import ATOL, RTOL, reference
 from servers.models.user_model import digest_of
+from servers.settings import MEMORY
 
 if TYPE_CHECKING:
     from servers.core.mode import Built, ModelCall, Predictor
@@ -30,6 +32,16 @@ if TYPE_CHECKING:
     from servers.core.user_model_source import UserModelSource
     from servers.models.user_model import UserModel
     from servers.settings import Executor
+
+
+_FLAGS: Final = (
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_XLA_FLAGS",
+    "TF_CPP_MIN_LOG_LEVEL",
+    "TF_FORCE_GPU_ALLOW_GROWTH",
+    "TF_USE_LEGACY_KERAS",
+    *MEMORY,
+)
 
 _WARM_RUNS: Final = 20
 
@@ -70,12 +82,10 @@ def load(
     """
     started = time.perf_counter()
     # TensorFlow's import is a measured part of start-up.
-    from servers.core.build_in_mode import build, build_user_model  # noqa: PLC0415
-    from servers.core.runtime import configure  # noqa: PLC0415
-    from servers.core.source import Source  # noqa: PLC0415
-    from servers.core.user_model_source import UserModelSource  # noqa: PLC0415
+    from servers.core.source import Source, build  # noqa: PLC0415
+    from servers.core.user_model_source import UserModelSource, build_user_model  # noqa: PLC0415
 
-    threads = configure(device=device, intra=intra, inter=inter)
+    threads = _configure(device=device, intra=intra, inter=inter)
     imported = time.perf_counter()
     sources = {name: Source(model=model, folder=folder, executor=executor) for name, model in MODELS.items()}
     built = {name: build(mode, source) for name, source in sources.items()}
@@ -183,7 +193,32 @@ def compare(source: Source, built: Built[Predictor], sizes: Iterable[int] = (1,)
 
 
 def _warm(source: Source, built: Built[Predictor]) -> None:
-    """ModelCall what most requests are. Larger sizes were run by the comparison, which is all that a compiler needs."""
+    """Run what most requests are. Larger sizes were run by the comparison, which is all that a compiler needs."""
     row = probes(source.model.name, 1)
     for _ in range(_WARM_RUNS):
         built.predict(row)
+
+
+def _configure(*, device: str, intra: int, inter: int) -> dict[str, Any]:
+    """Set threads and visible devices, and say what was set.
+
+    Raises RefusedError where the device is not there: soft placement would otherwise compute on the CPU in silence.
+    """
+    import tensorflow as tf  # noqa: PLC0415 - who counts instructions over a null model imports none
+
+    tf.config.threading.set_intra_op_parallelism_threads(intra)
+    tf.config.threading.set_inter_op_parallelism_threads(inter)
+    if device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    else:
+        gpus = tf.config.list_physical_devices("GPU")
+        if not gpus:
+            raise RefusedError("device gpu: TensorFlow sees no GPU here; a machine with a CUDA GPU is needed")
+        tf.config.set_soft_device_placement(enabled=False)
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, enable=True)
+    return {
+        "intra": tf.config.threading.get_intra_op_parallelism_threads(),
+        "inter": tf.config.threading.get_inter_op_parallelism_threads(),
+        "flags": {name: os.environ[name] for name in _FLAGS if name in os.environ},
+    }

@@ -27,6 +27,10 @@ Called = TypeVar("Called", bound=Callable[..., Any])
 Called_co = TypeVar("Called_co", bound=Callable[..., Any], covariant=True)
 
 
+class RefusedError(Exception):
+    """The target cannot be served as asked; the message is one line for the user."""
+
+
 class Executable(Protocol[Called_co]):
     """What a mode makes a model from. `Called` is how the model is called once it is made ready."""
 

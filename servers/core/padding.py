@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from servers.core.buckets import LARGEST
+from servers.core.row_counts import LARGEST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,9 +1,10 @@
-"""A model before any mode has touched it: its Python code, its SavedModel, and what the endpoint hands over."""
+"""A model before any mode has touched it: its Python code, its SavedModel, what an endpoint hands it; its build."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from servers.models.catalog import Model
 from servers.models.definitions import load
 
 if TYPE_CHECKING:
-    from servers.core.mode import ModelCall, Predictor
+    from servers.core.mode import Built, ModelCall, Predictor
     from servers.settings import Executor
 
 _PIXEL_MAX: Final = 255.0
@@ -99,3 +100,26 @@ class Source:
         """The batch as the float64 reference takes it."""
         wide = batch.astype(np.float64)
         return wide / _PIXEL_MAX if self.model.takes_pictures else wide
+
+
+def build(mode: str, source: Source) -> Built[Predictor]:
+    """`source` in `mode`, behind the check of its input; raises ModuleNotFoundError for a mode that has no file."""
+    built: Built[Predictor] = import_module(f"servers.core.modes.{mode}").build(source)
+    return replace(built, predict=_checked(built.predict, source))
+
+
+def _checked(predict: Predictor, source: Source) -> Predictor:
+    """`predict`, reached only by what the model takes; all else raises ValueError.
+
+    TensorFlow's own checks come too late or not at all: a polymorphic function fails with its lock held, a
+    ConcreteFunction computes any shape that its operations happen to accept.
+    """
+    dtype, row = source.dtype, source.model.input_shape[1:]
+
+    def checked(batch: NDArray[Any]) -> NDArray[np.float32]:
+        if not isinstance(batch, np.ndarray) or batch.dtype != dtype or batch.shape[1:] != row or not len(batch):
+            found = f"{batch.dtype} {batch.shape}" if isinstance(batch, np.ndarray) else type(batch).__name__
+            raise ValueError(f"{source.model.name} takes {dtype} [rows, {', '.join(map(str, row))}], not {found}")
+        return predict(batch)
+
+    return checked

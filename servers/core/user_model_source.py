@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 import tensorflow as tf
 
-from servers.core.refused_target import RefusedError
+from servers.core.mode import RefusedError
 from servers.core.reply import invalid_input
 from servers.models.reference import ATOL, RTOL
 from servers.models.user_model import PROBES, UserModel
@@ -124,7 +125,7 @@ class UserModelSource:
         return worst
 
     def warm(self, built: Built[ModelCall], runs: int) -> None:
-        """ModelCall what most requests are, `runs` times or for as long as a slow model may take."""
+        """Run what most requests are, `runs` times or for as long as a slow model may take."""
         inputs, _ = read_probes(self.model)[0]
         until = time.monotonic() + _WARM_S
         for _ in range(runs):
@@ -208,3 +209,13 @@ def _tensor(stored: NDArray[Any]) -> NDArray[Any]:
 
 def _joined(parts: Iterable[Arrays]) -> Arrays:
     return tuple(map(np.concatenate, zip(*parts, strict=True)))
+
+
+def build_user_model(mode: str, source: UserModelSource) -> Built[ModelCall]:
+    """A user's model in `mode`. Its endpoint holds every input against the signature, so nothing is checked again.
+
+    Raises RefusedError where the mode cannot run it, or whatever the mode's compiler or converter raises.
+    """
+    source.refuse_open_shapes(mode)
+    built: Built[ModelCall] = import_module(f"servers.core.modes.{mode}").build(source)
+    return built

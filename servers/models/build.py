@@ -16,11 +16,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from servers.models.catalog import MODELS, Model, build_digest, saved_models_dir
-from servers.models.probes import probes
+from servers.models.catalog import MODELS, STAMP, Model, build_digest, is_current, saved_models_dir
+from servers.models.datasets import probes
 from servers.models.quiet_import import import_quietly
 from servers.models.reference import ATOL, RTOL, reference
-from servers.models.stamp import STAMP, is_current
 
 _RENAME_TRIES: Final = 20
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -120,3 +121,17 @@ def saved_models_dir() -> Path:
     The folder's name holds the digest: builds of different weights never meet.
     """
     return cache_dir() / "savedmodels" / build_digest()[:12]
+
+
+STAMP: Final = "BUILD.json"
+"""Written last, into a directory that is then renamed into place: where it stands, the build is whole."""
+
+
+def is_current(directory: Path) -> bool:
+    """Whether the directory holds a whole build of the present weights and definitions. Needs no TensorFlow."""
+    try:
+        stamp = json.loads((directory / STAMP).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    whole = all((directory / model.saved_model / "saved_model.pb").is_file() for model in MODELS.values())
+    return whole and isinstance(stamp, dict) and stamp.get("digest") == build_digest()

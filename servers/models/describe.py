@@ -130,9 +130,8 @@ def _tensors(specs: dict[str, Any], what: str) -> tuple[Tensor, ...]:
 
 def _refusal(mode: str, model: UserModel) -> str | None:
     """Why `mode` cannot run the model; None where it can and answers alike."""
-    from servers.core.build_in_mode import build_user_model  # noqa: PLC0415
-    from servers.core.refused_target import RefusedError  # noqa: PLC0415
-    from servers.core.user_model_source import UserModelSource  # noqa: PLC0415 - imports TensorFlow
+    from servers.core.mode import RefusedError  # noqa: PLC0415
+    from servers.core.user_model_source import UserModelSource, build_user_model  # noqa: PLC0415
 
     source = UserModelSource(name=model.saved_model.name, model=model)
     try:

@@ -1,16 +1,35 @@
-"""A WSGI application called without a socket, as a server calls it (PEP 3333)."""
+"""What the ladder calls and times, over which payloads; and a WSGI application called without a socket (PEP 3333)."""
 
 from __future__ import annotations
 
 import io
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from servers.models.payloads import Payload
+from servers.models.payloads import Payload, payloads
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedPiece:
+    """A piece over its payloads, which are numbered from 0 to `payloads` - 1.
+
+    `prepare` makes what `call` consumes, and is not part of the piece; `call` is. `agrees` says whether what `call`
+    gave for that payload is right. A step with `laps` is several pieces that run one after the other: its calls give
+    the nanoseconds of each, and the last result. `outside` says that it runs in a process of its own.
+    """
+
+    payloads: int
+    prepare: Callable[[int], Any]
+    call: Callable[[Any], Any]
+    agrees: Callable[[int, Any], bool]
+    laps: tuple[str, ...] = ()
+    outside: bool = False
+
 
 StatusAndBody = tuple[int, bytes]
 """Status and body."""
@@ -72,3 +91,17 @@ def _environ(endpoint: str, payload: Payload) -> dict[str, Any]:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
+
+
+_PICTURES: Final = (0, 3, 4, 7, 8)
+"""One picture of each side, JPEG and PNG in turn, out of the first ten."""
+
+_ROWS: Final = 8
+
+
+def chosen_payloads(endpoint: str, encoding: str) -> tuple[Payload, ...]:
+    """Rows of held-out patients, or a picture of every size."""
+    if endpoint != "classify":
+        return payloads(endpoint, encoding, _ROWS)
+    made = payloads(endpoint, encoding, max(_PICTURES) + 1)
+    return tuple(made[at] for at in _PICTURES)

@@ -30,8 +30,7 @@ from servers.core.service import Service
 from servers.models.catalog import MODELS
 from servers.models.payloads import ENCODINGS
 from servers.registry import FRAMEWORKS
-from servers.rungs.calls import caller, environ_maker
-from servers.rungs.payload_choice import chosen_payloads
+from servers.rungs.calls import caller, chosen_payloads, environ_maker
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -22,7 +22,7 @@ from servers.core.rows import feature_row, instance_rows
 from servers.core.tensor_proto import tensor_rows
 from servers.models.payloads import Payload
 from servers.models.reference import ATOL, RTOL
-from servers.rungs.timed_piece import TimedPiece
+from servers.rungs.calls import TimedPiece
 
 if TYPE_CHECKING:
     from servers.core.reply import Reply

@@ -21,14 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from servers.fleet import Berth, Fleet
-from servers.models.catalog import saved_models_dir
+from servers.models.catalog import is_current, saved_models_dir
 from servers.models.payloads import ENCODINGS, Payload, payloads
-from servers.models.stamp import is_current
 from servers.registry import FRAMEWORKS, MODES
 from servers.repository import REPOSITORY
+from servers.rungs.calls import TimedPiece, chosen_payloads
 from servers.rungs.kept_connection import KeptConnection
-from servers.rungs.payload_choice import chosen_payloads
-from servers.rungs.timed_piece import TimedPiece
 from servers.settings import Settings
 from servers.target import Target
 from servers.web_servers import DEV, INTERFACES, SERVERS

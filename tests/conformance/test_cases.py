@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from case_style import anchor, clauses_of_the_contract, faults
 
 from conformance import contract
 from conformance.cases import CASES, select
-from conformance.lint import anchor, clauses_of_the_contract, faults
 from servers.core.endpoints import ENDPOINTS
 from servers.core.openapi_document import document
 

@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from case_style import faults
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,6 @@ from conformance.fuzzing.judge import judged
 from conformance.fuzzing.oracle import GOOD, lawful
 from conformance.http_answer import HttpAnswer
 from conformance.http_connection import Fate, HttpExchange
-from conformance.lint import faults
 from conformance.recipes import Repeat
 from conformance.session import Session
 

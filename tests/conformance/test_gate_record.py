@@ -7,8 +7,7 @@ import json
 import msgspec
 import pytest
 
-from conformance.finding import CaseVerdict, Difference, Finding, Level, Severity
-from conformance.gate_record import GateRecord, ParityRecord
+from conformance.finding import CaseVerdict, Difference, Finding, GateRecord, Level, ParityRecord, Severity
 from conformance.tensor_messages import DT_DOUBLE, NotTensorError, doubles, floats, read, read_any, tensor
 
 FINDING = Finding(

@@ -7,9 +7,8 @@ from broken_apps import TrailingNewline
 from contract_app import REFERENCE, ContractApp, serving
 
 from conformance.cases import select
-from conformance.examination import Examination, run_cases
+from conformance.examination import Examination, held_against, run_cases
 from conformance.finding import CaseVerdict
-from conformance.parity_findings import held_against
 
 NUMBER, LARGEST = select(ids=["predict-number", "predict-largest-float32"])
 

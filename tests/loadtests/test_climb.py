@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from loadtests.ladder import climb as climbing
-from loadtests.ladder.climb import climb
+from loadtests.ladder.climb import ReplayedClock, climb
 from loadtests.ladder.provided import provider, variant_id
-from loadtests.ladder.replay import ReplayedClock
 from servers.repository import REPOSITORY
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtests.ladder.call_percentiles import percentiles_us
-from loadtests.quantiles import PERCENTILES, nearest_rank, samples_missing, samples_needed
+from loadtests.quantiles import PERCENTILES, nearest_rank, percentiles_us, samples_missing, samples_needed
 from loadtests.responses import ErrorKind, TimedResponse
 from loadtests.samples import ROW, Samples, SliceFigures, pack_row, phases
 

@@ -15,15 +15,12 @@ import pytest
 from conformance.finding import CaseVerdict, Finding, Level
 from conformance.junit import write_junit
 from experiment.errors import FINDING, HARNESS, OK, ExpectedError
-from matrix import absent
+from matrix.environments import UNFIT, groups_of, listed, pair_in, python_of, why_absent, why_unfit
 from matrix.examine import PARTS, reason
 from matrix.found import Counts, Examined, lock_digest
-from matrix.names import groups_of, listed, python_of
-from matrix.page import VersionsRow, page
-from matrix.pages import Change, changes, rows
+from matrix.page import Change, VersionsRow, changes, page, rows
 from matrix.speed import sides_of, target_of, verdict
 from matrix.table import gather
-from matrix.unfit import UNFIT, pair_in, why_unfit
 from servers.repository import REPOSITORY
 
 NATIVE = (REPOSITORY / "docs" / "native.md").read_text(encoding="utf-8")
@@ -170,14 +167,14 @@ def test_a_part_that_fails_says_why() -> None:
 
 def test_a_missing_interpreter_is_the_reason() -> None:
     """For a Python that nobody has, uv is asked, and the row says so; an environment without one was not run."""
-    assert absent.why_absent("py399-flask31-bottle013") == "skipped: there is no Python 3.99 here"
-    assert absent.why_absent("ujson") == "not run: `tox -e ujson`"
+    assert why_absent("py399-flask31-bottle013") == "skipped: there is no Python 3.99 here"
+    assert why_absent("ujson") == "not run: `tox -e ujson`"
 
 
 def test_what_cannot_be_installed_says_what_uv_says() -> None:
     """A group that the project has not is named by uv, and the row repeats it."""
     name = f"py{sys.version_info.major}{sys.version_info.minor}-flask99-bottle013"
-    assert re.match("cannot be installed: .*flask99", absent.why_absent(name))
+    assert re.match("cannot be installed: .*flask99", why_absent(name))
 
 
 def test_an_examination_that_fails_exits_so(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ from experiment.built_models import built_models
 from experiment.errors import ExpectedError
 from experiment.priming import agrees
 from servers.core.batching import BATCHED, Batcher, ExecutorDiedError, Limits
-from servers.core.buckets import BUCKETS, bucket, buckets
 from servers.core.reply import ApiError
+from servers.core.row_counts import BUCKETS, bucket, buckets
 from servers.launch import launch
 from servers.models.payloads import payloads
 from servers.settings import Settings

@@ -16,12 +16,11 @@ from experiment.errors import HARNESS, ExpectedError
 from experiment.line_up import NO_GPU, contenders, has_gpu, left_out
 from experiment.run_record import NotRunRecord
 from servers.core.loading import require_device
-from servers.core.refused_target import RefusedError
+from servers.core.mode import RefusedError, Target, TargetError, grid
 from servers.launch import LaunchError, launch
 from servers.registry import MODES
 from servers.repository import REPOSITORY
 from servers.settings import Settings
-from servers.target import Target, TargetError, grid
 
 _GPU = "flask+granian+function+gpu"
 
@@ -80,10 +79,10 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 tf.config.set_soft_device_placement(enabled=False)
-from servers.core.build_in_mode import build
+from servers.core.source import build
 from servers.core.source import Source
 from servers.models.catalog import MODELS
-from servers.models.probes import probes
+from servers.models.datasets import probes
 
 found = {}
 for mode in ("eager", "function", "frozen", "xla"):

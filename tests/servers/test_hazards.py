@@ -26,8 +26,8 @@ from servers.core.modes import function as unchecked
 from servers.core.source import Source
 from servers.launch import child_environment, free_port, launch
 from servers.models.catalog import MODELS
+from servers.models.datasets import probes
 from servers.models.definitions import load
-from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference, reference_with, weights64
 from servers.repository import REPOSITORY
 from servers.settings import Settings
@@ -190,11 +190,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from servers.core.loading import compare
-from servers.core.build_in_mode import build
+from servers.core.source import build
 from servers.core.source import Source
 from servers.models.catalog import MODELS
 from servers.models.definitions import load
-from servers.models.probes import probes
+from servers.models.datasets import probes
 
 dump, folder = Path(sys.argv[1]), Path(sys.argv[2])
 compiled = lambda: len({path.name.split(".")[0] for path in dump.glob("module_*")})

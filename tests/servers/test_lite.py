@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 from mode_builds import saved_models
 
-from servers.core.build_in_mode import build
 from servers.core.mode import Built
 from servers.core.modes import lite
-from servers.core.source import Source
+from servers.core.source import Source, build
 from servers.models.catalog import MODELS
-from servers.models.probes import probes
+from servers.models.datasets import probes
 from servers.models.reference import ATOL, RTOL, reference
 from servers.repository import REPOSITORY
 from servers.settings import Settings

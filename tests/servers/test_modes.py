@@ -18,20 +18,18 @@ from mode_builds import SERVED, Planted, right, saved_models
 from experiment.line_up import contenders, left_out
 from experiment.priming import agrees
 from servers import registry
-from servers.core.buckets import BUCKETS
-from servers.core.build_in_mode import build
 from servers.core.loading import compare
+from servers.core.mode import RefusedError, Target
 from servers.core.padding import in_buckets
-from servers.core.refused_target import RefusedError
-from servers.core.source import Source
+from servers.core.row_counts import BUCKETS
+from servers.core.source import Source, build
 from servers.launch import LaunchError, launch
 from servers.models.catalog import MODELS
+from servers.models.datasets import probes
 from servers.models.payloads import Payload, payloads
-from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference
 from servers.registry import MODES
 from servers.settings import Settings
-from servers.target import Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

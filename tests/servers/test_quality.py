@@ -11,8 +11,7 @@ import pytest
 
 from servers.models import quality
 from servers.models.catalog import METRICS_FILE, MODELS, model_for
-from servers.models.datasets import dataset
-from servers.models.probes import probes
+from servers.models.datasets import dataset, probes
 from servers.models.reference import ATOL, RTOL, reference, reference_with, weights64
 from servers.models.renderings import JUDGED, draw
 from servers.repository import REPOSITORY
@@ -151,8 +150,8 @@ def test_catalog_names_a_model_for_each_inference_endpoint() -> None:
 def test_nothing_but_definitions_and_building_needs_tensorflow() -> None:
     """Payloads, references, the catalog and `is_current` cost no import of TensorFlow."""
     code = (
-        "import sys; from servers.models import build, catalog, payloads, quality, stamp; "
-        "stamp.is_current(catalog.saved_models_dir()); payloads.payloads('classify', 'raw', 2); "
+        "import sys; from servers.models import build, catalog, payloads, quality; "
+        "catalog.is_current(catalog.saved_models_dir()); payloads.payloads('classify', 'raw', 2); "
         "print('tensorflow' in sys.modules)"
     )
     done = run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)

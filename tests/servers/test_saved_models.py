@@ -17,11 +17,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from servers.models import build, catalog, stamp
+from servers.models import build, catalog
 from servers.models.catalog import MODELS, build_digest, saved_models_dir
-from servers.models.datasets import dataset
+from servers.models.datasets import dataset, probes
 from servers.models.payloads import payloads
-from servers.models.probes import probes
 from servers.models.reference import ATOL, RTOL, reference
 from servers.repository import REPOSITORY
 
@@ -134,13 +133,13 @@ def test_build_refuses_a_wrong_weight(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_build_is_present_until_a_weight_changes(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other weights make the same directory stale, and give the build another place."""
     before = saved_models_dir()
-    assert stamp.is_current(built)
+    assert catalog.is_current(built)
     shutil.copytree(catalog.WEIGHTS_DIR, tmp_path / "weights")
     monkeypatch.setattr(catalog, "WEIGHTS_DIR", tmp_path / "weights")
-    assert stamp.is_current(built)
+    assert catalog.is_current(built)
     with np.load(tmp_path / "weights" / "linear_regression.npz") as stored:
         np.savez(tmp_path / "weights" / "linear_regression.npz", kernel=stored["kernel"] * 2, bias=stored["bias"])
-    assert not stamp.is_current(built)
+    assert not catalog.is_current(built)
     assert saved_models_dir() != before
 
 
@@ -159,8 +158,8 @@ def _whole_build(directory: Path, digest: str) -> Path:
 def test_incomplete_build_is_not_present(tmp_path: Path, damage: str) -> None:
     """Whatever an interrupted copy leaves behind is built again."""
     directory = _whole_build(tmp_path / "models", build_digest())
-    assert stamp.is_current(directory)
-    written = directory / stamp.STAMP
+    assert catalog.is_current(directory)
+    written = directory / catalog.STAMP
     if damage == "no stamp":
         written.unlink()
     elif damage == "torn stamp":
@@ -173,7 +172,7 @@ def test_incomplete_build_is_not_present(tmp_path: Path, damage: str) -> None:
         (directory / "my_model" / "saved_model.pb").unlink()
     else:
         shutil.rmtree(directory)
-    assert not stamp.is_current(directory)
+    assert not catalog.is_current(directory)
 
 
 @pytest.mark.parametrize("stale_there", [False, True])
@@ -203,7 +202,7 @@ def test_builders_that_finish_together_leave_one_whole_build(tmp_path: Path, *, 
         for thread in threads:
             thread.join()
         assert failures == []
-        assert stamp.is_current(target)
+        assert catalog.is_current(target)
 
 
 def test_command_writes_only_progress_to_stdout_and_nothing_to_stderr(tmp_path: Path) -> None:
@@ -222,7 +221,7 @@ def test_command_writes_only_progress_to_stdout_and_nothing_to_stderr(tmp_path: 
     assert {frozenset(line) for line in lines} == {frozenset({"done", "total", "what"})}
     assert [line["done"] for line in lines] == list(range(lines[0]["total"] + 1))
     assert done.stderr == ""
-    assert stamp.is_current(tmp_path / "savedmodels" / build_digest()[:12])
+    assert catalog.is_current(tmp_path / "savedmodels" / build_digest()[:12])
     assert [path.name for path in (tmp_path / "savedmodels").iterdir()] == [build_digest()[:12]]
 
 

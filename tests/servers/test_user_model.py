@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from case_style import faults
 from user_models import user_saved_models
 
 from commands.terminal import StandardError
 from conformance.finding import Level
-from conformance.lint import faults
 from experiment.built_models import built_models
 from experiment.priming import agrees, predicted
 from experiment.user_model_setup import UserModelSetup
-from servers.core.build_in_mode import build_user_model
-from servers.core.refused_target import RefusedError
+from servers.core.mode import RefusedError, Target
 from servers.core.reply import ApiError
-from servers.core.user_model_source import UserModelSource, read_probes
+from servers.core.user_model_source import UserModelSource, build_user_model, read_probes
 from servers.launch import launch
 from servers.models import describe
 from servers.models.payloads import PROTOBUF
@@ -35,7 +34,6 @@ from servers.models.tensor_bytes import tensor_bytes
 from servers.models.user_model import UserModel, digest_of
 from servers.repository import REPOSITORY
 from servers.settings import Settings
-from servers.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,9 +13,8 @@ import pytest
 
 from commands.terminal import StandardError
 from experiment.built_models import built_models
-from servers.core.build_in_mode import build
 from servers.core.mode import Built
-from servers.core.source import Source
+from servers.core.source import Source, build
 from servers.models import build as building
 from servers.models import catalog
 from servers.models.catalog import MODELS

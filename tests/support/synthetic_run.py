@@ -15,8 +15,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from conformance.finding import CaseVerdict, Finding, Level, Severity
-from conformance.gate_record import GateRecord, ParityRecord
+from conformance.finding import CaseVerdict, Finding, GateRecord, Level, ParityRecord, Severity
 from experiment.environment_record import CpuRecord, EnvironmentRecord, GitRecord, PythonRecord
 from experiment.journal import Journal
 from experiment.run_record import (

@@ -15,8 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from servers.core.graph import frozen_forward
-from servers.core.mode import Built
-from servers.core.refused_target import RefusedError
+from servers.core.mode import Built, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

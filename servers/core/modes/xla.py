@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from servers.core.buckets import BUCKETS
 from servers.core.graph import built_from, frozen_forward, traced
 from servers.core.padding import in_buckets
+from servers.core.row_counts import BUCKETS
 
 if TYPE_CHECKING:
     from servers.core.mode import Built, Called, Executable

@@ -66,7 +66,7 @@ def _of_expectation(expects: Expectation) -> Iterator[str]:
 @cache
 def clauses_of_the_contract() -> frozenset[str]:
     """Every heading of the page, by its address from the root of the repository."""
-    page = Path(__file__).resolve().parents[1] / _PAGE
+    page = Path(__file__).resolve().parents[2] / _PAGE
     return frozenset(f"{_PAGE}#{anchor(title)}" for title in _HEADING.findall(page.read_text(encoding="utf-8")))
 
 
