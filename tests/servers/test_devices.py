@@ -16,11 +16,12 @@ from experiment.errors import HARNESS, ExpectedError
 from experiment.line_up import NO_GPU, contenders, has_gpu, left_out
 from experiment.run_record import NotRunRecord
 from servers.core.loading import require_device
-from servers.core.mode import RefusedError, Target, TargetError, grid
+from servers.core.mode import RefusedError
 from servers.launch import LaunchError, launch
 from servers.registry import MODES
 from servers.repository import REPOSITORY
 from servers.settings import Settings
+from servers.target import Target, TargetError, grid
 
 _GPU = "flask+granian+function+gpu"
 

@@ -19,7 +19,7 @@ from experiment.line_up import contenders, left_out
 from experiment.priming import agrees
 from servers import registry
 from servers.core.loading import compare
-from servers.core.mode import RefusedError, Target
+from servers.core.mode import RefusedError
 from servers.core.padding import in_buckets
 from servers.core.row_counts import BUCKETS
 from servers.core.source import Source, build
@@ -30,6 +30,7 @@ from servers.models.payloads import Payload, payloads
 from servers.models.reference import ATOL, RTOL, reference
 from servers.registry import MODES
 from servers.settings import Settings
+from servers.target import Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -24,7 +24,7 @@ from conformance.finding import Level
 from experiment.built_models import built_models
 from experiment.priming import agrees, predicted
 from experiment.user_model_setup import UserModelSetup
-from servers.core.mode import RefusedError, Target
+from servers.core.mode import RefusedError
 from servers.core.reply import ApiError
 from servers.core.user_model_source import UserModelSource, build_user_model, read_probes
 from servers.launch import launch
@@ -34,6 +34,7 @@ from servers.models.tensor_bytes import tensor_bytes
 from servers.models.user_model import UserModel, digest_of
 from servers.repository import REPOSITORY
 from servers.settings import Settings
+from servers.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
