@@ -38,7 +38,7 @@ HARNESS_TESTS: Final = (
         f"tests/loadtests/test_{name}.py"
         for name in ("arrival", "connection", "loop", "generator", "search", "trial", "resources", "ladder_suite")
     ),
-    *(f"tests/reports/test_{name}.py" for name in ("page", "statistics", "export")),
+    *(f"tests/reports/test_{name}.py" for name in ("page", "statistics")),
 )
 """Tests of the load generator and the report: what they are built on needs lower bounds too."""
 
