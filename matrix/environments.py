@@ -1,14 +1,19 @@
-"""The environments of the matrix: which there are, what a name asks for, and why one found nothing or cannot run."""
+"""The environments of the matrix: which there are, what a name asks for, why one found nothing or cannot run.
+
+And, for the one of the lowest versions, whether what is installed is no higher than the lower bounds of pyproject.toml.
+"""
 
 from __future__ import annotations
 
 import configparser
+import importlib.metadata
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -117,3 +122,35 @@ def why_unfit(name: str, python: str = sys.executable) -> str:
     done = subprocess.run([python, "-c", statement], capture_output=True, text=True, check=False)
     last = done.stderr.strip().rpartition("\n")[2]
     return f"`{statement}` ends in {last}" if done.returncode and last.endswith(complaint) else ""
+
+
+_PIN: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?>=(?P<floor>[0-9.]+)")
+
+
+def bounds(project: Path = REPOSITORY / "pyproject.toml") -> dict[str, str]:
+    """The lower bound of every direct dependency, by name. Raises ValueError for a dependency without one."""
+    found = {}
+    for text in tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]:
+        pin = _PIN.fullmatch(text)
+        if pin is None:
+            raise ValueError(f"{text!r} has no lower bound, or more than that")
+        found[pin["name"]] = pin["floor"]
+    return found
+
+
+def floors() -> tuple[dict[str, str], list[str]]:
+    """What is installed of the direct dependencies, and a reason for each that is not the lowest of its minor release.
+
+    Where other dependencies need a higher one than the bound, the bound promises what nobody can install.
+    """
+    installed = {name: importlib.metadata.version(name) for name in bounds()}
+    return installed, [
+        f"{name}>={floor} allows what cannot be installed: the lowest is {installed[name]}"
+        for name, floor in bounds().items()
+        if not is_release(installed[name], floor)
+    ]
+
+
+def is_release(version: str, floor: str) -> bool:
+    """Whether a version is the bound itself or a patch of it: 0.61.0 and 0.61.2 of 0.61, 22.0.0 of 22."""
+    return version == floor or version.startswith(f"{floor}.")

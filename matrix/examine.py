@@ -23,8 +23,7 @@ from typing import Final
 from commands.exits import run_program
 from experiment.errors import FINDING, OK, usage
 from matrix.core_tests import CORE_TESTS, HARNESS_TESTS
-from matrix.environments import why_unfit
-from matrix.floors import floors
+from matrix.environments import floors, why_unfit
 from matrix.found import NATIVE_PAGE, Counts, Examined, lock_digest
 from servers.repository import REPOSITORY
 from servers.settings import HASH_SEED

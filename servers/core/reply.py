@@ -46,6 +46,16 @@ def json_reply(value: Any, status: int = 200) -> Reply:
     return Reply(status=status, body=encode(value))
 
 
+def told(description: str, **schema: Any) -> dict[str, Any]:
+    """A JSON answer as OpenAPI tells it: an object of this schema."""
+    return {"description": description, "content": {JSON: {"schema": {"type": "object", **schema}}}}
+
+
+def told_status(description: str, status: str) -> dict[str, Any]:
+    """`told` of the one answer `{"status": status}`."""
+    return told(description, properties={"status": {"const": status}}, required=["status"], additionalProperties=False)
+
+
 def not_found() -> ApiError:
     """404: no such path."""
     return ApiError(status=404, code="not_found", text="No such path")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from matrix.floors import bounds, is_release
+from matrix.environments import bounds, is_release
 from servers.repository import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from servers.core.reply import JSON, Reply, json_reply
+from servers.core.reply import Reply, json_reply, told_status
 from servers.core.service import Endpoint, Service
 
 if TYPE_CHECKING:
@@ -19,22 +19,5 @@ ENDPOINT: Final = Endpoint(
     name="healthz",
     method="GET",
     handle=_handle,
-    operation={
-        "summary": "Liveness",
-        "responses": {
-            "200": {
-                "description": "The process answers",
-                "content": {
-                    JSON: {
-                        "schema": {
-                            "type": "object",
-                            "properties": {"status": {"const": "alive"}},
-                            "required": ["status"],
-                            "additionalProperties": False,
-                        }
-                    }
-                },
-            }
-        },
-    },
+    operation={"summary": "Liveness", "responses": {"200": told_status("The process answers", "alive")}},
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from servers.core.reply import JSON, Reply, json_reply
+from servers.core.reply import Reply, json_reply, told
 from servers.core.service import Endpoint, Service
 
 if TYPE_CHECKING:
@@ -22,25 +22,18 @@ ENDPOINT: Final = Endpoint(
     operation={
         "summary": "The target's parts, versions, models, device and thread settings",
         "responses": {
-            "200": {
-                "description": "Metadata of this process",
-                "content": {
-                    JSON: {
-                        "schema": {
-                            "type": "object",
-                            "properties": {
-                                "target": {"type": "string"},
-                                "versions": {"type": "object", "additionalProperties": {"type": "string"}},
-                                "models": {"type": "object"},
-                                "device": {"type": ["string", "null"]},
-                                "threads": {"type": "object"},
-                                "batching": {"type": "object"},
-                            },
-                            "required": ["target", "versions", "models", "device", "threads", "batching"],
-                        }
-                    }
+            "200": told(
+                "Metadata of this process",
+                properties={
+                    "target": {"type": "string"},
+                    "versions": {"type": "object", "additionalProperties": {"type": "string"}},
+                    "models": {"type": "object"},
+                    "device": {"type": ["string", "null"]},
+                    "threads": {"type": "object"},
+                    "batching": {"type": "object"},
                 },
-            }
+                required=["target", "versions", "models", "device", "threads", "batching"],
+            )
         },
     },
 )

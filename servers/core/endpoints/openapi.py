@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from servers.core.openapi_document import document
-from servers.core.reply import JSON, Reply, json_reply
+from servers.core.reply import Reply, json_reply, told
 from servers.core.service import Endpoint, Service
 
 if TYPE_CHECKING:
@@ -20,10 +20,5 @@ ENDPOINT: Final = Endpoint(
     name="openapi",
     method="GET",
     handle=_handle,
-    operation={
-        "summary": "This document",
-        "responses": {
-            "200": {"description": "OpenAPI 3.1", "content": {JSON: {"schema": {"type": "object"}}}},
-        },
-    },
+    operation={"summary": "This document", "responses": {"200": told("OpenAPI 3.1")}},
 )

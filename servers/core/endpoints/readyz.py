@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from servers.core.reply import JSON, Reply, json_reply
+from servers.core.reply import Reply, json_reply, told_status
 from servers.core.service import Endpoint, Service
 
 if TYPE_CHECKING:
@@ -23,19 +23,7 @@ ENDPOINT: Final = Endpoint(
     operation={
         "summary": "Readiness",
         "responses": {
-            "200": {
-                "description": "Every model is warm",
-                "content": {
-                    JSON: {
-                        "schema": {
-                            "type": "object",
-                            "properties": {"status": {"const": "ready"}},
-                            "required": ["status"],
-                            "additionalProperties": False,
-                        }
-                    }
-                },
-            },
+            "200": told_status("Every model is warm", "ready"),
             "503": {"$ref": "#/components/responses/Error"},
         },
     },
