@@ -96,7 +96,7 @@ def _against_core(arguments: argparse.Namespace, generator: Generator, cores: Co
     from commands.terminal import StandardError
     from experiment.against_core import measure_against_core
     from experiment.built_models import built_models
-    from experiment.turns import medians
+    from experiment.interleaved_turns import medians
     from reports.bars import shares
     from servers.settings import Settings
 
@@ -128,7 +128,7 @@ def _against_wrk(
 ) -> int:
     from commands.terminal import StandardError
     from experiment.against_wrk import measure_against_wrk
-    from experiment.turns import medians
+    from experiment.interleaved_turns import medians
     from reports.bars import bars
 
     rounds = measure_against_wrk(generator, settings, cores, folder, rounds=arguments.rounds, say=StandardError().say)

@@ -147,7 +147,7 @@ def _judge(
     from experiment.contender import bring_up
     from experiment.gating import reference_figures, with_user_model
     from servers.fleet import Fleet
-    from servers.hidden import HIDDEN
+    from servers.server_decisions import HIDDEN
 
     terminal = StandardError()
     groups: dict[tuple[str, str, bool], list[Contender]] = {}

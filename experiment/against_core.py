@@ -19,8 +19,8 @@ import psutil
 from experiment.contender import Contender, bring_up
 from experiment.cores import Cores
 from experiment.errors import ExpectedError, usage
+from experiment.interleaved_turns import Figures, Rounds, Turn, taken, under_load
 from experiment.priming import WrongAnswerError, prime
-from experiment.turns import Figures, Rounds, Turn, taken, under_load
 from loadtests.endpoints import CLASSIFY
 from loadtests.orders import TargetOrder
 from loadtests.remote import Generator

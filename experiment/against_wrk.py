@@ -14,7 +14,7 @@ from typing import Final
 from experiment.ceiling import NULL, REQUEST, START_TIMEOUT_S
 from experiment.cores import Cores
 from experiment.errors import ExpectedError, usage
-from experiment.turns import Figures, Rounds, Turn, taken, under_load
+from experiment.interleaved_turns import Figures, Rounds, Turn, taken, under_load
 from loadtests.endpoints import PREDICT
 from loadtests.orders import TargetOrder
 from loadtests.remote import Generator

@@ -18,9 +18,9 @@ from experiment.design import Design
 from experiment.errors import FINDING, ExpectedError
 from experiment.gating import Gatekeeper
 from experiment.journal import Journal
+from experiment.journal_records import BegunRecord, LaunchRecord, RefusedRecord
 from experiment.meter import Meter
 from experiment.priming import WrongAnswerError, prime
-from experiment.run_record import BegunRecord, LaunchRecord, RefusedRecord
 from loadtests.orders import PreparedRequest, TargetOrder
 from loadtests.remote import Generator
 from loadtests.scenarios import Scenario

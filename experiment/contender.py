@@ -12,7 +12,7 @@ from servers.fleet import Berth, Fleet
 from servers.launch import LaunchError
 from servers.settings import Settings
 from servers.target import Target
-from servers.variable import Value
+from servers.varied_settings import Value
 from servers.web_servers import ServerError
 
 

@@ -13,10 +13,10 @@ from experiment.design import Design
 from experiment.errors import ExpectedError
 from experiment.gating import Gatekeeper
 from experiment.journal import Journal
+from experiment.journal_records import EndRecord
 from experiment.meter import Meter
 from experiment.progress import Terminal, plural
 from experiment.remnants import mark
-from experiment.run_record import EndRecord
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Scenario
 from loadtests.trial_record import CeilingRecord

@@ -18,12 +18,12 @@ from conformance.junit import write_junit
 from experiment.contender import Contender, bring_up
 from experiment.errors import ExpectedError, usage
 from experiment.journal import Journal
-from experiment.run_record import RefusedRecord
+from experiment.journal_records import RefusedRecord
 from experiment.user_model_setup import UserModelSetup
 from servers.fleet import Fleet
-from servers.hidden import HIDDEN
 from servers.models.payloads import ENCODINGS, payloads
 from servers.models.reference import ATOL, RTOL
+from servers.server_decisions import HIDDEN
 
 _FIGURES_PER_ENCODING: Final = 3
 # One bad call leaves a lock of TensorFlow's held by its thread for good, and the article's code makes such calls. With

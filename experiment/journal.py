@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeVar
 import msgspec
 from msgspec import Struct
 
-from experiment.run_record import SCHEMA_VERSION, JournalRecord, RunRecord
+from experiment.journal_records import SCHEMA_VERSION, JournalRecord, RunRecord
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from experiment.run_record import JournalRecord
+from experiment.journal_records import JournalRecord
 from servers.repository import REPOSITORY
 
 FOLDER: Final = REPOSITORY / "docs" / "schemas"

@@ -19,10 +19,10 @@ from experiment.built_models import built_models
 from experiment.environment import describe
 from experiment.errors import INTERRUPTED, USAGE, ExpectedError, usage
 from experiment.journal import Journal, JournalError
+from experiment.journal_records import EndRecord, RunRecord
 from experiment.planning import RUNS
 from experiment.progress import Terminal
 from experiment.run_folder import COUNTS_NAME, LADDER_NAME, read_run
-from experiment.run_record import EndRecord, RunRecord
 from loadtests.ladder import callgrind
 from servers.models.payloads import ENCODINGS
 from servers.repository import REPOSITORY

@@ -11,10 +11,10 @@ from experiment.contender import Contender
 from experiment.contender_ids import AT, TWIN, VARIED
 from experiment.errors import ExpectedError, usage
 from experiment.interpreters import Interpreter
-from experiment.run_record import NotRunRecord
+from experiment.journal_records import NotRunRecord
 from experiment.variants import variations
 from servers.target import Target, TargetError
-from servers.variable import Value
+from servers.varied_settings import Value
 
 _FRAMEWORKS: Final = ("flask", "bottle", "wsgi")
 _NATIVE: Final = ("flask-native", "bottle-native")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from experiment.axes import comparisons
+from experiment.compared_pairs import comparisons
 from experiment.contender import Contender, takes
 from experiment.cores import Cores
 from experiment.design import Design, cores_of
@@ -17,10 +17,10 @@ from experiment.errors import usage
 from experiment.experiment import Experiment
 from experiment.interpreters import packages_apart
 from experiment.journal import Journal, JournalError
+from experiment.journal_records import NotRunRecord, RunRecord, Setting, TargetRecord
 from experiment.line_up import NO_GPU, has_gpu, left_out
 from experiment.meter import LAUNCH_S
 from experiment.progress import Terminal, plural
-from experiment.run_record import NotRunRecord, RunRecord, Setting, TargetRecord
 from experiment.run_request import RunRequest, prepare
 from loadtests.scenarios import Scenario
 from servers.repository import REPOSITORY

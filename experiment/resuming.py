@@ -22,10 +22,10 @@ from experiment.environment_record import EnvironmentRecord
 from experiment.errors import usage
 from experiment.experiment import Experiment
 from experiment.journal import PARTIAL, Journal, JournalError
+from experiment.journal_records import BegunRecord, PlaceRecord, ResumedRecord
 from experiment.progress import Terminal, plural
 from experiment.remnants import wait_until_gone
 from experiment.run_folder import Run, read_run
-from experiment.run_record import BegunRecord, PlaceRecord, ResumedRecord
 from experiment.run_request import RunRequest, prepare
 from experiment.user_model_setup import require_unchanged
 from experiment.variants import parsed

@@ -11,7 +11,7 @@ import msgspec
 
 from conformance.finding import GateRecord, ParityRecord
 from experiment.journal import FILE_NAME, JournalError, read_records
-from experiment.run_record import (
+from experiment.journal_records import (
     BegunRecord,
     EndRecord,
     JournalRecord,

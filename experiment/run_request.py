@@ -22,7 +22,7 @@ from loadtests.plans import PLANS, Plan
 from loadtests.scenarios import Scenario, likewise
 from loadtests.search import Slo
 from servers.settings import Settings
-from servers.variable import Value
+from servers.varied_settings import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from typing import Final
 from conformance.case import Case, Figure
 from conformance.model_cases import ModelEndpoint, model_cases
 from experiment.errors import ExpectedError, usage
+from experiment.journal_records import ModelRecord
 from experiment.progress import Bar, Terminal
-from experiment.run_record import ModelRecord
 from servers.core.reply import JSON
 from servers.models.user_model import (
     UserModel,

@@ -11,7 +11,7 @@ from experiment.batch_bounds import BatchBounds
 from experiment.errors import usage
 from servers.settings import Settings
 from servers.target import Target
-from servers.variable import ALIASES, VARIABLES, Value
+from servers.varied_settings import ALIASES, VARIABLES, Value
 from servers.web_servers import ServerError, command_line
 
 Variation = Mapping[str, Value]

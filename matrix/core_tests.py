@@ -20,7 +20,7 @@ CORE_TESTS: Final = (
             "encodings",
             "form_fields",
             "hazards",
-            "hidden",
+            "server_decisions",
             "jpeg_draft",
             "launch",
             "lite",

@@ -10,13 +10,13 @@ from __future__ import annotations
 import statistics as plain
 from collections.abc import Iterable, Sequence
 
+from experiment.journal_records import TargetRecord
 from experiment.run_folder import Run
-from experiment.run_record import TargetRecord
 from loadtests.quantiles import PERCENTILES, samples_missing
 from loadtests.trial_record import ScenarioRecord, TrialRecord
 from reports import latencies, statistics, wording
 from reports.latencies import Latencies, Nanoseconds
-from reports.sharing import Share, alone
+from reports.parallel_drawing import Share, alone
 from reports.summary.load_rows import ResultRow
 from reports.summary.measures import COLUMNS, BlockFigures, Median, Percentiles
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.headline import leading_pairs
+from reports.headline_rows import busiest_cells
 from reports.summary import Summary, TargetSummary
 from reports.summary.load_rows import ComparisonRow, CostRow, ResultRow
 from reports.tables import endpoints
-from reports.usual_rows import busiest_cells
 from reports.wording import PARTS, part_of
 
 Rates = Mapping[tuple[str, str], ResultRow]

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from experiment.journal_records import ComparisonRecord
 from experiment.run_folder import Run
-from experiment.run_record import ComparisonRecord
 from loadtests.trial_record import ScenarioRecord
 from reports import statistics, treatment, verdicts, wording
 from reports.statistics import PairedRatio

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from experiment.contender_ids import varied_of
 from reports import statistics
+from reports.headline_rows import usual
 from reports.summary import TargetSummary
 from reports.summary.load_rows import BreakEven, FrameworkCost, ResultRow
-from reports.usual_rows import usual
 from reports.verdicts import LEAST_MARGIN
 
 FLOOR = "wsgi"

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from experiment.run_folder import Run
-from reports.sharing import Share, alone
+from reports.parallel_drawing import Share, alone
 from reports.summary import Summary
 
 if TYPE_CHECKING:

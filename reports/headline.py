@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from experiment.progress import plural
 from reports import wording
+from reports.headline_rows import busiest, usual
 from reports.ladder_words import ladder_sentence
 from reports.summary import Summary, TargetSummary
 from reports.summary.load_rows import ComparisonRow
-from reports.usual_rows import busiest, usual
 
 Targets = Mapping[str, TargetSummary]
 # The question first, then what may decide more than it does.

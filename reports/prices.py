@@ -13,9 +13,9 @@ import statistics as plain
 from collections.abc import Sequence
 
 from reports import statistics
+from reports.headline_rows import busiest_cells
 from reports.summary.load_rows import CostRow, ResultRow
 from reports.summary.measures import Median
-from reports.usual_rows import busiest_cells
 
 PREDICTIONS = 1_000_000
 MS_PER_HOUR = 3_600_000.0

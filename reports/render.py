@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiment.run_folder import read_run
-from reports.sharing import helped
+from reports.parallel_drawing import helped
 from reports.summary import to_json
 
 MANY_TRIALS = 1_000

@@ -28,7 +28,7 @@ from reports import (
 )
 from reports.headline import headline
 from reports.ladder_words import matters_sentence
-from reports.sharing import Share, alone
+from reports.parallel_drawing import Share, alone
 from reports.summary import NotRun, ScenarioSummary, Stops, Summary, TargetSummary
 from reports.summary.check_rows import AnswersAlike, Audit, ConformanceRow, RefusedTarget, StartupRow
 from reports.summary.measures import Interval

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from experiment.progress import plural
 from reports import wording
+from reports.headline_rows import busiest, usual
 from reports.summary import Summary, TargetSummary
 from reports.summary.ladder_rows import LadderSummary
 from reports.summary.load_rows import ComparisonRow, EncodingRow, ResultRow
-from reports.usual_rows import busiest, usual
 from reports.verdicts import WIDEST_MARGIN
 
 SYMBOLS: Mapping[str, str] = {

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from experiment.journal_records import TargetRecord
 from experiment.run_folder import Run
-from experiment.run_record import TargetRecord
 from reports.summary.check_rows import TreatmentRow
 
 # An axis that is not listed allows exactly the setting of its own name.

@@ -9,10 +9,10 @@ from matplotlib.patches import Rectangle
 
 from experiment.run_folder import Run
 from reports import drawing, wording
+from reports.headline_rows import busiest_cells
 from reports.summary import Summary
 from reports.summary.load_rows import ResultRow
 from reports.tables import endpoints
-from reports.usual_rows import busiest_cells
 
 TITLE = "Every target on every endpoint"
 NOTE = (

@@ -11,11 +11,11 @@ from matplotlib.ticker import LogLocator
 from experiment.progress import plural
 from experiment.run_folder import Run
 from reports import drawing, wording
+from reports.headline_rows import usual
 from reports.summary import Summary
 from reports.summary.load_rows import ResultRow
 from reports.summary.measures import Median
 from reports.tables import endpoints
-from reports.usual_rows import usual
 
 TITLE = "Latency percentiles"
 NOTE = (

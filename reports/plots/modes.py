@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from experiment.progress import plural
 from experiment.run_folder import Run
 from reports import drawing, tables, wording
+from reports.headline_rows import busiest
 from reports.summary import Summary
 from reports.summary.load_rows import ComparisonRow
-from reports.usual_rows import busiest
 
 TITLE = "Execution mode"
 NOTE = "Requests per second at the most users. Ring: the baseline; full dot: the candidate, with the ratio."

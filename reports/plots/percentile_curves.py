@@ -12,10 +12,10 @@ from experiment.progress import plural
 from experiment.run_folder import Run
 from loadtests.quantiles import PERCENTILES
 from reports import drawing, latencies, quantile_axis, wording
+from reports.headline_rows import usual
 from reports.summary import Summary, TargetSummary
 from reports.summary.load_rows import ResultRow
 from reports.tables import endpoints
-from reports.usual_rows import usual
 
 TITLE = "Percentile curves"
 NOTE = (

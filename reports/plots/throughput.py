@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from experiment.run_folder import Run
 from reports import drawing, wording
+from reports.headline_rows import usual
 from reports.summary import Summary, TargetSummary
 from reports.summary.load_rows import ResultRow
 from reports.tables import endpoints
-from reports.usual_rows import usual
 
 TITLE = "Throughput against users"
 NOTE = "Median over blocks with its 95 % interval; one that leaves its panel is cut off. Higher is better."

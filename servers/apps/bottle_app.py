@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bottle import BaseResponse, Bottle, HTTPResponse, request
 
-from servers.core.gate import REQUEST_KEY, gate
+from servers.core.middleware import REQUEST_KEY, middleware
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -21,7 +21,7 @@ BaseResponse.bad_headers = {**BaseResponse.bad_headers, 204: frozenset({"Content
 
 
 def create_app(service: Service) -> WSGIApplication:
-    """The Bottle application behind the gate."""
+    """The Bottle application behind the middleware."""
     app = Bottle()
     for endpoint in service.endpoints:
         # HEAD comes with GET in Bottle's router.
@@ -29,7 +29,7 @@ def create_app(service: Service) -> WSGIApplication:
         app.route(endpoint.path, method=methods, callback=_view(service, endpoint))
     app.error_handler[404] = lambda _error: _respond(service.no_such_path())
     app.error_handler[405] = lambda _error: _respond(service.no_such_method(request.path))
-    return gate(app)
+    return middleware(app)
 
 
 def _view(service: Service, endpoint: Endpoint) -> Callable[[], Any]:

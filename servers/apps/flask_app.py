@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from flask import Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from servers.core.gate import REQUEST_KEY, gate
+from servers.core.middleware import REQUEST_KEY, middleware
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -23,7 +23,7 @@ class _Response(Response):
 
 
 def create_app(service: Service) -> WSGIApplication:
-    """The Flask application behind the gate."""
+    """The Flask application behind the middleware."""
     app: Final = Flask("titrate", static_folder=None)
     app.url_map.merge_slashes = False
     for endpoint in service.endpoints:
@@ -36,7 +36,7 @@ def create_app(service: Service) -> WSGIApplication:
         )
     app.register_error_handler(NotFound, lambda _error: _respond(service.no_such_path()))
     app.register_error_handler(MethodNotAllowed, lambda _error: _respond(service.no_such_method(request.path)))
-    return gate(app)
+    return middleware(app)
 
 
 def _view(service: Service, endpoint: Endpoint) -> Callable[[], Response]:

@@ -1,4 +1,4 @@
-"""`null`: a constant answer, no model, no gate, no router. What is left is server and load generator."""
+"""`null`: a constant answer, no model, no middleware, no router. What is left is server and load generator."""
 
 from __future__ import annotations
 

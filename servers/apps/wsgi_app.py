@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from servers.core.gate import REQUEST_KEY, gate
+from servers.core.middleware import REQUEST_KEY, middleware
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -19,7 +19,7 @@ _STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for stat
 
 
 def create_app(service: Service) -> WSGIApplication:
-    """The bare application behind the gate."""
+    """The bare application behind the middleware."""
     endpoints = {endpoint.path: endpoint for endpoint in service.endpoints}
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -38,4 +38,4 @@ def create_app(service: Service) -> WSGIApplication:
         start_response(_STATUS_LINES[reply.status], headers)
         return [] if method == "HEAD" else [reply.body]
 
-    return gate(app)
+    return middleware(app)

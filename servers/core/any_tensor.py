@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from servers.core.gate import MAX_BODY_BYTES
+from servers.core.middleware import MAX_BODY_BYTES
 from servers.core.reply import invalid_input
 from servers.core.tensor_proto import parsed
 from servers.models.signature import elements

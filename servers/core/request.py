@@ -24,8 +24,8 @@ class MediaType:
 class Request:
     """Method, headers that matter, and the whole body.
 
-    `fault` is what the gate found wrong with the body. It is raised only when an endpoint reads the body, because the
-    contract puts 404 and 405 before 413 and 400, and those the framework's router decides.
+    `fault` is what the middleware found wrong with the body. It is raised only when an endpoint reads the body, because
+    the contract puts 404 and 405 before 413 and 400, and those the framework's router decides.
     """
 
     method: str

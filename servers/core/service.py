@@ -82,7 +82,7 @@ class Service:
             return endpoint.handle(self, request)
         except ApiError as refusal:
             return refusal.reply()
-        except Exception:  # noqa: BLE001 - as in the gate; here the framework still makes the response
+        except Exception:  # noqa: BLE001 - as in the middleware; here the framework still makes the response
             request_id = uuid4().hex
             _log.exception("request %s to %s failed", request_id, endpoint.path)
             return internal().reply()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import tensorflow as tf
 
-from servers.core.gate import MAX_BODY_BYTES
+from servers.core.middleware import MAX_BODY_BYTES
 from servers.core.nested import nested_of
 from servers.core.reply import JSON, ApiError
 from servers.core.request import Request

@@ -84,7 +84,7 @@ def pieces_of(endpoint: str, encoding: str) -> EndpointPieces:
 
 
 def requests_of(payloads: Sequence[Payload]) -> list[Request]:
-    """The requests as the gate hands them over."""
+    """The requests as the middleware hands them over."""
     return [
         Request(method="POST", content_type=one.content_type, content_encoding="", body=one.body) for one in payloads
     ]

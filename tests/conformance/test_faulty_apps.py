@@ -10,7 +10,7 @@ from conformance.cases import CASES, select
 from conformance.examination import Examination, run_cases
 from conformance.finding import CaseVerdict, Severity
 from conformance.http_request import HttpRequest
-from servers.hidden import HIDDEN
+from servers.server_decisions import HIDDEN
 
 _LONG_BODY = 1_000_000
 

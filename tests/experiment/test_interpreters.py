@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from synthetic_run import Truth, write_run
 
-from experiment.axes import comparisons
+from experiment.compared_pairs import comparisons
 from experiment.cores import Cores
 from experiment.errors import USAGE, ExpectedError
 from experiment.interpreters import Interpreter, distinct, interpreters, packages_apart

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from synthetic_run import Truth, write_run
 
 from experiment.journal import FILE_NAME, Journal, JournalError, read_records
+from experiment.journal_records import EndRecord, RunRecord
 from experiment.run_folder import read_run
-from experiment.run_record import EndRecord, RunRecord
 from loadtests.trial_record import CeilingRecord, TrialRecord
 
 SMALL = Truth(blocks=2, samples=20, scenarios=("predict@1",), modes=("function",), native=False)

@@ -11,7 +11,7 @@ from experiment.errors import USAGE, ExpectedError
 from experiment.variants import parsed, settled, variations
 from servers.settings import Settings
 from servers.target import Target
-from servers.variable import VARIABLES
+from servers.varied_settings import VARIABLES
 
 FLASK = Target.parse("flask")
 OTHER = {

@@ -17,7 +17,7 @@ from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run
 
 from experiment.journal import FILE_NAME, Journal
-from experiment.run_record import EndRecord
+from experiment.journal_records import EndRecord
 from reports import drawing, quantile_axis, repeating, wording
 from reports.render import render
 from reports.summary import read_summary

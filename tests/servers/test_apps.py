@@ -10,7 +10,7 @@ import pytest
 from wsgi_client import Answer, call
 
 from experiment.priming import agrees, predicted
-from servers.core.gate import MAX_BODY_BYTES
+from servers.core.middleware import MAX_BODY_BYTES
 from servers.models.payloads import ENCODINGS, PROTOBUF, payloads
 from servers.registry import FRAMEWORKS
 

@@ -13,8 +13,8 @@ from mode_builds import saved_models
 
 from experiment import line_up
 from experiment.errors import HARNESS, ExpectedError
+from experiment.journal_records import NotRunRecord
 from experiment.line_up import NO_GPU, contenders, has_gpu, left_out
-from experiment.run_record import NotRunRecord
 from servers.core.loading import require_device
 from servers.core.mode import RefusedError
 from servers.launch import LaunchError, launch

@@ -13,7 +13,7 @@ from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run
 
 from experiment.journal import Journal
-from experiment.run_record import EndRecord
+from experiment.journal_records import EndRecord
 from loadtests.trial_record import CapacityProbe, CapacityRecord, RampStep, SloRecord
 from reports.render import render
 

@@ -21,7 +21,7 @@ from conformance.expect import PREDICT, get, post, refused
 from conformance.finding import CaseVerdict
 from conformance.session import Session
 from conformance.wsgi_connection import WsgiConnection, expressible
-from servers.hidden import HIDDEN
+from servers.server_decisions import HIDDEN
 
 if TYPE_CHECKING:
     from mutants import Mutant
@@ -167,13 +167,13 @@ def _red(session: Session, cases: Sequence[Case]) -> str | None:
 
 
 def _raising() -> Any:
-    """An application behind the gate that fails where the core does not see it."""
-    from servers.core.gate import gate  # noqa: PLC0415 - with the mutant in it
+    """An application behind the middleware that fails where the core does not see it."""
+    from servers.core.middleware import middleware  # noqa: PLC0415 - with the mutant in it
 
     def app(_environ: Any, _start_response: Any) -> Any:
         raise RuntimeError("planted")
 
-    return gate(app)
+    return middleware(app)
 
 
 def _impaired_services(make: Any) -> Iterator[tuple[Any, tuple[Case, ...]]]:
@@ -210,7 +210,7 @@ def _size(case: Case) -> int:
 
 
 def _arrangements(mutant: Mutant | None) -> list[tuple[str, str]]:
-    """Framework and server: an adapter's own; for the gate, which stands at the server, both; for the core, any one."""
+    """Framework and server: an adapter's own; for the middleware, at the server, both; for the core, any one."""
     if mutant is None:
         return [
             ("wsgi", "gunicorn"),
@@ -221,6 +221,6 @@ def _arrangements(mutant: Mutant | None) -> list[tuple[str, str]]:
         ]
     if mutant.file.startswith("servers/apps/"):
         return [(mutant.file.removeprefix("servers/apps/").removesuffix("_app.py"), "gunicorn")]
-    if mutant.file.endswith("gate.py"):
+    if mutant.file.endswith("middleware.py"):
         return [("wsgi", "gunicorn"), ("wsgi", "waitress"), ("wsgi", "pieces"), ("bottle", "gunicorn")]
     return [("wsgi", "gunicorn")]

@@ -1,7 +1,7 @@
-"""Do the conformance cases notice a fault in the adapters and the gate? Plant one at a time, and see.
+"""Do the conformance cases notice a fault in the adapters and the middleware? Plant one at a time, and see.
 
     python tests/support/mutation.py                              every file, with the survivors
-    python tests/support/mutation.py --files servers/core/gate.py
+    python tests/support/mutation.py --files servers/core/middleware.py
     python tests/support/mutation.py --list                       the mutants, without trying them
 
 Every mutant is tried in a process of its own, forked from one in which the libraries are imported already, behind
@@ -39,7 +39,7 @@ FILES: Final = (
     *(f"servers/apps/{name}_app.py" for name in ADAPTERS),
     *(
         f"servers/core/{name}.py"
-        for name in ("gate", "request", "reply", "form_fields", "json_text", "rows", "service")
+        for name in ("middleware", "request", "reply", "form_fields", "json_text", "rows", "service")
     ),
 )
 

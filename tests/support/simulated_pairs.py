@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from experiment.environment_record import CpuRecord, EnvironmentRecord
+from experiment.journal_records import ComparisonRecord, EndRecord, TargetRecord
 from experiment.run_folder import Run
-from experiment.run_record import ComparisonRecord, EndRecord, TargetRecord
 from loadtests.plans import PLANS
 from loadtests.trial_record import GeneratorShare, ScenarioRecord, TrialRecord
 

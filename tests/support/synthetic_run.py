@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from conformance.finding import CaseVerdict, Finding, GateRecord, Level, ParityRecord, Severity
 from experiment.environment_record import CpuRecord, EnvironmentRecord, GitRecord, PythonRecord
 from experiment.journal import Journal
-from experiment.run_record import (
+from experiment.journal_records import (
     BegunRecord,
     ComparisonRecord,
     EndRecord,

@@ -2,7 +2,7 @@
 
 It decides what no router may be left to decide alone: which bytes are a path, where a body ends and how long it may
 be. Frameworks differ there (dropped bytes, merged slashes, bodies de-chunked twice, parsers with limits of their own);
-behind the gate they see a clean request whose body is whole and in memory.
+behind the middleware they see a clean request whose body is whole and in memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUEST_KEY: Final = "titrate.request"
-"""Where the gate leaves the core's Request in the WSGI environment."""
+"""Where the middleware leaves the core's Request in the WSGI environment."""
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 
@@ -36,11 +36,11 @@ _REASONS: Final = {404: "404 Not Found", 500: "500 Internal Server Error"}
 _METHOD: Final = re.compile(r"[A-Z]+\Z")
 _UNLISTED_METHOD: Final = "UNLISTED"
 
-_log: Final = logging.getLogger("titrate.gate")
+_log: Final = logging.getLogger("titrate.middleware")
 
 
-def gate(app: WSGIApplication) -> WSGIApplication:
-    """`app` behind the gate."""
+def middleware(app: WSGIApplication) -> WSGIApplication:
+    """`app` behind the middleware."""
 
     def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from experiment.axes import comparisons
+from experiment.compared_pairs import comparisons
 from experiment.contender import Contender
 from experiment.contender_ids import TWIN, target_of, varied_of
 from experiment.errors import ExpectedError
+from experiment.journal_records import ComparisonRecord, NotRunRecord
 from experiment.line_up import PLAN_TARGETS, contenders, left_out
-from experiment.run_record import ComparisonRecord, NotRunRecord
 from servers import registry
 from servers.registry import FRAMEWORKS
 

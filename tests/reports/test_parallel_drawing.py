@@ -17,10 +17,10 @@ import pytest
 from process_ends import gone
 from synthetic_run import Truth, write_run
 
+from reports import parallel_drawing
 from reports import render as rendering
-from reports import sharing
+from reports.parallel_drawing import Share, alone, helped
 from reports.render import render
-from reports.sharing import Share, alone, helped
 
 ITEMS = tuple(range(24))
 REPOSITORY = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ SUPPORT = REPOSITORY / "tests" / "support"
 @pytest.fixture
 def share(monkeypatch: pytest.MonkeyPatch) -> Iterator[Share]:
     """Sharing with a second process, whatever cores this machine has."""
-    monkeypatch.setattr(sharing, "_usable_cores", lambda: 2)
+    monkeypatch.setattr(parallel_drawing, "_usable_cores", lambda: 2)
     with helped(worthwhile=True) as shared:
         assert shared is not alone
         yield shared
@@ -119,7 +119,7 @@ def test_a_second_process_that_cannot_be_started_is_done_without(share: Share, m
 
     monkeypatch.setattr(ProcessPoolExecutor, "submit", refuse)
     assert share(failing, ITEMS[1:]) == list(ITEMS[1:])
-    monkeypatch.setattr(sharing, "ProcessPoolExecutor", refuse)
+    monkeypatch.setattr(parallel_drawing, "ProcessPoolExecutor", refuse)
     with helped(worthwhile=True) as shared:
         assert shared is alone
 
@@ -128,7 +128,7 @@ def test_no_second_process_where_it_gains_nothing(monkeypatch: pytest.MonkeyPatc
     """Neither for a short list nor on a single core."""
     with helped(worthwhile=False) as shared:
         assert shared is alone
-    monkeypatch.setattr(sharing, "_usable_cores", lambda: 1)
+    monkeypatch.setattr(parallel_drawing, "_usable_cores", lambda: 1)
     with helped(worthwhile=True) as shared:
         assert shared is alone
 
@@ -136,9 +136,9 @@ def test_no_second_process_where_it_gains_nothing(monkeypatch: pytest.MonkeyPatc
 def test_the_second_process_ends_with_the_first() -> None:
     """Also where the first is killed and can tell nobody."""
     program = (
-        "import os, time\nfrom reports import sharing\nfrom test_sharing import ITEMS, worked\n"
-        "sharing._usable_cores = lambda: 2\n"
-        "with sharing.helped(worthwhile=True) as share:\n"
+        "import os, time\nfrom reports import parallel_drawing\nfrom test_parallel_drawing import ITEMS, worked\n"
+        "parallel_drawing._usable_cores = lambda: 2\n"
+        "with parallel_drawing.helped(worthwhile=True) as share:\n"
         "    seen = set()\n"
         "    while len(seen) < 2:\n"
         "        seen |= {maker for _, maker in share(worked, ITEMS, 1)}\n"
@@ -167,7 +167,7 @@ def test_a_report_that_two_have_drawn_is_the_one_that_one_draws(
     folder = write_run(tmp_path / "run", Truth(samples=200))
     render(folder)
     drawn = _files(folder)
-    monkeypatch.setattr(sharing, "_usable_cores", lambda: 2)
+    monkeypatch.setattr(parallel_drawing, "_usable_cores", lambda: 2)
     monkeypatch.setattr(rendering, "MANY_TRIALS", 0)
     render(folder)
     again = _files(folder)

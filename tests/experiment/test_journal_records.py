@@ -15,9 +15,9 @@ from synthetic_run import Truth, write_run
 
 from experiment.archive import opened
 from experiment.journal import encode, read_records
+from experiment.journal_records import JournalRecord
 from experiment.journal_schema import JOURNAL, TITLE, schema_text
 from experiment.run_folder import read_run
-from experiment.run_record import JournalRecord
 from reports.render import render
 from servers.repository import REPOSITORY
 

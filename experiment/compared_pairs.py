@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Final
 
 from experiment.contender import Contender
-from experiment.run_record import ComparisonRecord
+from experiment.journal_records import ComparisonRecord
 from servers.registry import BASELINES, Role
 
 _ANY: Final[frozenset[Role]] = frozenset({"contract", "floor", "native", "null"})

@@ -17,8 +17,8 @@ from conformance.cases import select
 from conformance.http_connection import Fate, HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.socket_connection import Address, SocketConnection
-from servers.hidden import HIDDEN
 from servers.launch import free_port
+from servers.server_decisions import HIDDEN
 from servers.settings import Settings
 from servers.web_servers import command_line
 
