@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from conformance.fate import Fate
 from conformance.finding import Level
-from conformance.http_connection import Fate
 from conformance.http_request import HttpRequest
 
 

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from conformance import canonical, tensor_messages
 from conformance.case import Case, Expectation, Figure
+from conformance.fate import Fate
 from conformance.finding import Severity
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import Fate, HttpExchange
+from conformance.http_connection import HttpExchange
 from conformance.parity import answer_detail
 from conformance.shapes import FLOAT32_SHAPES, PREDICTION_KEYS, SHAPES, TENSOR_SHAPES
 

@@ -8,8 +8,9 @@ from threading import Barrier
 from typing import Final
 
 from conformance.checks import Mismatch
+from conformance.fate import Fate
 from conformance.finding import Severity
-from conformance.http_connection import Fate, HttpConnection, HttpExchange
+from conformance.http_connection import HttpConnection, HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.parity import answer_detail
 from conformance.socket_connection import Address, SocketConnection

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol, Self
 
+from conformance.fate import Fate
 from conformance.http_answer import HttpAnswer
 from conformance.http_request import HttpRequest
 
@@ -67,14 +67,3 @@ class HttpConnection(Protocol):
     def ask(self, *requests: HttpRequest) -> HttpExchange:
         """Sends requests in one go and reads an answer to each."""
         ...
-
-
-class Fate(StrEnum):
-    """What became of the connection by the time the exchange ended."""
-
-    KEPT = "kept"
-    CLOSED = "closed"
-    RESET = "reset"
-    TIMED_OUT = "timed out"
-    REFUSED = "refused"
-    """There was no connection: nobody listens."""

@@ -13,9 +13,10 @@ from typing import Final
 from conformance import canonical
 from conformance.case import Case
 from conformance.checks import Mismatch
+from conformance.fate import Fate
 from conformance.finding import Severity
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import Fate, HttpExchange
+from conformance.http_connection import HttpExchange
 
 
 class Behaviour(StrEnum):

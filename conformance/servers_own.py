@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from conformance import canonical
-from conformance.http_connection import Fate, HttpExchange
+from conformance.fate import Fate
+from conformance.http_connection import HttpExchange
 from conformance.shapes import SHAPES
 
 STATUSES: Final = frozenset({400, 404, 405, 408, 411, 413, 414, 417, 431, 501})

@@ -13,9 +13,10 @@ from functools import partial
 from conformance.case import Case, Figure, Reference
 from conformance.checks import Mismatch, check, connection_is_right
 from conformance.crowd import crowded
+from conformance.fate import Fate
 from conformance.finding import CaseVerdict, Finding, Severity
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import Fate, HttpConnection, HttpExchange
+from conformance.http_connection import HttpConnection, HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.observation import Observation, observed
 from conformance.servers_own import is_servers_own

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from conformance.fate import Fate
 from conformance.http_answer import HttpAnswer, MalformedAnswerError, read_answer
-from conformance.http_connection import Fate, HttpExchange
+from conformance.http_connection import HttpExchange
 from conformance.http_request import HttpRequest
 
 _READ_BYTES: Final = 256 * 1024

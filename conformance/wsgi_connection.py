@@ -15,8 +15,9 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
+from conformance.fate import Fate
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import Fate, HttpExchange
+from conformance.http_connection import HttpExchange
 from conformance.http_request import Framing
 from conformance.recipes import build
 

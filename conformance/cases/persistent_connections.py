@@ -7,8 +7,8 @@ from typing import Final
 
 from conformance.case import Case, Expectation
 from conformance.expect import PREDICT, answered, get, post, refused
+from conformance.fate import Fate
 from conformance.finding import Level
-from conformance.http_connection import Fate
 from conformance.http_request import HttpRequest
 from conformance.recipes import build
 

@@ -10,9 +10,10 @@ from urllib.parse import unquote
 
 from conformance.case import Expectation
 from conformance.checks import Mismatch, check
+from conformance.fate import Fate
 from conformance.fuzzing.oracle import GOOD, lawful
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import Fate, HttpExchange
+from conformance.http_connection import HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.parity import answer_detail
 from conformance.servers_own import is_servers_own

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from in_process import bench
@@ -144,3 +145,22 @@ def test_lists_can_be_piped() -> None:
     shell = f"{_BENCH[0]} {_BENCH[1]} list cases | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", shell], capture_output=True, text=True, check=False)
     assert not done.stderr
+
+
+def test_serve_asks_for_no_package_but_those_of_its_group() -> None:
+    """The image of a server has the group `serve` alone: with all else barred, `serve` comes as far as ever."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    names = [re.split(r"[\[><=]", line)[0] for line in project["project"]["dependencies"]]
+    served = {re.split(r"[\[><=]", line)[0] for line in project["dependency-groups"]["serve"]}
+    barred = sorted({name.replace("-", "_") for name in names if name not in served})
+    assert "locust" in barred
+    assert "msgspec" not in barred
+    program = (
+        "import runpy, sys\n"
+        f"sys.modules.update(dict.fromkeys({barred!r}))\n"  # None makes an import fail
+        f"sys.argv = ['bench.py', 'serve', 'flsk']\nsys.path.insert(0, {str(REPOSITORY)!r})\n"
+        f"runpy.run_path({str(REPOSITORY / 'bench.py')!r}, run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2, done.stderr
+    assert "'flsk'" in done.stderr

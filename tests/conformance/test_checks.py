@@ -11,9 +11,10 @@ from conformance.case import Expectation, Figure
 from conformance.cases import select
 from conformance.checks import check, connection_is_right
 from conformance.expect import invalid, not_allowed, refused
+from conformance.fate import Fate
 from conformance.finding import Severity
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import Fate, HttpExchange
+from conformance.http_connection import HttpExchange
 
 
 def _answer(status: int, body: bytes, **headers: str) -> HttpAnswer:

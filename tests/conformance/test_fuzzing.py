@@ -16,6 +16,7 @@ from commands.fuzz import apps
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.documents import case_of
 from conformance.expect import JSON, PREDICT, get, post
+from conformance.fate import Fate
 from conformance.finding import CaseVerdict
 from conformance.fuzzing import draw
 from conformance.fuzzing.differential import Differential, repeat_command, run
@@ -23,7 +24,7 @@ from conformance.fuzzing.faults import FoundFault, as_case, smallest, write_case
 from conformance.fuzzing.judge import judged
 from conformance.fuzzing.oracle import GOOD, lawful
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import Fate, HttpExchange
+from conformance.http_connection import HttpExchange
 from conformance.recipes import Repeat
 from conformance.session import Session
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from conformance.cases import select
+from conformance.fate import Fate
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import Fate, HttpExchange
+from conformance.http_connection import HttpExchange
 from conformance.observation import SEVERITIES, Behaviour
 from conformance.servers_own import is_servers_own
 

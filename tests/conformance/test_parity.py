@@ -10,8 +10,9 @@ from contract_app import ContractApp, serving
 
 from conformance.cases import select
 from conformance.examination import run_cases
+from conformance.fate import Fate
 from conformance.http_answer import HttpAnswer
-from conformance.http_connection import Fate, HttpExchange
+from conformance.http_connection import HttpExchange
 from conformance.parity import answer_detail, differences
 
 

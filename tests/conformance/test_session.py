@@ -14,8 +14,8 @@ from conformance.cases import CASES, select
 from conformance.crowd import is_stuck
 from conformance.examination import run_cases
 from conformance.expect import PREDICT
+from conformance.fate import Fate
 from conformance.finding import CaseVerdict
-from conformance.http_connection import Fate
 from conformance.junit import to_junit
 from conformance.session import Session
 

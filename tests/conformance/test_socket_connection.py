@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from conformance.expect import PREDICT, get, post
-from conformance.http_connection import Fate
+from conformance.fate import Fate
 from conformance.recipes import Repeat
 from conformance.socket_connection import Address, SocketConnection
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from conformance.cases import select
-from conformance.http_connection import Fate, HttpExchange
+from conformance.fate import Fate
+from conformance.http_connection import HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.socket_connection import Address, SocketConnection
 from servers.launch import free_port

@@ -14,7 +14,7 @@ from typing import Final
 
 from hostile_requests import Attack, Ending, attacks, good_request, goods
 
-from conformance.http_connection import Fate
+from conformance.fate import Fate
 from conformance.socket_connection import Address, SocketConnection
 from experiment.priming import agrees, predicted
 from servers.models.payloads import Payload
