@@ -21,6 +21,7 @@ from loadtests.orders import Workforce
 from loadtests.plans import PLANS, Plan
 from loadtests.scenarios import Scenario, likewise
 from loadtests.search import Slo
+from servers.models.catalog import saved_models_dir
 from servers.settings import Settings
 from servers.varied_settings import Value
 
@@ -81,7 +82,7 @@ def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
     found = interpreters(request.server_python)
     under = found if distinct(request.server_python) else ()
     present = contenders(request.plan, request.targets, request.urls, lacks=lacks, under=under, vary=request.vary)
-    base = Settings(python=str(found[0].python) if found else sys.executable, models_dir=built_models(terminal))
+    base = Settings(python=str(found[0].python) if found else sys.executable, models_dir=saved_models_dir())
     base = model.placed(base) if model else base
     plan = PLANS[request.plan]
     plan = replace(
@@ -91,9 +92,12 @@ def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
     )
     if not plan.scenarios:
         raise usage("none of --scenarios is on one of --endpoints")
+    settled_contenders = tuple(_settled(one, base, request.bounds) for one in present)
+    # Last, since it takes half a minute where it is the first time: what cannot be is said before.
+    built_models(terminal)
     return Prepared(
         plan=plan,
-        contenders=tuple(_settled(one, base, request.bounds) for one in present),
+        contenders=settled_contenders,
         under=under,
         user_model=model,
         lacks=lacks,

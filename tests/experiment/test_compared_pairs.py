@@ -103,8 +103,9 @@ def test_a_varied_setting_is_an_axis() -> None:
     assert _pairs("flask", vary={"threads": (4,)}) == set()
 
 
-def test_a_stack_of_another_kind_is_compared_whole() -> None:
+def test_a_stack_of_another_kind_is_compared_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """FastAPI shares no server with the others, so it meets them as they run: all named, or the usual ones."""
+    monkeypatch.setattr(registry, "find_spec", lambda _name: True)
     fastapi = "fastapi-native+uvicorn+function+cpu"
     others = ("bottle+granian+lite+cpu", "flask-native+gunicorn+function+cpu")
     assert _pairs(f"{fastapi},{','.join(others)}") == {("stack", fastapi, one) for one in others}
