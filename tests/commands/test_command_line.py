@@ -12,6 +12,7 @@ import pytest
 from in_process import bench
 
 from commands import check
+from experiment import built_models as building
 from experiment import line_up
 from servers.repository import REPOSITORY
 
@@ -126,6 +127,7 @@ def test_what_cannot_run_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_up, "has_gpu", lambda: False)
     monkeypatch.setattr(check, "_judge", lambda *_, **__: ({}, []))
     monkeypatch.setattr(check, "_print", lambda *_: None)
+    monkeypatch.setattr(building, "built_models", lambda _terminal: REPOSITORY)
     done = bench("check", "--targets", "wsgi,wsgi+gunicorn+function+gpu")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [f"not run: wsgi+gunicorn+function+gpu: {line_up.NO_GPU}"]
