@@ -20,7 +20,6 @@ CORE_TESTS: Final = (
             "encodings",
             "form_fields",
             "hazards",
-            "server_decisions",
             "jpeg_draft",
             "launch",
             "lite",
@@ -28,6 +27,7 @@ CORE_TESTS: Final = (
             "payloads",
             "quality",
             "saved_models",
+            "server_decisions",
             "user_model_endpoint",
         )
     ),
@@ -58,8 +58,7 @@ ELSEWHERE: Final = {
     },
     "tests/conformance/": "holds the suite to account; the suite itself is a part of every examination",
     "tests/servers/test_devices.py": "refusals at the start, which no version of a framework decides",
-    "tests/servers/test_hostile.py": "sieges a server for minutes; `stress` does it for longer",
-    "tests/servers/test_memory.py": "for a machine that does nothing else",
+    "tests/servers/test_hostile.py": "sieges a server for minutes; `stress` does it for longer, and weighs it",
     "tests/servers/test_overload.py": "for a machine that does nothing else",
     "tests/servers/test_user_model.py": "a model's signature and its file, which no version of a framework decides",
 }

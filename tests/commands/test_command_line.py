@@ -9,7 +9,7 @@ import sys
 import tomllib
 
 import pytest
-from in_process import bench
+from processes import bench
 
 from commands import check
 from experiment import built_models as building

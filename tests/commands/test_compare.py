@@ -1,16 +1,20 @@
-"""Two runs with known truth, held against each other by the command line as a user would."""
+"""Two runs with known truth, held against each other by the command line; and two of one tree, really measured."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from in_process import compare, edit_header, refused_line
+from processes import compare, edit_header, refused_line
 from synthetic_run import Truth, write_run
+
+from servers.repository import REPOSITORY
 
 FLASK, BOTTLE = "flask+gunicorn+function+cpu", "bottle+gunicorn+function+cpu"
 BASE = Truth(
@@ -198,3 +202,30 @@ def test_a_copy_of_a_run_is_no_error(tmp_path: Path) -> None:
     open_cells = [row for row in result["cells"] if row["verdict"] == "inconclusive"]
     assert open_cells
     assert all(row["blocks_needed"] for row in open_cells)
+
+
+_CODES = {"fine": 0, "regression": 1}
+
+
+def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(REPOSITORY / "bench.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+
+
+@pytest.mark.main_job
+def test_two_runs_of_the_same_tree_are_compared(tmp_path: Path) -> None:
+    """Each cell of two short runs gets a verdict or a reason, and the exit code is the one of the whole verdict.
+
+    A noisy machine may call the same tree slower: which verdict it is says nothing here.
+    """
+    for name in ("base", "new"):
+        done = _bench(
+            *("run", "--plan", "smoke", "--targets", "flask", "--endpoints", "predict"),
+            *("--out", str(tmp_path / name)),
+        )
+        assert (tmp_path / name / "summary.json").exists(), done.stderr
+    done = _bench("compare", str(tmp_path / "base"), str(tmp_path / "new"), "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == _CODES.get(found["verdict"], 3), done.stderr
+    assert found["cells"]
+    assert all(cell["verdict"] for cell in found["cells"])

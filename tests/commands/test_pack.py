@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from in_process import bench
+from processes import bench
 from synthetic_ladder import Truth as LadderTruth
 from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run

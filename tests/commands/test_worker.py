@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loadtests_servers import KnownServer, ok
 from msgspec.structs import replace
-from worker_processes import free_port
+from trials import free_port
 
 from experiment.run_folder import read_run
 from loadtests.remote import ROOT

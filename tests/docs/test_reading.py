@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from html.parser import HTMLParser
 
 import pytest
-from drawn_run import draw_whole
+from run_views import draw_whole
 
 from reports import gallery
 from reports.verdicts import Verdict

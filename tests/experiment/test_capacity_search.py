@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from loadtests_servers import KnownServer, Piece, ok
-from short_trials import columns_of
 from simulated_system import MS, SimulatedSystem, run_slice
 from simulated_system import Queue as SimulatedQueue
-from worker_processes import free_port, hit, wait_for, wait_until, worker
-from worker_trials import order
+from trials import columns_of, free_port, hit, uneven_order, wait_for, wait_until, worker
 
 from experiment.capacity_search import Capacity
 from loadtests.arrival import PoissonRate
@@ -59,7 +57,7 @@ def test_a_long_look_comes_home_whole_and_is_judged_by_all_samples(tmp_path: Pat
         return [ok()]
 
     with KnownServer(reply) as server, worker(port), worker(port), Generator(workforce=workforce) as generator:
-        look = order(
+        look = uneven_order(
             server.target("a"),
             scenario=opened("predict", law),
             slices=1,

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from journal_lines import journal_lines, write_lines
 from jsonschema import Draft202012Validator
+from run_views import journal_lines, write_lines
 from synthetic_run import Truth, write_run
 
 from experiment.archive import opened

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journal_lines import journal_lines
+from run_views import journal_lines
 
 from commands.terminal import StandardError
 from experiment.built_models import built_models

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from journal_lines import journal_lines
 from msgspec.structs import replace
+from run_views import journal_lines
 from synthetic_run import TWIN, Truth, write_run
 
 from commands.terminal import StandardError

@@ -12,8 +12,8 @@ import msgspec
 import psutil
 import pytest
 from loadtests_servers import KnownServer, ok
-from process_ends import gone
-from short_trials import order
+from processes import gone
+from trials import order
 
 from loadtests.orders import PreparedRequest, TargetOrder
 from loadtests.remote import ROOT, Generator, GeneratorError

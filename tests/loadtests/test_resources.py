@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from loadtests_servers import GOOD, KnownServer, ok
-from short_trials import order
+from trials import order
 
 from loadtests.orders import PreparedRequest, TargetOrder
 from loadtests.remote import Generator

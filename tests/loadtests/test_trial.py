@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loadtests_servers import GOOD, KnownServer, ok
-from short_trials import columns_of, order
+from trials import columns_of, order
 
 from loadtests.arrival import ConstantRate, PoissonRate
 from loadtests.events import SliceEvent

@@ -14,8 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from loadtests_servers import KnownServer, Piece, ok
-from worker_processes import PATIENCE_S, assert_interrupted, free_port, hit, wait_for, wait_until, worker
-from worker_trials import order
+from trials import PATIENCE_S, assert_interrupted, free_port, hit, uneven_order, wait_for, wait_until, worker
 
 from experiment.remnants import remnants
 from loadtests.events import TrialEvent
@@ -51,13 +50,13 @@ def test_between_trials(tmp_path: Path) -> None:
         generator = later.enter_context(master(port, timeout_s=1))
         with worker(port, cpu=CORE, log=log) as process:
             wait_for(log, "ready")
-            generator.trial(order(server.target("a")))
+            generator.trial(uneven_order(server.target("a")))
             assert_interrupted(process, hit(process, signal.SIGTERM), log)
         with pytest.raises(MissingWorkersError, match="0 of 1 expected workers"):
             generator.wait_for_workers()
         with worker(port, log=log):
             wait_for(log, "ready")
-            (record,) = generator.trial(order(server.target("a")))
+            (record,) = generator.trial(uneven_order(server.target("a")))
             later.close()
     assert not record.worker_lost
     assert record.requests
@@ -84,7 +83,7 @@ def test_in_the_middle_of_a_visit(sign: signal.Signals, tmp_path: Path) -> None:
         with worker(port, cpu=CORE, log=log) as victim:
             # One visit, longer than this test takes: whoever is hit is hit in it.
             (event,) = generator.events(
-                order(server.target("a"), slices=1, slice_s=30.0, longest_slice_s=30.0, warmup_slices=0)
+                uneven_order(server.target("a"), slices=1, slice_s=30.0, longest_slice_s=30.0, warmup_slices=0)
             )
             served = server.requests
             wait_until(lambda: server.requests > served + 10, "the other one still on its visit")

@@ -12,9 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 from loadtests_servers import KnownServer, ok
-from short_trials import columns_of
-from worker_processes import free_port, worker
-from worker_trials import AHEAD_S, TIMES, assert_union, in_another_time, kept, mastered, order
+from trials import (
+    AHEAD_S,
+    TIMES,
+    assert_union,
+    columns_of,
+    free_port,
+    in_another_time,
+    kept,
+    mastered,
+    uneven_order,
+    worker,
+)
 
 from loadtests.arrival import PoissonRate
 from loadtests.events import SliceEvent, TrialEvent
@@ -37,7 +46,9 @@ def test_the_merged_samples_are_the_union(tmp_path: Path) -> None:
         mastered(folders, [[], []]) as generator,
     ):
         records = generator.trial(
-            order(first.target("a", bodies=3), second.target("b"), out=str(tmp_path / "samples"), warmup_slices=0)
+            uneven_order(
+                first.target("a", bodies=3), second.target("b"), out=str(tmp_path / "samples"), warmup_slices=0
+            )
         )
         counted = [first.requests, second.requests]
     for at, record in enumerate(records):
@@ -91,7 +102,7 @@ def test_the_truth_lies_within_the_stated_uncertainty(tmp_path: Path) -> None:
     """
     folders = [tmp_path / "here", tmp_path / "tomorrow"]
     with KnownServer(lambda _n, _b: [0.002, ok()]) as server, mastered(folders, [[], in_another_time()]) as generator:
-        (record,) = generator.trial(order(server.target("a"), users=4, out=str(tmp_path / "samples")))
+        (record,) = generator.trial(uneven_order(server.target("a"), users=4, out=str(tmp_path / "samples")))
     found = sorted(record.workers, key=lambda each: each.offset_us)
     for each, truth_us in zip(found, (0, AHEAD_S * 1e6), strict=True):
         assert each.offset_uncertainty_us > 0
@@ -112,7 +123,7 @@ def test_a_schedule_is_shared_out_whole(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     with KnownServer(lambda _n, _b: [0.002, ok()]) as server, mastered(folders, [[], []]) as generator:
         (record,) = generator.trial(
-            order(
+            uneven_order(
                 server.target("a"),
                 scenario=opened("predict", law),
                 slices=1,
@@ -135,8 +146,8 @@ def test_fewer_users_than_workers(tmp_path: Path) -> None:
     """One user is one worker's, the other is not asked; and the next trial has them both again."""
     folders = [tmp_path / "one", tmp_path / "two"]
     with KnownServer(lambda _n, _b: [0.002, ok()]) as server, mastered(folders, [[], []]) as generator:
-        (alone,) = generator.trial(order(server.target("a"), users=1))
-        (both,) = generator.trial(order(server.target("a"), users=2))
+        (alone,) = generator.trial(uneven_order(server.target("a"), users=1))
+        (both,) = generator.trial(uneven_order(server.target("a"), users=2))
     assert [each.users for each in alone.workers] == [1]
     assert [each.users for each in both.workers] == [1, 1]
     assert both.throughput_rps > 1.2 * alone.throughput_rps
@@ -170,7 +181,7 @@ def test_a_killed_worker_ends_the_trial(stage: str, tmp_path: Path) -> None:
         worker(port),
         Generator(workforce=workforce) as generator,
     ):
-        endless = order(server.target("a"), out=str(tmp_path / "samples"), **slices)
+        endless = uneven_order(server.target("a"), out=str(tmp_path / "samples"), **slices)
         record = _record_of(generator.events(endless), stage, victim)
         assert not record.valid
         assert "was lost" in str(record.reason)
@@ -182,7 +193,7 @@ def test_a_killed_worker_ends_the_trial(stage: str, tmp_path: Path) -> None:
         assert record.requests == len(columns["user"])
         assert set(columns["user"].tolist()) == (set(range(5)) if record.slices else set())
         with worker(port):
-            (again,) = generator.trial(order(server.target("a")))
+            (again,) = generator.trial(uneven_order(server.target("a")))
         assert "lost" not in str(again.reason)
         assert len(again.workers or ()) == 2
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loadtests_servers import KnownServer, ok
-from namespaces import Machine, machines
-from short_trials import columns_of
-from worker_processes import free_port, wait_for, worker
-from worker_trials import assert_union, kept, order
+from trials import assert_union, columns_of, free_port, kept, uneven_order, wait_for, worker
 
 from loadtests.events import TrialEvent
 from loadtests.orders import Workforce
@@ -36,7 +36,9 @@ def test_two_machines_share_a_trial(tmp_path: Path) -> None:
             worker(port, master=two.host, keep=folders[1], within=two.within),
             Generator(workforce=workforce) as generator,
         ):
-            (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples"), warmup_slices=0))
+            (record,) = generator.trial(
+                uneven_order(server.target("a"), out=str(tmp_path / "samples"), warmup_slices=0)
+            )
             # Both workers also made one probe each.
             assert server.requests == record.requests + 2
     columns = columns_of(record, tmp_path)
@@ -70,7 +72,7 @@ def test_a_lost_machine_is_noticed(harm: Callable[[subprocess.Popen[bytes], Mach
             Generator(workforce=workforce) as generator,
         ):
             records: list[TrialRecord] = []
-            for event in generator.events(order(server.target("a"), slices=100_000)):
+            for event in generator.events(uneven_order(server.target("a"), slices=100_000)):
                 if isinstance(event, TrialEvent):
                     records = event.results
                 elif event.stage == "measure" and event.round == 2:
@@ -127,3 +129,59 @@ def test_a_run_survives_the_loss_of_a_machine(tmp_path: Path) -> None:
 def _trials(folder: Path) -> list[dict[str, Any]]:
     records = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     return [record for record in records if record["kind"] == "trial"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """One namespace; `host` is the address at which it reaches the test."""
+
+    name: str
+    link: str
+    host: str
+
+    @property
+    def within(self) -> list[str]:
+        """What runs a command there."""
+        return ["ip", "netns", "exec", self.name]
+
+    def unplug(self) -> None:
+        """Cut it off, without a word to either side."""
+        _ip("link", "set", self.link, "down")
+
+
+@contextmanager
+def machines(count: int) -> Iterator[list[Machine]]:
+    """So many namespaces, gone afterwards; skips where they cannot be had.
+
+    The addresses are from 198.18.0.0/15, which is set aside for benchmarks (RFC 2544). All reach `198.18.0.1`.
+    """
+    if not shutil.which("ip") or os.geteuid() != 0:
+        pytest.skip("network namespaces need root and iproute2 (`ip`)")
+    with ExitStack() as stack:
+        found = []
+        for number in range(count):
+            name = f"tt{os.getpid()}n{number}"
+            link = f"tt{os.getpid() % 10**6}v{number}"
+            made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+            if made.returncode:
+                pytest.skip(f"network namespaces cannot be made here: {made.stderr.strip()}")
+            stack.callback(_ip, "netns", "del", name)
+            _ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
+            # The pair goes with the namespace, but not at once.
+            stack.callback(_ip, "link", "del", link)
+            near, far = f"198.18.{number}.1", f"198.18.{number}.2"
+            _ip("address", "add", f"{near}/24", "dev", link)
+            _ip("link", "set", link, "up")
+            for command in (
+                ("link", "set", "lo", "up"),
+                ("address", "add", f"{far}/24", "dev", "eth0"),
+                ("link", "set", "eth0", "up"),
+                ("route", "add", "default", "via", near),
+            ):
+                _ip("-n", name, *command)
+            found.append(Machine(name=name, link=link, host=near))
+        yield found
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], capture_output=True, check=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from journal_lines import journal_lines, write_lines
+from run_views import journal_lines, write_lines
 from synthetic_run import Truth, write_run, write_samples
 
 from experiment.journal import FILE_NAME

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
-from drawn_run import filled
 from msgspec.structs import replace
+from run_views import filled
 
 from reports import wording
 from reports.choosing import choices

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
-from drawn_run import filled
+from run_views import filled
 
 from reports.factors import Cell, explained, what_matters
 from reports.summary import ScenarioSummary, TargetSummary

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from in_process import compare, edit_header, refused_line
+from processes import compare, edit_header, refused_line
 from synthetic_run import Truth, write_run
 
 from reports import steps

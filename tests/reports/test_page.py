@@ -13,8 +13,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from drawn_run import filled
 from PIL import Image
+from run_views import filled
 from synthetic_ladder import Truth as LadderTruth
 from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run

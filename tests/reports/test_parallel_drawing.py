@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from process_ends import gone
+from processes import gone
 from synthetic_run import Truth, write_run
 
 from reports import parallel_drawing

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawn_run import searched
 from msgspec.structs import replace
+from run_views import searched
 from synthetic_ladder import Truth as LadderTruth
 from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run

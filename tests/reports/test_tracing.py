@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_run import TRUTH, draw_whole
-from journal_lines import journal_lines
 from msgspec.structs import replace
+from run_views import TRUTH, draw_whole, journal_lines
 from synthetic_run import write_run
 
 from experiment.journal import FILE_NAME, Journal, read_records

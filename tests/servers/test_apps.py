@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from wsgi_client import Answer, call
+from wsgi_callers import Answer, call
 
 from experiment.priming import agrees, predicted
 from servers.core.middleware import MAX_BODY_BYTES

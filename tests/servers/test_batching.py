@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from waitress.server import create_server
-from wsgi_client import call
+from wsgi_callers import call
 
 from commands.options import add_batch_options, chosen_bounds
 from commands.terminal import StandardError

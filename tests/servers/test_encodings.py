@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from wsgi_client import Answer, call
+from wsgi_callers import Answer, call
 
 from conformance import tensor_messages
 from conformance.tensor_messages import TensorProto, tensor

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from process_ends import gone
+from processes import gone
 
 from servers.launch import LaunchError, child_environment, free_port, launch
 from servers.repository import REPOSITORY

@@ -11,7 +11,7 @@ import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
-from wsgi_client import Answer, call
+from wsgi_callers import Answer, call
 
 from conformance import tensor_messages
 from servers.core.any_tensor import MAX_TENSOR_BYTES

@@ -13,7 +13,7 @@ from importlib.util import spec_from_loader
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from in_thread_servers import SERVERS
+from wsgi_callers import SERVERS
 
 from conformance.case import Case, Expectation
 from conformance.cases import CASES

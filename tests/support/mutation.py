@@ -99,11 +99,11 @@ def _warm() -> None:
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     import bottle  # noqa: F401, PLC0415
     import flask  # noqa: F401, PLC0415
-    import in_thread_servers  # noqa: F401, PLC0415
     import multipart  # noqa: F401, PLC0415
     import numpy as np  # noqa: F401, PLC0415
     import PIL.JpegImagePlugin  # noqa: PLC0415
     import PIL.PngImagePlugin  # noqa: F401, PLC0415
+    import wsgi_callers  # noqa: F401, PLC0415
     from tensorflow.core.framework import tensor_pb2  # noqa: F401, PLC0415
 
 

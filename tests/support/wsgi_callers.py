@@ -1,13 +1,16 @@
-"""Waitress, and gunicorn's own parser and response, serving an application on threads of this process."""
+"""Who calls a WSGI application in this process: PEP 3333's validator, and waitress and gunicorn's parser on threads."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from wsgiref.util import setup_testing_defaults
 
 from gunicorn.config import Config
 from gunicorn.http import get_parser
@@ -15,8 +18,51 @@ from gunicorn.http.wsgi import create
 from gunicorn.util import write_error
 from waitress.server import create_server
 
+from conformance import wsgi_connection
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Status code, headers by lower-case name, body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def call(
+    app: WSGIApplication,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    content_type: str | None = None,
+    *,
+    environ: Mapping[str, Any] | None = None,
+    validated: bool = True,
+) -> Answer:
+    """One request. `path` is latin-1 text of the path's bytes, as PEP 3333 hands it over."""
+    variables: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+    }
+    if content_type is not None:
+        variables["CONTENT_TYPE"] = content_type
+    variables |= environ or {}
+    setup_testing_defaults(variables)
+    answer = wsgi_connection.call(app, variables, validated=validated)
+    names = [name.lower() for name, _ in answer.headers]
+    assert len(set(names)) == len(names), f"a header is repeated: {names}"
+    return Answer(
+        status=answer.status, headers={name.lower(): value for name, value in answer.headers}, body=answer.body
+    )
+
 
 _PIECE_BYTES: Final = 7
 

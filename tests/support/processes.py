@@ -1,14 +1,17 @@
-"""`bench.py` called as a user calls it, without a process of its own."""
+"""`bench.py` called as a user calls it, without a process of its own; and whether a process has ended."""
 
 from __future__ import annotations
 
 import io
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 import bench as program
 
@@ -46,3 +49,13 @@ def refused_line(done: subprocess.CompletedProcess[str]) -> str:
     assert not done.stdout
     assert hint.startswith("hint: ")
     return said
+
+
+def gone(pid: int, within_s: float) -> bool:
+    """Whether a process ends in time; a zombie has ended."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    return False

@@ -1,7 +1,13 @@
-"""A run folder with everything that a page can show, made and drawn: ladder, capacities, encodings, invalid trials."""
+"""A run folder with everything that a page can show, made and drawn: ladder, capacities, encodings, invalid trials.
+
+Beside it rows of a summary by hand, and a journal as plain JSON: for tests that must not take a record's own types for
+what stands in the file.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import NoneType
@@ -12,7 +18,7 @@ from synthetic_ladder import Truth as LadderTruth
 from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run
 
-from experiment.journal import Journal
+from experiment.journal import FILE_NAME, Journal
 from experiment.journal_records import EndRecord
 from loadtests.trial_record import CapacityProbe, CapacityRecord, RampStep, SloRecord
 from reports.render import render
@@ -76,3 +82,14 @@ def _blank(kind: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Struct):
         return filled(kind)
     return BLANKS[kind] if kind in BLANKS else (get_origin(kind) or kind)()
+
+
+def journal_lines(folder: Path) -> list[dict[str, Any]]:
+    """Every line; a torn last one is left out."""
+    whole, _, _torn = (folder / FILE_NAME).read_text(encoding="utf-8").rpartition("\n")
+    return [json.loads(line) for line in whole.split("\n")]
+
+
+def write_lines(folder: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Write the journal anew."""
+    (folder / FILE_NAME).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
