@@ -76,7 +76,7 @@ def _compare(base: Run, new: Run, arguments: argparse.Namespace) -> int:
     from msgspec.structs import replace
 
     from reports.between import between
-    from reports.between_text import lines, markdown
+    from reports.runs_in_words import comparison_lines, comparison_markdown
     from reports.summary import to_json
 
     result = between(base, new, _targets(arguments.targets, (base, new)), _scenarios(arguments.scenarios, (base, new)))
@@ -86,9 +86,9 @@ def _compare(base: Run, new: Run, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(to_json(result))
     elif arguments.markdown:
-        print(markdown(result), end="")
+        print(comparison_markdown(result), end="")
     else:
-        print("\n".join(lines(result)))
+        print("\n".join(comparison_lines(result)))
     return exit_code(result)
 
 
@@ -109,7 +109,7 @@ def _runs_in(holder: Path) -> list[Path]:
 
 def _trend(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
     from reports.history import alike, history
-    from reports.history_text import lines, markdown
+    from reports.runs_in_words import history_lines, history_markdown
     from reports.summary import to_json
 
     holder: Path = arguments.history
@@ -123,9 +123,9 @@ def _trend(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(to_json(found))
     elif arguments.markdown:
-        print(markdown(found), end="")
+        print(history_markdown(found), end="")
     else:
-        print("\n".join(lines(found)))
+        print("\n".join(history_lines(found)))
     if drawn:
         print(f"plot: {drawn}", file=sys.stderr)
     return OK if any(row.judged for row in found.series) else HARNESS

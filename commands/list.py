@@ -76,6 +76,6 @@ def _cases() -> list[str]:
 
 
 def _plots() -> list[str]:
-    from reports.gallery import names
+    from reports.plots import names
 
     return names()

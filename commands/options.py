@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from experiment.batch_bounds import BATCHES_QUEUED, DEADLINE_MS, BatchBounds
 from experiment.errors import usage
+from experiment.variants import BATCHES_QUEUED, DEADLINE_MS, BatchBounds
 from servers.core.row_counts import LARGEST
 
 if TYPE_CHECKING:
@@ -104,11 +104,11 @@ def price_of(arguments: argparse.Namespace) -> float | None:
     """The price that `add_price_option` read, or None. Raises ExpectedError."""
     if arguments.price_per_core_hour is None:
         return None
-    from reports.prices import PriceError, read
+    from reports.costs import read_price
 
     try:
-        return read(arguments.price_per_core_hour)
-    except PriceError as error:
+        return read_price(arguments.price_per_core_hour)
+    except ValueError as error:
         raise usage(f"--price-per-core-hour {error}", hint="for example --price-per-core-hour 0.04") from error
 
 

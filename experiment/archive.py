@@ -18,9 +18,10 @@ from typing import Final
 
 import msgspec
 
-from experiment import sample_columns, thinning
+from experiment import sample_columns
 from experiment.errors import usage
 from experiment.journal import FILE_NAME as JOURNAL
+from experiment.run_folder import THINNING_NAME
 from experiment.sample_columns import Index
 
 SUFFIX: Final = ".zip"
@@ -31,7 +32,7 @@ COPIED: Final = (JOURNAL, "conformance.xml", "instructions.json", "ladder.json")
 MOST_PLAIN_BYTES: Final = 1 << 30
 """What an archive may take when it is unpacked. It is in memory at once; a run of 20 million requests fits."""
 
-_NAMES: Final = "|".join(re.escape(name) for name in (*COPIED, thinning.FILE_NAME, INDEX))
+_NAMES: Final = "|".join(re.escape(name) for name in (*COPIED, THINNING_NAME, INDEX))
 _MEMBER: Final = re.compile(rf"{_NAMES}|{sample_columns.FOLDER}/[a-z][a-z_]{{0,31}}")
 _MOST_MEMBERS: Final = 64
 _BROKEN: Final = (

@@ -22,6 +22,25 @@ Setting: TypeAlias = bool | int | float | str | list[int] | Mapping[str, str] | 
 """A number, a word, the numbers of cores, or versions by package."""
 
 
+VARIED: Final = "!"
+"""In the id of a target, before a setting that the run varies, with its value."""
+AT: Final = "@"
+"""Before an interpreter's name."""
+TWIN: Final = "#2"
+"""After the second copy of a target, which is compared with the first: `flask+gunicorn+function+cpu!threads=2@py#2`."""
+
+
+def target_of(identifier: str) -> str:
+    """The target's own id, without what else a run adds to it."""
+    return identifier.partition(AT)[0].partition(VARIED)[0].removesuffix(TWIN)
+
+
+def varied_of(identifier: str) -> dict[str, str]:
+    """The settings that the run varies, with their values in this id."""
+    own = identifier.removesuffix(TWIN).partition(AT)[0].split(VARIED)[1:]
+    return {name: value for name, _, value in (one.partition("=") for one in own)}
+
+
 class TargetRecord(Struct, frozen=True, kw_only=True):
     """One thing under test. A foreign server has its name as id and no parts.
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from experiment.contender import Contender
-from experiment.contender_ids import AT, TWIN, VARIED
 from experiment.errors import ExpectedError, usage
 from experiment.interpreters import Interpreter
-from experiment.journal_records import NotRunRecord
+from experiment.journal_records import AT, TWIN, VARIED, NotRunRecord
 from experiment.variants import variations
 from servers.target import Target, TargetError
 from servers.varied_settings import Value

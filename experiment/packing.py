@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import msgspec
 
-from experiment import sample_columns, thinning
+from experiment import sample_columns
 from experiment.archive import COPIED, INDEX, MOST_PLAIN_BYTES
 from experiment.journal import FILE_NAME as JOURNAL
-from experiment.run_folder import read_run
+from experiment.run_folder import THINNING_NAME, read_run, thinning_note
 from experiment.sample_columns import Table
 
 PATH_PARTS: Final = 3
@@ -63,7 +63,7 @@ def pack(folder: Path, into: Path, *, most_bytes: int | None = None, heard: Hear
     partial = into.with_name(into.name + ".partial")
     partial.write_bytes(content)
     partial.replace(into)
-    taken = {*texts, thinning.FILE_NAME, sample_columns.FOLDER}
+    taken = {*texts, THINNING_NAME, sample_columns.FOLDER}
     left_out = [path.name for path in sorted(folder.iterdir()) if path.name not in taken]
     return Packed(
         size_bytes=len(content),
@@ -95,7 +95,7 @@ def _archive(texts: Mapping[str, bytes], table: Table | None, kept_every: int, h
     """The content of the zip."""
     members = dict(texts)
     if kept_every > 1:
-        members[thinning.FILE_NAME] = thinning.note(kept_every)
+        members[THINNING_NAME] = thinning_note(kept_every)
     if table is not None:
         members[INDEX] = msgspec.json.encode(table.index) + b"\n"
     stream = io.BytesIO()

@@ -15,14 +15,13 @@ import msgspec
 
 from conformance.case import Reference
 from experiment.contender import Contender, takes
-from experiment.contender_ids import target_of, varied_of
 from experiment.design import Design
 from experiment.environment import describe
 from experiment.environment_record import EnvironmentRecord
 from experiment.errors import usage
 from experiment.experiment import Experiment
 from experiment.journal import PARTIAL, Journal, JournalError
-from experiment.journal_records import BegunRecord, PlaceRecord, ResumedRecord
+from experiment.journal_records import BegunRecord, PlaceRecord, ResumedRecord, target_of, varied_of
 from experiment.progress import Terminal, plural
 from experiment.remnants import wait_until_gone
 from experiment.run_folder import Run, read_run

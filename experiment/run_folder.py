@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Annotated, Final, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Meta, Struct
 
 from conformance.finding import GateRecord, ParityRecord
 from experiment.journal import FILE_NAME, JournalError, read_records
@@ -21,8 +22,11 @@ from experiment.journal_records import (
     RunRecord,
     TargetRecord,
 )
-from experiment.thinning import kept_every
 from loadtests.trial_record import CapacityRecord, CeilingRecord, ScenarioRecord, TrialRecord
+
+LADDER_NAME: Final = "ladder.json"
+COUNTS_NAME: Final = "instructions.json"
+THINNING_NAME: Final = "thinning.json"
 
 RecordPlace: TypeAlias = tuple[object, ...]
 _Kind = TypeVar("_Kind", bound=JournalRecord)
@@ -104,10 +108,6 @@ def read_run(folder: Path) -> Run:
     records = read_records(folder)
     if not records or not isinstance(header := records[0], RunRecord):
         raise JournalError(f"{folder / FILE_NAME} does not start with a run record")
-    try:
-        every = kept_every(folder)
-    except ValueError as error:
-        raise JournalError(f"{folder} is broken: {error}") from error
     last = records[-1]
     return Run(
         **msgspec.structs.asdict(header),
@@ -119,7 +119,7 @@ def read_run(folder: Path) -> Run:
         refusals=_last(records, RefusedRecord),
         trials=_last(without_void(records), TrialRecord),
         capacities=_last(records, CapacityRecord),
-        kept_every=every,
+        kept_every=_kept_every(folder),
         begun=last_begun(records),
         resumptions=tuple(one for one in records if isinstance(one, ResumedRecord)),
         # Records after an end mean that a resumed run is not over.
@@ -131,10 +131,6 @@ def read_run(folder: Path) -> Run:
 def _last(records: Iterable[JournalRecord], kind: type[_Kind]) -> tuple[_Kind, ...]:
     """Of each place the last record of a kind, in the order in which the places were first seen."""
     return tuple({place_of(one): one for one in records if isinstance(one, kind)}.values())
-
-
-LADDER_NAME: Final = "ladder.json"
-COUNTS_NAME: Final = "instructions.json"
 
 
 def without_void(records: Iterable[JournalRecord]) -> list[TrialRecord]:
@@ -158,3 +154,30 @@ def last_begun(records: Iterable[JournalRecord]) -> BegunRecord | None:
         elif isinstance(record, ResumedRecord):
             found = None
     return found
+
+
+class Thinning(Struct, frozen=True, kw_only=True):
+    """The note in a copy of a run that keeps every k-th of its nanosecond samples.
+
+    Of each trial every k-th is kept, in the order of their requests, so that no part of a trial is favoured. Figures of
+    throughput are in the journal and stay as they were; percentiles are those of the samples that are left.
+    """
+
+    kept_every: Annotated[int, Meta(ge=2)]
+
+
+def _kept_every(folder: Path) -> int:
+    """1 where `folder` has all samples of its run, k where it has every k-th. Raises JournalError for a broken note."""
+    try:
+        content = (folder / THINNING_NAME).read_bytes()
+    except FileNotFoundError:
+        return 1
+    try:
+        return msgspec.json.decode(content, type=Thinning).kept_every
+    except msgspec.DecodeError as error:
+        raise JournalError(f"{folder / THINNING_NAME} is broken: {error}") from error
+
+
+def thinning_note(every: int) -> bytes:
+    """The file's content where every `every`-th sample is left."""
+    return msgspec.json.encode(Thinning(kept_every=every)) + b"\n"

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from conformance.case import Reference
-from experiment.batch_bounds import BatchBounds
 from experiment.built_models import built_models
 from experiment.contender import Contender
 from experiment.errors import usage
@@ -16,7 +15,7 @@ from experiment.interpreters import Interpreter, distinct, interpreters
 from experiment.line_up import Lacks, contenders, named_targets
 from experiment.progress import Terminal
 from experiment.user_model_setup import UserModelSetup, refuse_in_vain, set_up_user_model
-from experiment.variants import settled
+from experiment.variants import BatchBounds, settled
 from loadtests.orders import Workforce
 from loadtests.plans import PLANS, Plan
 from loadtests.scenarios import Scenario, likewise

@@ -15,12 +15,10 @@ from experiment.run_folder import Run
 from loadtests.quantiles import PERCENTILES, samples_missing
 from loadtests.trial_record import ScenarioRecord, TrialRecord
 from reports import latencies, statistics, wording
-from reports.latencies import Latencies, Nanoseconds
+from reports.latencies import NS_PER_MS, Latencies, Nanoseconds
 from reports.parallel_drawing import Share, alone
 from reports.summary.load_rows import ResultRow
 from reports.summary.measures import COLUMNS, BlockFigures, Median, Percentiles
-
-NS_PER_MS = 1e6
 
 
 def results(run: Run, share: Share = alone) -> list[ResultRow]:

@@ -1,24 +1,37 @@
-"""What a framework costs over the floor: microseconds a request, with bare WSGI on the same server as zero.
+"""What it costs: a framework over the floor, in microseconds a request, and a million predictions, in core hours.
 
-Two readings of the same thing. `latency_us`: how much longer one user waits, from the blocks' median service
-times. `cpu_us`: how much more CPU time the server burns, at the most users measured. Both are differences
-inside a block, with the 95 % interval of their mean over blocks.
+The floor is bare WSGI on the same server. Two readings of the same thing. `latency_us`: how much longer one user waits,
+from the blocks' median service times. `cpu_us`: how much more CPU time the server burns, at the most users measured.
+Both are differences inside a block, with the 95 % interval of their mean over blocks.
+
+Of a million predictions the CPU time of the server's processes under load is counted, as the operating system books it
+to them, at the most users measured on an endpoint in its usual encoding, where a request is one prediction. Not
+counted: cores that idle for the next peak, memory, network, the kernel's work that is booked to no process, start-up.
+So it is what a fully used core costs, and the least that can be paid.
 """
 
 from __future__ import annotations
 
+import math
 import statistics as plain
 from collections.abc import Sequence
 
-from experiment.contender_ids import varied_of
+from experiment.journal_records import varied_of
 from reports import statistics
-from reports.headline_rows import usual
+from reports.headline_rows import busiest_cells, usual
 from reports.summary import TargetSummary
-from reports.summary.load_rows import BreakEven, FrameworkCost, ResultRow
+from reports.summary.load_rows import BreakEven, CostRow, FrameworkCost, ResultRow
+from reports.summary.measures import Median
 from reports.verdicts import LEAST_MARGIN
 
 FLOOR = "wsgi"
 US_PER_MS = 1000.0
+PREDICTIONS = 1_000_000
+MS_PER_HOUR = 3_600_000.0
+LEFT_OUT = (
+    "idle cores that are kept for a peak, memory, network, start-up, "
+    "the kernel\u2019s work that is booked to no process"
+)
 
 
 def framework_costs(targets: Sequence[TargetSummary], results: Sequence[ResultRow], seed: int) -> list[FrameworkCost]:
@@ -106,3 +119,46 @@ def _cost(cell: ResultRow, ground: ResultRow, measure: str, figure: str, seed: i
         ci95=statistics.mean_interval(added, seed),
         blocks=len(paired),
     )
+
+
+def read_price(text: str) -> float:
+    """The price of one core for one hour, in the reader's own currency. Raises ValueError."""
+    try:
+        price = float(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a number") from error
+    if not (math.isfinite(price) and price > 0):
+        raise ValueError(f"{text!r} is not a price: it must be above 0")
+    return price
+
+
+def prediction_costs(results: Sequence[ResultRow], price: float | None, seed: int) -> list[CostRow]:
+    """One row a target and endpoint: core hours a million predictions, and their cost; medians over blocks.
+
+    Left out are cells without a CPU time: servers given by address, and trials that were invalid.
+    """
+    rows = []
+    for (target, endpoint), cell in busiest_cells(row for row in results if row.valid).items():
+        spent = [entry.cpu_ms_per_request for entry in cell.blocks if entry.cpu_ms_per_request]
+        if not spent:
+            continue
+        hours = _scaled(spent, PREDICTIONS / MS_PER_HOUR, seed)
+        rows.append(
+            CostRow(
+                target=target,
+                endpoint=endpoint,
+                scenario=cell.scenario,
+                users=cell.users,
+                throughput_rps=cell.throughput_rps,
+                p99_ms=cell.latency_ms.p99,
+                core_hours_per_million=hours,
+                cost_per_million=None if price is None else _scaled(spent, price * PREDICTIONS / MS_PER_HOUR, seed),
+            )
+        )
+    return rows
+
+
+def _scaled(spent: Sequence[float], factor: float, seed: int) -> Median:
+    values = [one * factor for one in spent]
+    interval = statistics.median_interval(values, seed) if len(values) > 1 else None
+    return Median(median=plain.median(values), ci95=interval)

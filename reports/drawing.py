@@ -16,6 +16,7 @@ from html import escape
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -23,6 +24,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from reports import lean_svg
+from reports.latencies import NS_PER_MS, Nanoseconds
+from reports.statistics import Floats
 from reports.wording import NamedTarget
 
 # A colour that no plot uses otherwise: it becomes `currentColor`, the ink of the page that shows the plot.
@@ -40,6 +43,10 @@ MARKERS: Mapping[str, str] = {"gunicorn": "o", "waitress": "s", "granian": "D", 
 WIDTH_IN = 9.4
 PNG_DPI = 160
 LABEL_PT = 9.5
+LEAST_BEYOND = 10
+"""A quantile is drawn while so many samples lie beyond it."""
+QUANTILE_TICKS = {0.5: "50 %", 0.9: "90 %", 0.99: "99 %", 0.999: "99.9 %", 0.9999: "99.99 %"}
+CURVE_POINTS = 60
 
 # Typed loosely: matplotlib lists every name of its settings in the type that it asks for.
 SETTINGS: Any = {
@@ -180,6 +187,34 @@ def end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], at: float) ->
             fontsize=8,
             annotation_clip=False,
         )
+
+
+def last_quantile(samples: int) -> float:
+    """The furthest quantile that so many samples carry."""
+    return 1 - LEAST_BEYOND / samples
+
+
+def quantile_curve(ordered: Nanoseconds) -> tuple[Floats, Floats]:
+    """Places on the axis and milliseconds, from the median on, of sorted samples."""
+    at = 1 - np.geomspace(0.5, 1 - last_quantile(ordered.size), CURVE_POINTS)
+    ranks = np.minimum(ordered.size - 1, (at * ordered.size).astype(np.int64))
+    return 1 / (1 - at), ordered[ranks] / NS_PER_MS
+
+
+def quantile_place(quantile: float) -> float:
+    """Where a quantile lies on the axis of HDR histograms, over 1 / (1 - q) as Gil Tene's HdrHistogram plots them.
+
+    Quantiles are spaced by what lies beyond them, so that each nine has the same width.
+    """
+    return 1 / (1 - quantile)
+
+
+def quantile_scale(axes: Axes, furthest: float) -> None:
+    """The axis of quantiles up to `furthest`, its ticks named by their share of requests."""
+    axes.set_xscale("log")
+    kept = {quantile: text for quantile, text in QUANTILE_TICKS.items() if quantile <= furthest}
+    axes.set_xticks([quantile_place(quantile) for quantile in kept], list(kept.values()), minor=False)
+    axes.set_xticks([], minor=True)
 
 
 def svg(drawn: Figure, name: str, title: str, alt: str) -> str:

@@ -22,7 +22,7 @@ from experiment.journal import JournalError
 from experiment.packing import pack
 from experiment.progress import plural
 from experiment.run_folder import read_run
-from reports.prices import PriceError, read
+from reports.costs import read_price
 from reports.render import render, write
 
 INTO: Final = Path("docs") / "example"
@@ -104,9 +104,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--price-per-core-hour", metavar="P", help="also what a million predictions cost")
     chosen = parser.parse_args(arguments)
     try:
-        price = None if chosen.price_per_core_hour is None else read(chosen.price_per_core_hour)
+        price = None if chosen.price_per_core_hour is None else read_price(chosen.price_per_core_hour)
         report = publish(chosen.run, chosen.into, most_mib=chosen.most_mib, price=price)
-    except (ExpectedError, JournalError, PriceError, ValueError) as error:
+    except (ExpectedError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     size = sum(path.stat().st_size for path in chosen.into.rglob("*") if path.is_file())

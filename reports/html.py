@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from conformance.cases import CASES
 from loadtests.quantiles import PERCENTILES, samples_needed
-from reports import choosing, outline, prices, repeating, tables, wording
+from reports import choosing, costs, outline, repeating, tables, wording
 from reports.gallery import Plot
 from reports.ladder_summary import SEGMENTS
 from reports.ladder_words import SEGMENT_WORDS, break_even_sentences, counted_rows, tax_functions
-from reports.plots import order
+from reports.plots import PLACED
 from reports.summary import Summary
 from reports.summary.check_rows import TreatmentRow
 from reports.summary.measures import COLUMNS
@@ -60,20 +60,20 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         script=_inlined("report.js"),
         plots=plots,
         svg={name: Markup(plot.svg) for name, plot in plots.items()},  # noqa: S704 - drawn here, its texts escaped
-        other_plots=[name for name in plots if name not in order()],
+        other_plots=[name for name in plots if name not in PLACED],
         labels={identifier: target.label for identifier, target in targets.items()},
         questions=[tables.question(row, targets) for row in summary.comparisons],
         metrics=tables.METRICS,
         endpoints=tables.endpoints(summary),
         verdicts=tables.verdict_table(summary),
         trust=tables.trust(summary),
-        cost_sentences=tables.cost_sentences(summary),
+        sentences={"cost": tables.cost_sentences(summary)},
         loaded=outline.is_loaded(summary),
         sections=names,
         plot_sections=outline.PLOT_SECTIONS,
         contents=outline.contents(names),
         choices=choosing.choices(summary),
-        left_out_of_cost=prices.LEFT_OUT,
+        left_out_of_cost=costs.LEFT_OUT,
         steps=repeating.steps(summary),
         segments=SEGMENTS,
         segment_words=SEGMENT_WORDS,

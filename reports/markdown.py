@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports import choosing, prices, tables, wording
+from reports import choosing, costs, tables, wording
 from reports.ladder_summary import SEGMENTS
 from reports.ladder_words import break_even_sentences, counted_rows
 from reports.outline import is_loaded
@@ -85,7 +85,7 @@ def _choices(summary: Summary) -> list[str]:
         return []
     price = summary.price_per_core_hour
     unit = f"cost at {price:g} a core hour" if price else "core hours of CPU time"
-    said = f"For a million predictions: {unit}. Not in it: {prices.LEFT_OUT}."
+    said = f"For a million predictions: {unit}. Not in it: {costs.LEFT_OUT}."
     heads = ["choice", *(f"/{name}" for name in tables.endpoints(summary))]
     return ["## What a million predictions cost", said, table(heads, rows)]
 

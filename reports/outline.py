@@ -30,20 +30,20 @@ LOADED = ("treatment", "throughput", "latency", "ratios", "conformance", "resour
 
 
 class PlotSection(NamedTuple):
-    """A section that is a heading and one plot, and has no file of its own."""
+    """A section that is a heading and one plot, with sentences before it if there are any, and no file of its own."""
 
     plot: str
     heading: str
 
 
 PLOT_SECTIONS: Mapping[str, PlotSection] = {
+    "cost": PlotSection("framework_cost", "The framework\u2019s cost"),
     "matters": PlotSection("what_matters", "What matters most"),
     "offered": PlotSection("offered_load", "Response time against offered load"),
     "modes": PlotSection("modes", "Execution mode"),
     "grid": PlotSection("grid", "The matrix"),
 }
 BY_MEMBER: Mapping[str, str] = {
-    "cost": "framework_costs",
     "capacity": "capacity",
     "encodings": "encodings",
     "ladder": "ladder",

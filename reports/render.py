@@ -6,6 +6,7 @@ from pathlib import Path
 
 from experiment.run_folder import read_run
 from reports.parallel_drawing import helped
+from reports.plots import names
 from reports.summary import to_json
 
 MANY_TRIALS = 1_000
@@ -34,7 +35,7 @@ def render(run_dir: Path, price_per_core_hour: float | None = None, into: Path |
     write(into / "summary.md", markdown(summary))
     folder = into / "plots"
     folder.mkdir(exist_ok=True)
-    for name in gallery.names():
+    for name in names():
         path = folder / f"{name}.svg"
         if name in plots:
             write(path, drawing.alone(plots[name].svg))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from experiment.contender_ids import target_of
+from experiment.journal_records import target_of
 from reports.summary import Summary
 
 FOLDER = "reports/runs/AGAIN"

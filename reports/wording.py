@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from experiment.contender_ids import varied_of
+from experiment.journal_records import varied_of
 
 PARTS = ("framework", "server", "mode", "device", "interpreter")
 FRAMEWORK_NAMES: Mapping[str, str] = {

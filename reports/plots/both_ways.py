@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from experiment.run_folder import Run
 from loadtests.trial_record import ScenarioRecord
-from reports import drawing, latencies, quantile_axis, wording
+from reports import drawing, latencies, wording
 from reports.latencies import Latencies
 from reports.summary import Summary, TargetSummary
 from reports.summary.load_rows import ResultRow
@@ -71,17 +71,17 @@ def _panel(axes: Axes, pairs: Mapping[str, Latencies], targets: Sequence[TargetS
     for target in (one for one in targets if one.id in pairs):
         service, response = pairs[target.id].service_ns, pairs[target.id].response_ns
         colour = drawing.colour(target, targets)
-        furthest = max(furthest, quantile_axis.last_quantile(response.size))
-        places, waited_ms = quantile_axis.curve(response)
+        furthest = max(furthest, drawing.last_quantile(response.size))
+        places, waited_ms = drawing.quantile_curve(response)
         axes.plot(places, waited_ms, color=colour, linewidth=1.4)
-        axes.plot(*quantile_axis.curve(service), color=colour, linewidth=1.1, linestyle="--")
+        axes.plot(*drawing.quantile_curve(service), color=colour, linewidth=1.1, linestyle="--")
         ends.append((math.log10(waited_ms[-1]), target.framework or target.id, colour))
-    quantile_axis.scale(axes, furthest)
+    drawing.quantile_scale(axes, furthest)
     axes.set_yscale("log")
     drawing.milliseconds(axes.yaxis)
     axes.set_ylabel("ms")
     axes.grid()
-    drawing.end_labels(axes, ends, quantile_axis.place(furthest))
+    drawing.end_labels(axes, ends, drawing.quantile_place(furthest))
 
 
 def _rows(summary: Summary) -> list[ResultRow]:
@@ -92,4 +92,4 @@ def _rows(summary: Summary) -> list[ResultRow]:
 def _samples(summary: Summary, run: Run, scenario: ScenarioRecord) -> dict[str, Latencies]:
     """The latencies of every target's usable trials, where a curve has room; a twin is left out."""
     found = {one.id: latencies.pooled(run, one.id, scenario.id) for one in summary.first_targets}
-    return {name: one for name, one in found.items() if one.service_ns.size > 2 * quantile_axis.LEAST_BEYOND}
+    return {name: one for name, one in found.items() if one.service_ns.size > 2 * drawing.LEAST_BEYOND}

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from experiment.progress import plural
 from experiment.run_folder import Run
 from loadtests.quantiles import PERCENTILES
-from reports import drawing, latencies, quantile_axis, wording
+from reports import drawing, latencies, wording
 from reports.headline_rows import usual
 from reports.summary import Summary, TargetSummary
 from reports.summary.load_rows import ResultRow
@@ -87,21 +87,21 @@ def _panel(
     ends: list[tuple[float, str, str]] = []
     for number, (target, row) in enumerate(rows):
         ordered = latencies.pooled(run, row.target, row.scenario).service_ns
-        if ordered.size <= 2 * quantile_axis.LEAST_BEYOND:
+        if ordered.size <= 2 * drawing.LEAST_BEYOND:
             continue
         colour = drawing.colour(target, targets)
         style = "--" if (target.framework or "").endswith("-native") else "-"
-        places, values = quantile_axis.curve(ordered)
+        places, values = drawing.quantile_curve(ordered)
         axes.plot(places, values, color=colour, linewidth=1.4, linestyle=style)
-        furthest = max(furthest, quantile_axis.last_quantile(ordered.size))
+        furthest = max(furthest, drawing.last_quantile(ordered.size))
         ends.append((float(np.log10(values[-1])), target.framework or target.id, colour))
         for name in SHOWN:
             entry = row.latency_ms.at(name)
             # Side by side, so that no bar hides another.
-            at = quantile_axis.place(PERCENTILES[name]) * ASIDE ** (number - len(rows) / 2)
+            at = drawing.quantile_place(PERCENTILES[name]) * ASIDE ** (number - len(rows) / 2)
             if entry and entry.ci95 and at <= places[-1]:
                 axes.plot([at, at], entry.ci95, color=colour, linewidth=2.6, alpha=0.45, solid_capstyle="butt")
-    quantile_axis.scale(axes, furthest)
+    drawing.quantile_scale(axes, furthest)
     axes.set_yscale("log")
     # Two blocks can have an interval without bounds; it leaves the panel, and the curves stay readable.
     drawn = [value for line in axes.get_lines() if line.get_linewidth() < 2 for value in np.asarray(line.get_ydata())]
@@ -109,4 +109,4 @@ def _panel(
         axes.set_ylim(min(drawn) * 0.85, max(drawn) * 1.25)
     drawing.milliseconds(axes.yaxis)
     axes.grid()
-    drawing.end_labels(axes, ends, quantile_axis.place(furthest))
+    drawing.end_labels(axes, ends, drawing.quantile_place(furthest))

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from run_views import draw_whole
 
-from reports import gallery
+from reports import plots
 from reports.verdicts import Verdict
 from servers.registry import FRAMEWORKS, MODES
 from servers.repository import REPOSITORY
@@ -108,7 +108,7 @@ def test_a_page_with_a_new_word_is_noticed() -> None:
     assert Words(page).found == {"one", "two", "five"}
 
 
-@pytest.mark.parametrize("name", gallery.names())
+@pytest.mark.parametrize("name", plots.names())
 def test_every_plot_is_told_of(name: str) -> None:
     """How to read each plot stands in docs/reading-the-report.md, under the plot's own title."""
     title = importlib.import_module(f"reports.plots.{name}").TITLE

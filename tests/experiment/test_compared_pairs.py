@@ -8,9 +8,8 @@ import pytest
 
 from experiment.compared_pairs import comparisons
 from experiment.contender import Contender
-from experiment.contender_ids import TWIN, target_of, varied_of
 from experiment.errors import ExpectedError
-from experiment.journal_records import ComparisonRecord, NotRunRecord
+from experiment.journal_records import TWIN, ComparisonRecord, NotRunRecord, target_of, varied_of
 from experiment.line_up import PLAN_TARGETS, contenders, left_out
 from servers import registry
 from servers.registry import FRAMEWORKS

@@ -16,8 +16,8 @@ from synthetic_run import Truth, write_run
 from experiment.archive import opened
 from experiment.journal import encode, read_records
 from experiment.journal_records import JournalRecord
-from experiment.journal_schema import JOURNAL, TITLE, schema_text
 from experiment.run_folder import read_run
+from reports.published_schemas import JOURNAL, schema_texts
 from reports.render import render
 from servers.repository import REPOSITORY
 
@@ -105,8 +105,8 @@ def _validator() -> Draft202012Validator:
 
 
 def test_the_published_schema_is_that_of_the_types() -> None:
-    """After a change to a record: `python -m experiment.journal_schema`."""
-    assert JOURNAL.read_text(encoding="utf-8") == schema_text(JournalRecord, TITLE)
+    """After a change to a record: `python -m reports.published_schemas`."""
+    assert JOURNAL.read_text(encoding="utf-8") == schema_texts()[JOURNAL]
 
 
 @pytest.mark.parametrize("run", [EXAMPLE, FIRST], ids=lambda run: run.name)

@@ -19,7 +19,6 @@ from run_views import journal_lines
 from synthetic_run import TWIN, Truth, write_run
 
 from commands.terminal import StandardError
-from experiment.batch_bounds import BatchBounds
 from experiment.journal import FILE_NAME, Journal, JournalError, read_records
 from experiment.journal_records import BegunRecord, EndRecord
 from experiment.planning import plan_experiment
@@ -27,6 +26,7 @@ from experiment.remnants import VARIABLE, remnants, wait_until_gone
 from experiment.resuming import Place, remainder, resume_experiment, resumption
 from experiment.run_folder import read_run
 from experiment.run_request import RunRequest
+from experiment.variants import BatchBounds
 from loadtests.scenarios import scenario_from_id
 from loadtests.search import Slo
 from loadtests.trial_record import CapacityRecord, SloRecord, TrialRecord

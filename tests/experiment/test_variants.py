@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiment.batch_bounds import BatchBounds
 from experiment.errors import USAGE, ExpectedError
-from experiment.variants import parsed, settled, variations
+from experiment.variants import BatchBounds, parsed, settled, variations
 from servers.settings import Settings
 from servers.target import Target
 from servers.varied_settings import VARIABLES

@@ -21,7 +21,7 @@ from synthetic_run import Truth, write_run
 
 import bench
 from experiment.journal import FILE_NAME
-from reports import drawing, gallery
+from reports import drawing, plots
 from reports.render import render
 from reports.summary import TargetSummary
 
@@ -86,7 +86,7 @@ def test_rendering_writes_every_file_of_the_run_folder(folder: Path) -> None:
         "report.html",
         "plots",
     }
-    assert sorted(path.stem for path in (folder / "plots").iterdir()) == gallery.names()
+    assert sorted(path.stem for path in (folder / "plots").iterdir()) == plots.names()
 
 
 def test_the_page_asks_the_network_for_nothing(text: str) -> None:
@@ -109,7 +109,7 @@ def test_the_page_has_one_headline_and_headings_in_order(text: str) -> None:
 
 def test_every_plot_is_named_described_and_in_the_pages_ink(folder: Path, text: str) -> None:
     """Each SVG has a title and a description, no text in fixed black, and is well-formed as a file of its own."""
-    assert text.count('role="img"') == len(gallery.names())
+    assert text.count('role="img"') == len(plots.names())
     for path in (folder / "plots").iterdir():
         root = ET.parse(path).getroot()  # noqa: S314 - written by the code under test
         spaces = {"s": "http://www.w3.org/2000/svg"}

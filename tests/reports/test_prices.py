@@ -13,8 +13,7 @@ from synthetic_run import Truth, true_rate, write_run
 import bench
 from experiment.journal import FILE_NAME
 from experiment.run_folder import read_run
-from reports import prices
-from reports.prices import PriceError
+from reports import costs
 from reports.render import render
 from reports.summarising import summarise
 from reports.summary import Summary, read_summary
@@ -73,7 +72,7 @@ def test_the_price_of_the_run_is_kept_and_may_be_replaced(tmp_path: Path, capsys
     for name in ("report.html", "summary.md"):
         text = (folder / name).read_text()
         assert "0.06" in text
-        assert prices.LEFT_OUT in text
+        assert costs.LEFT_OUT in text
 
 
 def test_a_target_without_cpu_time_has_no_cost(tmp_path: Path) -> None:
@@ -93,8 +92,8 @@ def test_a_target_without_cpu_time_has_no_cost(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "free", "0", "-1", "nan", "inf"])
 def test_what_is_no_price_is_usage(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing, words, zero, less, NaN and infinity end with exit code 2 and a hint, before anything is drawn."""
-    with pytest.raises(PriceError):
-        prices.read(text)
+    with pytest.raises(ValueError, match="is not a"):
+        costs.read_price(text)
     folder = write_run(tmp_path / "run", TRUTH)
     assert bench.main(["report", str(folder), f"--price-per-core-hour={text}"]) == 2
     assert "--price-per-core-hour" in capsys.readouterr().err

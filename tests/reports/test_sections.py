@@ -18,7 +18,7 @@ from synthetic_run import Truth, write_run
 
 from experiment.journal import FILE_NAME, Journal
 from experiment.journal_records import EndRecord
-from reports import drawing, quantile_axis, repeating, wording
+from reports import drawing, repeating, wording
 from reports.render import render
 from reports.summary import read_summary
 
@@ -118,7 +118,7 @@ def test_intervals_are_drawn_where_they_are_known(summary: dict[str, Any], folde
 
 def test_each_nine_is_as_wide_as_the_next() -> None:
     """On the axis of HDR histograms 90, 99 and 99.9 % are equally far apart."""
-    places = [quantile_axis.place(one) for one in (0.9, 0.99, 0.999)]
+    places = [drawing.quantile_place(one) for one in (0.9, 0.99, 0.999)]
     assert [after / before for before, after in itertools.pairwise(places)] == pytest.approx([10, 10])
 
 

@@ -15,8 +15,9 @@ from synthetic_run import Truth, true_rate, write_run
 
 from experiment.journal import FILE_NAME
 from experiment.run_folder import read_run
-from reports import latencies, summary_schema, wording
+from reports import latencies, wording
 from reports.headline import headline
+from reports.published_schemas import SUMMARY, schema_texts
 from reports.summarising import summarise
 from reports.summary import Summary, to_json
 from reports.summary.load_rows import ComparisonRow
@@ -232,13 +233,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_published_schema_is_that_of_the_types() -> None:
-    """After a change of a type `python -m reports.summary_schema` writes it anew."""
-    assert summary_schema.PATH.read_text(encoding="utf-8") == summary_schema.schema_text()
+    """After a change of a type `python -m reports.published_schemas` writes it anew."""
+    assert SUMMARY.read_text(encoding="utf-8") == schema_texts()[SUMMARY]
 
 
 def test_a_written_summary_keeps_the_schema(written: str) -> None:
     """A figure that is a word breaks it."""
-    schema = json.loads(summary_schema.schema_text())
+    schema = json.loads(schema_texts()[SUMMARY])
     document = json.loads(written)
     jsonschema.validate(document, schema)
     document["results"][0]["requests"] = "many"
@@ -253,6 +254,6 @@ def test_what_is_written_is_read_back_to_the_byte(written: str) -> None:
 
 def test_every_object_of_the_schema_is_described() -> None:
     """Each description is its type's docstring."""
-    definitions = json.loads(summary_schema.schema_text())["$defs"]
+    definitions = json.loads(schema_texts()[SUMMARY])["$defs"]
     assert len(definitions) > 25
     assert all(one["description"] for one in definitions.values())

@@ -18,7 +18,7 @@ from synthetic_run import write_run
 
 from experiment.journal import FILE_NAME, Journal, read_records
 from loadtests.trial_record import TrialRecord
-from reports import latencies, npz
+from reports import latencies
 from reports.render import render
 
 
@@ -183,7 +183,7 @@ def test_columns_are_those_that_were_written(tmp_path: Path, save: object) -> No
     written = {"a": np.arange(5, dtype=np.int64), "b": np.array([1, -1], dtype=np.int8), "c": np.zeros(0, np.int16)}
     assert callable(save)
     save(tmp_path / "some.npz", **written)
-    found = npz.columns(tmp_path / "some.npz", ("c", "a", "b"))
+    found = latencies.columns(tmp_path / "some.npz", ("c", "a", "b"))
     for name, column in zip(("c", "a", "b"), found, strict=True):
         assert column.dtype == written[name].dtype
         np.testing.assert_array_equal(column, written[name])
@@ -197,7 +197,7 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     content[400] ^= 1
     path.write_bytes(content)
     with pytest.raises(zipfile.BadZipFile):
-        npz.columns(path, ("a",))
+        latencies.columns(path, ("a",))
 
 
 @pytest.mark.parametrize("column", [np.zeros((2, 2)), np.array([{}], dtype=object), np.float64(1.0)])
@@ -207,7 +207,7 @@ def test_only_rows_of_numbers_are_columns(
     """A table, objects and a single number are refused."""
     np.savez(tmp_path / "some.npz", a=column)
     with pytest.raises(ValueError, match="not a row of numbers"):
-        npz.columns(tmp_path / "some.npz", ("a",))
+        latencies.columns(tmp_path / "some.npz", ("a",))
 
 
 def _unpackable(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""A comparison of two runs in words: lines for a terminal, Markdown for a pull request. Pure."""
+"""Two runs compared, or a series of them, in words: lines for a terminal, Markdown for a pull request. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from experiment.progress import plural
 from reports import wording
 from reports.between import RunVerdict
-from reports.comparisons import THROUGHPUT
-from reports.runs_compared import CellRow, RunsCompared, RunSide
+from reports.comparisons import LATENCIES, THROUGHPUT
+from reports.runs_compared import CellRow, History, RunsCompared, RunSide, Series, SeriesRun
 from reports.sameness import shortened
 from reports.wording import one_line, table
 
@@ -48,7 +48,7 @@ def cautions(result: RunsCompared) -> list[str]:
     return found
 
 
-def lines(result: RunsCompared) -> list[str]:
+def comparison_lines(result: RunsCompared) -> list[str]:
     """For a terminal: the verdict, what changed, a line a cell, the worst first, then cautions."""
     rows = ordered(result.cells)
     column = max((len(row.target) for row in rows), default=0)
@@ -62,7 +62,7 @@ def lines(result: RunsCompared) -> list[str]:
     return told
 
 
-def markdown(result: RunsCompared) -> str:
+def comparison_markdown(result: RunsCompared) -> str:
     """For a pull-request comment: the verdict, the cells that are not equivalent, the others folded away."""
     rows = ordered(result.cells)
     loud = [row for row in rows if row.verdict != "equivalent"]
@@ -135,3 +135,54 @@ def _verdict(row: CellRow) -> str:
 def _who(side: RunSide) -> str:
     commit = f", commit {side.commit[:12]}" if side.commit else ""
     return f"{side.run_id} ({side.started_utc}{commit})"
+
+
+def history_lines(found: History) -> list[str]:
+    """The runs, then a line a cell, those with a step first, then what was left out."""
+    rows = _ordered(found.series)
+    column = max((len(row.target) for row in rows), default=0)
+    names = [f"{row.target:{column}}  {row.scenario}" for row in rows]
+    width = max(map(len, names), default=0)
+    told = [f"run {index}: {_run(run)}" for index, run in enumerate(found.runs)]
+    told += [
+        "",
+        *(f"{name:{width}}  {_trend(row):20} {_said(row, found)}" for name, row in zip(names, rows, strict=True)),
+    ]
+    told += [f"left out: {one.run_id}: {one.reason}" for one in found.left_out]
+    return told
+
+
+def history_markdown(found: History) -> str:
+    """A table a cell."""
+    rows = [[f"`{row.target}`", row.scenario, _trend(row), _said(row, found)] for row in _ordered(found.series)]
+    runs = [f"{index}. {one_line(_run(run))}" for index, run in enumerate(found.runs)]
+    out = [f"- left out: {one_line(one.run_id)}: {one_line(one.reason)}" for one in found.left_out]
+    parts = ["\n".join(runs), table(["target", "scenario", "last against first", "steps"], rows), "\n".join(out)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _ordered(rows: Sequence[Series]) -> list[Series]:
+    return sorted(rows, key=lambda row: not row.steps)
+
+
+def _run(run: SeriesRun) -> str:
+    commit = f" commit {run.commit[:12]}" if run.commit else ""
+    partial = f" (partial: {run.partial_reason})" if run.partial_reason else ""
+    return f"{run.run_id} {run.started_utc}{commit}{partial}"
+
+
+def _trend(row: Series) -> str:
+    """The last run against the first, above 0 % where it is faster."""
+    if len(row.points) < 2:
+        return "\u2013"
+    ratio = row.points[-1].figure / row.points[0].figure
+    return wording.change(1 / ratio if row.metric in LATENCIES else ratio)
+
+
+def _said(row: Series, found: History) -> str:
+    if not row.judged:
+        more = found.least_runs - len(row.points)
+        return f"{plural(more, 'more run')} needed to tell a step"
+    if not row.steps:
+        return "no step"
+    return ", ".join(f"{wording.change(step.ratio)} from run {step.run} on" for step in row.steps)
