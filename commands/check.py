@@ -50,43 +50,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Judge, compare, print."""
-    import sys
-    from dataclasses import replace
-
     from commands.terminal import StandardError
     from conformance.junit import write_junit
     from experiment.built_models import built_models
     from experiment.gating import foreign_figures
-    from experiment.interpreters import distinct, interpreters
-    from experiment.line_up import contenders, left_out, named_targets
-    from experiment.user_model_setup import refuse_in_vain, set_up_user_model
-    from servers.settings import Settings
+    from experiment.line_up import left_out
+    from experiment.run_request import RunRequest, prepare
 
-    if arguments.model and arguments.url:
-        raise usage("--model is for servers that are launched here, not for --url", hint="leave one of them out")
     suite: Path | None = arguments.json_test_suite
     named = arguments.targets or (None if arguments.url else _every_target())
-    wanted = named_targets("smoke", named, arguments.url)
-    modes = dict.fromkeys(target.mode for target in wanted)
-    refuse_in_vain(arguments.model, wanted)
-    model = set_up_user_model(StandardError(), arguments.model, arguments.payload, modes)
-    cases = _chosen_cases(arguments.case, suite, model)
-    lacks = model.lacks if model else lambda _target: None
-    found = interpreters(arguments.server_python)
-    under = found if distinct(arguments.server_python) else ()
-    settings = Settings(
-        python=str(found[0].python if found else sys.executable),
-        models_dir=built_models(StandardError()) if wanted else Path(),
+    request = RunRequest(
+        plan="smoke",
+        targets=named,
+        urls=arguments.url,
+        server_python=arguments.server_python,
+        model=arguments.model,
+        payload=arguments.payload,
     )
-    settings = model.placed(settings) if model else settings
-    present = [
-        replace(one, settings=replace(settings, python=str(one.interpreter.python)) if one.interpreter else settings)
-        for one in contenders("smoke", named, arguments.url, lacks=lacks, under=under)
-        if one.twin_of is None
-    ]
+    prepared = prepare(request, StandardError())
+    model = prepared.user_model
+    cases = _chosen_cases(arguments.case, suite, model)
+    if named:
+        built_models(StandardError())
+    present = [one for one in prepared.contenders if one.twin_of is None]
     options = ("--json-test-suite", str(suite)) if suite else ()
     judged, differing = _judge(present, cases, foreign_figures(arguments.figures), model=model, options=options)
-    for entry in left_out("smoke", named, arguments.url, lacks):
+    for entry in left_out("smoke", named, arguments.url, prepared.lacks):
         print(f"not run: {entry.what}: {entry.reason}")
     findings = [finding for outcome in judged.values() for finding in outcome.findings]
     if arguments.junit:

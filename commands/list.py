@@ -24,58 +24,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the sections."""
-    lines = {
-        "targets": _targets,
-        "endpoints": _endpoints,
-        "scenarios": _scenarios,
-        "plans": _plans,
-        "cases": _cases,
-        "plots": _plots,
-    }
     if arguments.section:
-        print("\n".join(lines[arguments.section]()))
+        print("\n".join(_lines(arguments.section)))
         return OK
     for number, section in enumerate(_SECTIONS):
         print(f"{chr(10) if number else ''}{section}")
-        print("\n".join(f"  {line}" for line in lines[section]()))
+        print("\n".join(f"  {line}" for line in _lines(section)))
     return OK
 
 
-def _targets() -> list[str]:
+def _lines(section: str) -> list[str]:
+    from conformance.cases import CASES
+    from loadtests.plans import PLANS, SCENARIOS
+    from reports.plots import names
+    from servers.registry import ENDPOINTS
     from servers.target import grid
 
-    return [target.id for target in grid()]
-
-
-def _endpoints() -> list[str]:
-    from servers.registry import ENDPOINTS
-
-    return list(ENDPOINTS)
-
-
-def _scenarios() -> list[str]:
-    from loadtests.plans import SCENARIOS
-
-    return list(SCENARIOS)
-
-
-def _plans() -> list[str]:
-    from loadtests.plans import PLANS
-
-    return [
-        f"{plan.name:9} {plan.blocks:2} blocks of {len(plan.scenarios)} scenarios, {plan.slices} slices of"
-        f" {plan.slice_s:g} s each"
-        for plan in PLANS.values()
-    ]
-
-
-def _cases() -> list[str]:
-    from conformance.cases import CASES
-
-    return [f"{case.id:44} {case.proves}" for case in CASES]
-
-
-def _plots() -> list[str]:
-    from reports.plots import names
-
-    return names()
+    match section:
+        case "targets":
+            return [target.id for target in grid()]
+        case "endpoints":
+            return list(ENDPOINTS)
+        case "scenarios":
+            return list(SCENARIOS)
+        case "plans":
+            return [
+                f"{plan.name:9} {plan.blocks:2} blocks of {len(plan.scenarios)} scenarios, {plan.slices} slices of"
+                f" {plan.slice_s:g} s each"
+                for plan in PLANS.values()
+            ]
+        case "cases":
+            return [f"{case.id:44} {case.proves}" for case in CASES]
+        case _:
+            return names()

@@ -11,15 +11,12 @@ import fcntl
 import json
 import os
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import IO, Any, Final, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from experiment.journal_records import SCHEMA_VERSION, JournalRecord, RunRecord
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 FILE_NAME = "journal.jsonl"
 PARTIAL = f".{FILE_NAME}."
@@ -123,12 +120,7 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from experiment.built_models import built_models
 from experiment.compared_pairs import comparisons
 from experiment.contender import Contender, takes
 from experiment.cores import Cores
@@ -34,6 +35,7 @@ SEARCH_S: Final = 40.0
 def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
     """A new run, its folder and the journal's header written. Raises ExpectedError on what cannot be run."""
     prepared = prepare(request, terminal)
+    built_models(terminal)
     present, chosen, slo = prepared.contenders, prepared.plan, request.slo
     seed = secrets.randbelow(2**32) if request.seed is None else request.seed
     now = datetime.now(UTC)

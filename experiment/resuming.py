@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from conformance.case import Reference
+from experiment.built_models import built_models
 from experiment.contender import Contender, takes
 from experiment.design import Design
 from experiment.environment import describe
@@ -124,6 +125,7 @@ def resume_experiment(
         require_unchanged(run.model)
     request = replace(recorded_request(run), skip_check=skip_check, figures=figures, workforce=workforce)
     prepared = prepare(request, terminal)
+    built_models(terminal)
     present = tuple(as_recorded(one, run) for one in prepared.contenders)
     python = next((one.settings.python for one in present if one.target is not None), prepared.settings.python)
     prepared = replace(prepared, contenders=present, settings=replace(prepared.settings, python=python))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from conformance.case import Reference
-from experiment.built_models import built_models
 from experiment.contender import Contender
 from experiment.errors import usage
 from experiment.interpreters import Interpreter, distinct, interpreters
@@ -69,7 +68,10 @@ class Prepared:
 
 
 def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
-    """Look at everything that is named, build what is missing. Raises ExpectedError on what cannot be run."""
+    """Look at everything that is named. Raises ExpectedError on what cannot be run.
+
+    `built_models` comes after this: it takes half a minute the first time, and what cannot be is said before.
+    """
     if request.model is not None and request.urls:
         raise usage("--model is for servers that are launched here, not for --url", hint="leave one of them out")
     wanted = named_targets(request.plan, request.targets, request.urls)
@@ -91,12 +93,9 @@ def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
     )
     if not plan.scenarios:
         raise usage("none of --scenarios is on one of --endpoints")
-    settled_contenders = tuple(_settled(one, base, request.bounds) for one in present)
-    # Last, since it takes half a minute where it is the first time: what cannot be is said before.
-    built_models(terminal)
     return Prepared(
         plan=plan,
-        contenders=settled_contenders,
+        contenders=tuple(_settled(one, base, request.bounds) for one in present),
         under=under,
         user_model=model,
         lacks=lacks,

@@ -11,7 +11,6 @@ import math
 import statistics as plain
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from msgspec.structs import replace
@@ -37,21 +36,13 @@ class RunVerdict(StrEnum):
     OPEN = "could not tell"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One cell of one run: its valid blocks' figures, and how many blocks were tried."""
-
-    values: Mapping[int, float]
-    tried: int
-
-
 def metric_of(scenario: ScenarioRecord) -> str:
     """The one figure by which a cell is judged between runs."""
     return metrics_of(scenario)[0]
 
 
-def side_of(run: Run, target: str, scenario: ScenarioRecord) -> Side:
-    """The figures of one cell by block. Raises UnfairError where it cannot be judged, with the published reason."""
+def side_of(run: Run, target: str, scenario: ScenarioRecord) -> dict[int, float]:
+    """The figures of one cell by valid block. Raises UnfairError, with the published reason, where it has too few."""
     refusal = next((one for one in run.refusals if one.target == target), None)
     trials = run.trials_of(target, scenario.id)
     used = [trial for trial in trials if trial.unusable() is None]
@@ -66,7 +57,7 @@ def side_of(run: Run, target: str, scenario: ScenarioRecord) -> Side:
         raise UnfairError(f"{counted} has a valid figure; a verdict needs at least two{why}")
     if 2 * len(values) < len(trials):
         raise UnfairError(f"only {len(values)} of {len(trials)} blocks have valid figures")
-    return Side(values=values, tried=len(trials))
+    return values
 
 
 def _figures_of(run: Run, trial: TrialRecord, scenario: ScenarioRecord) -> BlockFigures:
@@ -87,11 +78,9 @@ def itself_of(run: Run) -> dict[TargetScenario, PairedRatio]:
             if twin.twin_of is None:
                 continue
             try:
-                first, second = (side_of(run, one, scenario).values for one in (twin.twin_of, twin.id))
-                paired = sorted(first.keys() & second.keys())
-                found[metric_of(scenario), scenario.id] = statistics.paired_ratio(
-                    [first[block] for block in paired], [second[block] for block in paired], seed=run.seed
-                )
+                first, second = (side_of(run, one, scenario) for one in (twin.twin_of, twin.id))
+                both = statistics.in_pairs(first, second)
+                found[metric_of(scenario), scenario.id] = statistics.paired_ratio(*both, seed=run.seed)
             except ValueError:
                 # No A/A figure here: the floor comes from other scenarios, or nothing is called a difference.
                 continue
@@ -199,7 +188,7 @@ def _cell(base: Run, new: Run, target: str, scenario: ScenarioRecord) -> tuple[C
 def _side(run: Run, name: str, target: str, scenario: str) -> list[float]:
     """The figures of one cell in one run. Raises UnfairError with the reason that is published."""
     try:
-        return list(side_of(run, target, _scenario(run, scenario)).values.values())
+        return list(side_of(run, target, _scenario(run, scenario)).values())
     except UnfairError as error:
         raise UnfairError(f"{name}: {error}") from error
 

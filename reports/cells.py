@@ -64,19 +64,19 @@ def measure(run: Run, target: TargetRecord, scenario: ScenarioRecord, trials: Se
         errors=sum(trial.errors for trial in trials),
         valid=bool(used),
         reason=_told(notes),
-        offered_rps=_median(trial.offered_rps for trial in used),
-        throughput_rps=throughput([trial.throughput_rps or 0.0 for trial in used], run.seed),
+        offered_rps=median_of(trial.offered_rps for trial in used),
+        throughput_rps=over_blocks([trial.throughput_rps or 0.0 for trial in used], run.seed) if used else None,
         latency_ms=service,
         response_ms=response,
         steady_samples=steady,
         unstable_trials=sum(trial.steady is False for trial in used),
         missing_samples={name: missing for name in COLUMNS if (missing := samples_missing(steady, PERCENTILES[name]))},
-        cpu_ms_per_request=_median(trial.cpu_ms_per_request for trial in used),
-        rss_mib=_median(trial.rss_mib for trial in used),
-        pss_mib=_median(trial.pss_mib for trial in used),
-        threads=_median(trial.threads for trial in used),
-        startup_s=_median(launch.startup_s for launch in run.launches if launch.target == target.id),
-        context_switches_per_request=_median(
+        cpu_ms_per_request=median_of(trial.cpu_ms_per_request for trial in used),
+        rss_mib=median_of(trial.rss_mib for trial in used),
+        pss_mib=median_of(trial.pss_mib for trial in used),
+        threads=median_of(trial.threads for trial in used),
+        startup_s=median_of(launch.startup_s for launch in run.launches if launch.target == target.id),
+        context_switches_per_request=median_of(
             trial.context_switches / trial.requests
             for trial in used
             if trial.context_switches is not None and trial.requests
@@ -86,10 +86,8 @@ def measure(run: Run, target: TargetRecord, scenario: ScenarioRecord, trials: Se
     )
 
 
-def throughput(values: Sequence[float], seed: int) -> Median | None:
-    """The median requests per second over blocks; the interval is null for a single block."""
-    if not values:
-        return None
+def over_blocks(values: Sequence[float], seed: int) -> Median:
+    """The median over blocks; the interval is null for a single one."""
     interval = statistics.median_interval(values, seed) if len(values) > 1 else None
     return Median(median=plain.median(values), ci95=interval)
 
@@ -140,7 +138,8 @@ def _quantile_ms(latencies_ns: Nanoseconds | None, quantile: float) -> float | N
     return latencies.quantile_ns(latencies_ns, quantile) / NS_PER_MS
 
 
-def _median(values: Iterable[float | None]) -> float | None:
+def median_of(values: Iterable[float | None]) -> float | None:
+    """The median of those that are known; None where none is."""
     known = [value for value in values if value is not None]
     return plain.median(known) if known else None
 

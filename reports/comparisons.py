@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
 from experiment.journal_records import ComparisonRecord
@@ -167,20 +168,16 @@ def _ratio(
     if unequal:
         raise UnfairError(f"not treated equally: {'; '.join(unequal)}")
     sides = [_blocks(run, cells, identifier, scenario.id, metric) for identifier in (first.id, second.id)]
-    paired = sorted(sides[0].keys() & sides[1].keys())
-    if len(paired) < 2:
-        counted = "no block" if not paired else "one block only"
+    paired = statistics.in_pairs(*sides)
+    blocks = len(paired[0])
+    if blocks < 2:
+        counted = "no block" if not blocks else "one block only"
         raise UnfairError(f"{counted} has valid figures of both; a verdict needs at least two")
     tried = {trial.block for one in (first.id, second.id) for trial in run.trials_of(one, scenario.id)}
-    if 2 * len(paired) < len(tried):
-        raise UnfairError(f"only {len(paired)} of {len(tried)} blocks have valid figures of both")
+    if 2 * blocks < len(tried):
+        raise UnfairError(f"only {blocks} of {len(tried)} blocks have valid figures of both")
     try:
-        return statistics.paired_ratio(
-            [sides[0][block] for block in paired],
-            [sides[1][block] for block in paired],
-            lower_is_better=metric in LATENCIES,
-            seed=run.seed,
-        )
+        return statistics.paired_ratio(*paired, lower_is_better=metric in LATENCIES, seed=run.seed)
     except statistics.NoVariationError as error:
         raise UnfairError(str(error)) from error
 
@@ -209,15 +206,5 @@ def _noise_object(rows: Sequence[ComparisonRow], noise: Mapping[TargetScenario, 
         ratio_ci95=(widest.low, widest.high) if widest else None,
         reach=widest.reach if widest else None,
         pair=(own[0].baseline, own[0].candidate) if own else None,
-        by_scenario=[
-            NoiseRow(
-                scenario=row.scenario,
-                metric=row.metric,
-                ratio=row.ratio,
-                ci95=row.ci95,
-                verdict=row.verdict,
-                reason=row.reason,
-            )
-            for row in own
-        ],
+        by_scenario=msgspec.convert(own, list[NoiseRow], from_attributes=True),
     )

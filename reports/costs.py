@@ -18,10 +18,10 @@ from collections.abc import Sequence
 
 from experiment.journal_records import varied_of
 from reports import statistics
+from reports.cells import over_blocks
 from reports.headline_rows import busiest_cells, usual
 from reports.summary import TargetSummary
 from reports.summary.load_rows import BreakEven, CostRow, FrameworkCost, ResultRow
-from reports.summary.measures import Median
 from reports.verdicts import LEAST_MARGIN
 
 FLOOR = "wsgi"
@@ -104,11 +104,10 @@ def _place(target: TargetSummary) -> tuple[object, ...]:
 
 
 def _cost(cell: ResultRow, ground: ResultRow, measure: str, figure: str, seed: int) -> FrameworkCost | None:
-    own, bare = cell.by_block(figure), ground.by_block(figure)
-    paired = sorted(own.keys() & bare.keys())
-    if len(paired) < 2:
+    paired = statistics.in_pairs(cell.by_block(figure), ground.by_block(figure))
+    added = [(own - bare) * US_PER_MS for own, bare in zip(*paired, strict=True)]
+    if len(added) < 2:
         return None
-    added = [(own[block] - bare[block]) * US_PER_MS for block in paired]
     return FrameworkCost(
         target=cell.target,
         floor=ground.target,
@@ -117,7 +116,7 @@ def _cost(cell: ResultRow, ground: ResultRow, measure: str, figure: str, seed: i
         measure=measure,
         mean=plain.fmean(added),
         ci95=statistics.mean_interval(added, seed),
-        blocks=len(paired),
+        blocks=len(added),
     )
 
 
@@ -142,7 +141,8 @@ def prediction_costs(results: Sequence[ResultRow], price: float | None, seed: in
         spent = [entry.cpu_ms_per_request for entry in cell.blocks if entry.cpu_ms_per_request]
         if not spent:
             continue
-        hours = _scaled(spent, PREDICTIONS / MS_PER_HOUR, seed)
+        hours = PREDICTIONS / MS_PER_HOUR
+        money = None if price is None else price * PREDICTIONS / MS_PER_HOUR
         rows.append(
             CostRow(
                 target=target,
@@ -151,14 +151,8 @@ def prediction_costs(results: Sequence[ResultRow], price: float | None, seed: in
                 users=cell.users,
                 throughput_rps=cell.throughput_rps,
                 p99_ms=cell.latency_ms.p99,
-                core_hours_per_million=hours,
-                cost_per_million=None if price is None else _scaled(spent, price * PREDICTIONS / MS_PER_HOUR, seed),
+                core_hours_per_million=over_blocks([one * hours for one in spent], seed),
+                cost_per_million=None if money is None else over_blocks([one * money for one in spent], seed),
             )
         )
     return rows
-
-
-def _scaled(spent: Sequence[float], factor: float, seed: int) -> Median:
-    values = [one * factor for one in spent]
-    interval = statistics.median_interval(values, seed) if len(values) > 1 else None
-    return Median(median=plain.median(values), ci95=interval)

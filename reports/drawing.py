@@ -116,13 +116,6 @@ def milliseconds(axis: Axis) -> None:
     plain_numbers(axis)
 
 
-def on_paint(red: float, green: float, blue: float) -> str:
-    """Near-black or white, whichever is told better from a colour (relative luminance, WCAG 2.2)."""
-    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in (red, green, blue)]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#111111" if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else "#ffffff"
-
-
 def colour(target: NamedTarget, targets: Sequence[NamedTarget]) -> str:
     """The colour of a target: its framework's; a foreign server has one of its own."""
     name = target.framework or target.id
@@ -137,6 +130,21 @@ def colour(target: NamedTarget, targets: Sequence[NamedTarget]) -> str:
 def marker(target: NamedTarget) -> str:
     """The marker of a target: its server's."""
     return MARKERS.get(target.server or "", "o")
+
+
+def beside(
+    axes: Axes, text: str, place: tuple[float, float], *, gap_pt: float = 6, fontsize: float = 8, **options: Any
+) -> None:
+    """A text to the right of a place in the panel, level with it."""
+    axes.annotate(
+        text, place, xytext=(gap_pt, 0), textcoords="offset points", va="center", fontsize=fontsize, **options
+    )
+
+
+def name_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """One label a row, from the top down."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:
@@ -177,16 +185,8 @@ def end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], at: float) ->
     panel_pt = 0.62 * 72 * figure.get_figheight() / rows
     heights = spread([end for end, _, _ in ends], reach * LABEL_PT / panel_pt)
     for height, (_, name, colour) in zip(heights, ends, strict=True):
-        axes.annotate(
-            name,
-            (at, 10**height if is_log else height),
-            xytext=(7, 0),
-            textcoords="offset points",
-            color=colour,
-            va="center",
-            fontsize=8,
-            annotation_clip=False,
-        )
+        level = 10**height if is_log else height
+        beside(axes, name, (at, level), gap_pt=7, color=colour, annotation_clip=False)
 
 
 def last_quantile(samples: int) -> float:

@@ -44,15 +44,12 @@ def compared(results: Sequence[ResultRow], seed: int) -> list[EncodingRow]:
 
 def _ratio(ground: ResultRow, row: ResultRow, seed: int) -> tuple[int, PairedRatio | None]:
     """How many blocks have both, and their ratio if it can be told."""
-    before, after = (
-        {one.block: one.throughput_rps for one in side.blocks if one.throughput_rps} for side in (ground, row)
+    before, after = statistics.in_pairs(
+        *({one.block: one.throughput_rps for one in side.blocks if one.throughput_rps} for side in (ground, row))
     )
-    paired = sorted(before.keys() & after.keys())
-    if len(paired) < 2:
-        return len(paired), None
+    if len(before) < 2:
+        return len(before), None
     try:
-        return len(paired), statistics.paired_ratio(
-            [before[block] for block in paired], [after[block] for block in paired], seed=seed
-        )
+        return len(before), statistics.paired_ratio(before, after, seed=seed)
     except statistics.NoVariationError:
-        return len(paired), None
+        return len(before), None

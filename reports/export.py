@@ -45,11 +45,8 @@ def write_png(run_dir: Path, summary: Summary, into: Path) -> list[Path]:
     paths = []
     (into / "plots").mkdir(exist_ok=True)
     for name, picture in gallery.pictures(summary, read_run(run_dir)).items():
-        path = into / "plots" / f"{name}.png"
-        partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(picture)
-        partial.replace(path)
-        paths.append(path)
+        paths.append(into / "plots" / f"{name}.png")
+        write(paths[-1], picture)
     return paths
 
 

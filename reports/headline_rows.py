@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from reports.summary.load_rows import ComparisonRow, ResultRow
 
-
-class _Loaded(Protocol):
-    @property
-    def variant(self) -> str | None: ...
-    @property
-    def arrival(self) -> str: ...
-    @property
-    def users(self) -> int: ...
-
-
-AnyRow = TypeVar("AnyRow", bound=_Loaded)
+AnyRow = TypeVar("AnyRow", ComparisonRow, ResultRow)
 AnyPlace = TypeVar("AnyPlace", bound=Hashable)
 
 

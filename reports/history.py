@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 from msgspec.structs import replace
 
@@ -53,19 +54,11 @@ def history(
     judged = sum(row.judged for row in rows)
     rows = [_marked(row, statistics.SIGNIFICANCE / judged) if row.judged else row for row in rows]
     described = {target.id: target for run in runs for target in run.targets}
-    shown = [
-        SeriesTarget(
-            id=target.id,
-            framework=target.framework,
-            server=target.server,
-            mode=target.mode,
-            device=target.device,
-            twin_of=target.twin_of,
-            label="",
-        )
-        for target in described.values()
-        if any(row.target == target.id for row in rows)
-    ]
+    shown = msgspec.convert(
+        [target for target in described.values() if any(row.target == target.id for row in rows)],
+        list[SeriesTarget],
+        from_attributes=True,
+    )
     return History(
         runs=[
             SeriesRun(
@@ -90,7 +83,7 @@ def _series(runs: Sequence[Run], target: str, scenario: str) -> Series:
         if (target, scenario) not in places(run):
             continue
         try:
-            logs = statistics.logarithms(list(side_of(run, target, known).values.values()), least=2)
+            logs = statistics.logarithms(list(side_of(run, target, known).values()), least=2)
         except UnfairError:
             continue
         if logs.std(ddof=1) <= np.finfo(np.float64).eps:

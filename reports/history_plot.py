@@ -70,9 +70,7 @@ def _panel(axes: Axes, rows: list[Series], found: History) -> None:
     for height, (_, name, colour) in zip(
         drawing.spread([end for end, _, _ in ends], (span[1] - span[0]) * 0.085), ends, strict=True
     ):
-        axes.annotate(
-            name, (last, height), xytext=(9, 0), textcoords="offset points", color=colour, va="center", fontsize=8
-        )
+        drawing.beside(axes, name, (last, height), gap_pt=9, color=colour)
 
 
 def _scale(axes: Axes, heights: list[float], found: History) -> None:

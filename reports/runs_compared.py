@@ -124,7 +124,7 @@ class SeriesTarget(Struct, frozen=True, kw_only=True):
     mode: str | None
     device: str | None
     twin_of: str | None
-    label: str
+    label: str = ""
 
     @property
     def interpreter(self) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -200,6 +200,12 @@ def logarithms(values: Sequence[float] | Floats, least: int = 1) -> Floats:
     if (vector <= 0).any():
         raise ValueError("a value is not positive")
     return np.log(vector)
+
+
+def in_pairs(first: Mapping[int, float], second: Mapping[int, float]) -> tuple[list[float], list[float]]:
+    """The figures of those blocks that both have, in the blocks' order."""
+    both = sorted(first.keys() & second.keys())
+    return [first[block] for block in both], [second[block] for block in both]
 
 
 def paired_ratio(

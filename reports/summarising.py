@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics as plain
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -28,7 +27,7 @@ from reports import (
 from reports.headline import headline
 from reports.ladder_words import matters_sentence
 from reports.parallel_drawing import Share, alone
-from reports.summary import NotRun, ScenarioSummary, Stops, Summary, TargetSummary
+from reports.summary import ScenarioSummary, Stops, Summary, TargetSummary
 from reports.summary.check_rows import AnswersAlike, Audit, ConformanceRow, RefusedTarget, StartupRow
 from reports.summary.measures import Interval
 
@@ -37,7 +36,8 @@ NOT_WRONG = frozenset({"right", "skipped", "servers_own"})
 
 def summarise(run: Run, price_per_core_hour: float | None = None, share: Share = alone) -> Summary:
     """The summary of a run: no NaN, no infinity. A price given here stands for the run's own."""
-    targets, scenarios = _targets(run), _scenarios(run)
+    targets = _targets(run)
+    scenarios = msgspec.convert(run.scenarios, list[ScenarioSummary], from_attributes=True)
     results = cells.results(run, share)
     compared, noise_floor = comparisons.compare(run, results)
     price = run.price_per_core_hour if price_per_core_hour is None else price_per_core_hour
@@ -64,7 +64,7 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
         costs=costs.prediction_costs(results, price, run.seed),
         targets=targets,
         scenarios=scenarios,
-        not_run=[NotRun(what=entry.what, reason=entry.reason) for entry in run.not_run],
+        not_run=list(run.not_run),
         refused=_refused(run),
         noise_floor=noise_floor,
         results=results,
@@ -96,37 +96,10 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
 
 
 def _targets(run: Run) -> list[TargetSummary]:
-    found = [
-        TargetSummary(
-            id=target.id,
-            framework=target.framework,
-            server=target.server,
-            mode=target.mode,
-            device=target.device,
-            interpreter=target.interpreter,
-            twin_of=target.twin_of,
-            judged=target.judged,
-            settings=dict(target.settings),
-            label="",
-        )
-        for target in run.targets
-    ]
-    return [replace(one, label=label) for one, label in zip(found, wording.labels(found).values(), strict=True)]
-
-
-def _scenarios(run: Run) -> list[ScenarioSummary]:
+    labels = wording.labels(run.targets)
     return [
-        ScenarioSummary(
-            id=one.id,
-            endpoint=one.endpoint,
-            users=one.users,
-            arrival=one.arrival,
-            law=one.law,
-            rates_rps=list(one.rates_rps),
-            encoding=one.encoding,
-            variant=one.variant,
-        )
-        for one in run.scenarios
+        TargetSummary(**msgspec.structs.asdict(one), interpreter=one.interpreter, label=labels[one.id])
+        for one in run.targets
     ]
 
 
@@ -186,11 +159,11 @@ def _startup(run: Run, target: str) -> StartupRow:
     return StartupRow(
         target=target,
         launches=len(launches),
-        startup_s=_median([launch.startup_s for launch in launches]),
+        startup_s=cells.median_of([launch.startup_s for launch in launches]),
         startup_ci95=_interval([launch.startup_s for launch in launches], run.seed),
-        import_s=_median([launch.import_s for launch in launches]),
-        load_s=_median([launch.load_s for launch in launches]),
-        rss_mib=_median([launch.rss_mib for launch in launches]),
+        import_s=cells.median_of([launch.import_s for launch in launches]),
+        load_s=cells.median_of([launch.load_s for launch in launches]),
+        rss_mib=cells.median_of([launch.rss_mib for launch in launches]),
         lines=sorted(map(run.line_of, launches)),
     )
 
@@ -199,11 +172,6 @@ def _interval(values: Sequence[float | None], seed: int) -> Interval | None:
     """The 95 % interval of the median over launches; None for fewer than two."""
     known = [value for value in values if value]
     return statistics.median_interval(known, seed) if len(known) > 1 else None
-
-
-def _median(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return plain.median(known) if known else None
 
 
 def _audit(run: Run) -> Audit:

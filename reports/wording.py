@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import TypeAlias
 
-from experiment.journal_records import varied_of
+from experiment.journal_records import TargetRecord, varied_of
+from reports.runs_compared import SeriesTarget
+from reports.summary import TargetSummary
 
 PARTS = ("framework", "server", "mode", "device", "interpreter")
 FRAMEWORK_NAMES: Mapping[str, str] = {
@@ -53,37 +55,8 @@ COMPARED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class NamedTarget(Protocol):
-    """A target as it is named: by its parts, or by its id alone where it has none."""
-
-    @property
-    def id(self) -> str:
-        """Its whole name."""
-
-    @property
-    def framework(self) -> str | None:
-        """The web framework."""
-
-    @property
-    def server(self) -> str | None:
-        """The WSGI server."""
-
-    @property
-    def mode(self) -> str | None:
-        """The execution mode of the model."""
-
-    @property
-    def device(self) -> str | None:
-        """Where the model runs."""
-
-    @property
-    def interpreter(self) -> str | None:
-        """The name of its interpreter, where a run compares several."""
-
-    @property
-    def twin_of(self) -> str | None:
-        """The id of the target that this is a second name of."""
-
+NamedTarget: TypeAlias = TargetRecord | TargetSummary | SeriesTarget
+"""A target as it is named: by its parts, or by its id alone where it has none."""
 
 # A ratio this far from 1 reads better as a factor than as a percentage.
 FACTOR_FROM = 1.5

@@ -53,8 +53,7 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
             own = [row for row in costs if (row.endpoint, row.measure) == (endpoint, reading)]
             _panel(axes, own, names, summary.targets)
         labels = {target.id: target.label for target in summary.targets}
-        line[0].set_yticks(range(len(names)), [labels[name] for name in names])
-        line[0].set_ylim(len(names) - 0.4, -0.6)
+        drawing.name_rows(line[0], [labels[name] for name in names])
     for axes in grid[-1]:
         axes.set_xlabel("\u00b5s a request")
     return figure
@@ -71,14 +70,7 @@ def _panel(axes: Axes, rows: Sequence[FrameworkCost], names: Sequence[str], targ
         colour = drawing.colour(target, targets)
         axes.plot(row.ci95, [place, place], color=colour, linewidth=1.6)
         axes.plot(row.mean, place, drawing.marker(target), color=colour, markersize=5)
-        axes.annotate(
-            wording.whole(row.mean),
-            (max(row.ci95), place),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-        )
+        drawing.beside(axes, wording.whole(row.mean), (max(row.ci95), place))
     axes.axvline(0, color=drawing.INK, linewidth=0.8)
     axes.margins(x=0.12)
     # Two blocks can have an interval without bounds; it leaves the panel, and the means stay readable.

@@ -84,5 +84,12 @@ def _cell(axes: Axes, place: tuple[int, int], row: ResultRow | None, best: float
         ha="center",
         va="center",
         fontsize=8.5,
-        color=drawing.on_paint(*paint[:3]),
+        color=_ink_on(*paint[:3]),
     )
+
+
+def _ink_on(red: float, green: float, blue: float) -> str:
+    """Near-black or white, whichever is told better from a colour (relative luminance, WCAG 2.2)."""
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in (red, green, blue)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#111111" if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else "#ffffff"

@@ -61,8 +61,7 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
         drawing.plain_numbers(axes.xaxis)
         axes.set_xlabel("ms")
         axes.grid(axis="x")
-    grid[0][0].set_yticks(range(len(targets)), [target.label for target in targets])
-    grid[0][0].set_ylim(len(targets) - 0.4, -0.6)
+    drawing.name_rows(grid[0][0], [target.label for target in targets])
     return figure
 
 

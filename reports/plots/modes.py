@@ -50,14 +50,7 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
             axes.plot(ends, [place, place], color=colour, linewidth=1.4, alpha=0.6)
             axes.plot(ends[0], place, "o", color=colour, markerfacecolor="none", markersize=5.5)
             axes.plot(ends[1], place, "o", color=colour, markersize=5.5)
-            axes.annotate(
-                tables.change(row),
-                (max(ends), place),
-                xytext=(7, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=8.5,
-            )
+            drawing.beside(axes, tables.change(row), (max(ends), place), gap_pt=7, fontsize=8.5)
         users = max(row.users for row in rows if row.endpoint == endpoint)
         drawing.heading(axes, f"/{endpoint}, {plural(users, 'user')}")
         axes.margins(x=0.16)
@@ -66,6 +59,5 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
         axes.grid(axis="x")
     parts = wording.varying(summary.targets)
     names = [wording.fraction("mode", targets[pair[0]], targets[pair[1]], parts) for pair in pairs]
-    grid[0][0].set_yticks(range(len(pairs)), names)
-    grid[0][0].set_ylim(len(pairs) - 0.4, -0.6)
+    drawing.name_rows(grid[0][0], names)
     return figure

@@ -62,8 +62,7 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
             _row(axes, place, row, drawing.colour(targets[row.candidate], summary.targets))
         axes.axvline(1, color=drawing.INK, linewidth=0.8)
         drawing.heading(axes, wording.axis_title(axis))
-        axes.set_yticks(range(len(rows)), [label for label, _ in rows])
-        axes.set_ylim(len(rows) - 0.4, -0.6)
+        drawing.name_rows(axes, [label for label, _ in rows])
         axes.tick_params(axis="y", length=0)
         _scale(axes, [row for _, row in rows])
     return figure
@@ -84,15 +83,7 @@ def _row(axes: Axes, place: int, row: ComparisonRow, colour: str) -> None:
         markersize=5,
         markerfacecolor="none" if hollow else colour,
     )
-    axes.annotate(
-        f"{tables.change(row)}  {row.verdict}",
-        (1, place),
-        xycoords=("axes fraction", "data"),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8,
-    )
+    drawing.beside(axes, f"{tables.change(row)}  {row.verdict}", (1, place), xycoords=("axes fraction", "data"))
 
 
 def _scale(axes: Axes, rows: Sequence[ComparisonRow]) -> None:

@@ -45,20 +45,18 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
         colour = drawing.colour(known[row.target], summary.targets)
         left = 0.0
         for name, alpha in PARTS.items():
-            width = row.figure(name) or 0.0
+            width = getattr(row, name) or 0.0
             axes.barh(place, width, left=left, color=colour, alpha=alpha, height=0.6)
             left += width
         axes.barh(place, max(0.0, seconds - left), left=left, color=colour, alpha=REST, height=0.6)
         ends = row.startup_ci95 or (seconds, seconds)
         axes.plot(ends, [place, place], color=drawing.INK, linewidth=1.2)
-        label = f"{wording.number(seconds)} s"
-        axes.annotate(label, (ends[1], place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
+        drawing.beside(axes, f"{wording.number(seconds)} s", (ends[1], place))
     # Two launches can have an interval without bounds; it leaves the panel, and the bars stay readable.
     longest = max(seconds for _, seconds in rows)
     furthest = max((row.startup_ci95 or (0, longest))[1] for row, _ in rows)
     axes.set_xlim(0, min(furthest, REACH * longest) * 1.1)
-    axes.set_yticks(range(len(rows)), [known[row.target].label for row, _ in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+    drawing.name_rows(axes, [known[row.target].label for row, _ in rows])
     axes.set_xlabel("seconds")
     axes.grid(axis="x")
     return figure

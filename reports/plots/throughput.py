@@ -100,12 +100,4 @@ def _panel(
     axes.grid(axis="y")
     labels = drawing.spread([end for end, _, _ in ends], top * 0.085)
     for height, (_, name, colour) in zip(labels, ends, strict=True):
-        axes.annotate(
-            name,
-            (len(users) - 1, height),
-            xytext=(7, 0),
-            textcoords="offset points",
-            color=colour,
-            va="center",
-            fontsize=8.5,
-        )
+        drawing.beside(axes, name, (len(users) - 1, height), gap_pt=7, color=colour, fontsize=8.5)

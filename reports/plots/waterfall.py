@@ -58,11 +58,8 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
                 left += width
             total = row.total_us.value
             axes.plot([total, total], [place - 0.42, place + 0.42], color=drawing.INK, linewidth=1.4)
-            axes.annotate(
-                wording.whole(total), (max(total, left), place), xytext=(6, 0), textcoords="offset points", va="center"
-            )
-        axes.set_yticks(range(len(own)), [wording.framework_name(row.framework) for row in own])
-        axes.set_ylim(len(own) - 0.4, -0.6)
+            drawing.beside(axes, wording.whole(total), (max(total, left), place), fontsize=9)
+        drawing.name_rows(axes, [wording.framework_name(row.framework) for row in own])
         axes.margins(x=0.1)
         axes.set_xlim(left=0)
         axes.grid(axis="x")

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from experiment.journal_records import NotRunRecord
 from reports.summary.check_rows import AnswersAlike, Audit, ConformanceRow, RefusedTarget, StartupRow, TreatmentRow
 from reports.summary.ladder_rows import LadderSummary
 from reports.summary.load_rows import (
@@ -59,13 +60,6 @@ class ScenarioSummary(Struct, frozen=True, kw_only=True):
     variant: str | None
 
 
-class NotRun(Struct, frozen=True, kw_only=True):
-    """What the run leaves out of its plan, and why."""
-
-    what: str
-    reason: str
-
-
 class Stops(Struct, frozen=True, kw_only=True):
     """How often the run was stopped and went on, and how many measurements under way began anew."""
 
@@ -97,7 +91,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     costs: list[CostRow]
     targets: list[TargetSummary]
     scenarios: list[ScenarioSummary]
-    not_run: list[NotRun]
+    not_run: list[NotRunRecord]
     refused: list[RefusedTarget]
     noise_floor: NoiseSummary
     results: list[ResultRow]

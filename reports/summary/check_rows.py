@@ -68,11 +68,6 @@ class StartupRow(Struct, frozen=True, kw_only=True):
     rss_mib: float | None
     lines: Lines
 
-    def figure(self, name: str) -> float | None:
-        """The figure of that name, e.g. `import_s`."""
-        found: float | None = getattr(self, name)
-        return found
-
 
 class Audit(Struct, frozen=True, kw_only=True):
     """How the load generator did: its worst trial in each respect, and why trials were left out."""

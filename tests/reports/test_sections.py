@@ -19,6 +19,7 @@ from synthetic_run import Truth, write_run
 from experiment.journal import FILE_NAME, Journal
 from experiment.journal_records import EndRecord
 from reports import drawing, repeating, wording
+from reports.plots import grid
 from reports.render import render
 from reports.summary import read_summary
 
@@ -124,8 +125,8 @@ def test_each_nine_is_as_wide_as_the_next() -> None:
 
 def test_letters_are_told_from_what_they_are_painted_on() -> None:
     """Light paint gets dark letters and dark paint white ones."""
-    assert drawing.on_paint(1.0, 0.9, 0.2) == "#111111"
-    assert drawing.on_paint(0.0, 0.13, 0.3) == "#ffffff"
+    assert grid._ink_on(1.0, 0.9, 0.2) == "#111111"
+    assert grid._ink_on(0.0, 0.13, 0.3) == "#ffffff"
 
 
 def test_the_commands_repeat_the_run(text: str, folder: Path) -> None:
