@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -119,13 +121,17 @@ class Refused:
 
 
 @pytest.fixture(name="refused", scope="module")
-def _refused(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Refused:
-    """The run of the servers of every second fault, all of them up together."""
-    folder = tmp_path_factory.mktemp("refused")
+def _refused(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Refused]:
+    """The run of the servers of every second fault, from the first or the second on; each is made once."""
+    return cache(lambda half: _run_of(half, tmp_path_factory.mktemp("refused")))
+
+
+def _run_of(half: int, folder: Path) -> Refused:
+    """All servers of that half up together."""
     figures = folder / "figures.json"
     figures.write_text(json.dumps({name: [*map(_written, rows)] for name, rows in REFERENCE.items()}))
     with ExitStack() as servers:
-        urls = {_name(fault): servers.enter_context(serving(fault.app())) for fault in FAULTS[request.param :: 2]}
+        urls = {_name(fault): servers.enter_context(serving(fault.app())) for fault in FAULTS[half::2]}
         where = [word for name, url in urls.items() for word in ("--url", f"{name}={url}")]
         out = folder / "run"
         done = _bench("run", "--plan", "smoke", *where, "--figures", str(figures), "--out", str(out))
@@ -142,18 +148,18 @@ def _name(fault: Fault) -> str:
 
 
 @pytest.mark.parametrize(
-    ("refused", "fault"),
+    ("half", "fault"),
     [pytest.param(half, fault, id=_name(fault)) for half in range(2) for fault in FAULTS[half::2]],
-    indirect=["refused"],
 )
-def test_a_wrong_target_is_refused(refused: Refused, fault: Fault) -> None:
+def test_a_wrong_target_is_refused(refused: Callable[[int], Refused], half: int, fault: Fault) -> None:
     """A server that breaks the contract in any one way is not measured: the cases are named and the run exits 1."""
     must_fail = {case.id for case in CASES if fault.red(case)}
-    assert refused.done.returncode == 1, refused.done.stderr
-    (record,) = (one for one in refused.journal if one["kind"] == "refused" and one["target"] == _name(fault))
+    run = refused(half)
+    assert run.done.returncode == 1, run.done.stderr
+    (record,) = (one for one in run.journal if one["kind"] == "refused" and one["target"] == _name(fault))
     assert set(record["cases"]) & must_fail
-    assert not [one for one in refused.journal if one["kind"] == "trial"]
-    assert "no target passed the gate" in refused.done.stderr
+    assert not [one for one in run.journal if one["kind"] == "trial"]
+    assert "no target passed the gate" in run.done.stderr
 
 
 def test_a_varied_setting_gets_its_verdict_and_is_resumed(tmp_path: Path) -> None:
