@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loadtests_servers import GOOD, KnownServer, ok
-from trials import columns_of, order
+from trials import assert_target_is_right, columns_of, order
 
 from loadtests.arrival import ConstantRate, PoissonRate
 from loadtests.events import SliceEvent
@@ -33,7 +33,7 @@ def test_service_time_is_reported_as_it_is(generator: Generator, tmp_path: Path)
     """A service time of 5 ms comes out within 10 % in the median, by the server's own clock."""
     with KnownServer(lambda _n, _b: [0.005, ok()]) as server:
         (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples"), slices=5))
-    assert record.valid, record.reason
+    assert_target_is_right(record)
     columns = columns_of(record, tmp_path)
     steady = columns["phase"] == 1
     median_s = np.median((columns["done_ns"] - columns["sent_ns"])[steady]) / 1e9
@@ -106,7 +106,7 @@ def test_server_that_always_closes(generator: Generator, answer: bytes) -> None:
     """A server of one connection at a time that closes each is never blocked by a connection left idle."""
     with KnownServer(lambda _n, _b: [0.001, answer, None], threaded=False) as server:
         (record,) = generator.trial(order(server.target("a")))
-    assert record.valid, record.reason
+    assert_target_is_right(record)
     assert record.connects == server.connections == server.requests > record.requests
 
 
@@ -132,7 +132,7 @@ def test_unusual_answers_are_read(generator: Generator, tmp_path: Path, pieces: 
     slept_ns = 1e9 * sum(piece for piece in pieces if isinstance(piece, float))
     with KnownServer(lambda _n, _b: [0.001, *pieces]) as server:
         (record,) = generator.trial(order(server.target("a"), out=str(tmp_path / "samples")))
-    assert record.valid, record.reason
+    assert_target_is_right(record)
     columns = columns_of(record, tmp_path)
     assert (columns["done_ns"] - columns["sent_ns"] >= slept_ns).all()
 
@@ -141,7 +141,7 @@ def test_headers_that_vary(generator: Generator) -> None:
     """An answer with another header each time is parsed each time and stays right."""
     with KnownServer(lambda n, _b: [0.001, ok(extra=b"X-Request-Id: %d\r\n" % n)]) as server:
         (record,) = generator.trial(order(server.target("a")))
-    assert record.valid, record.reason
+    assert_target_is_right(record)
 
 
 def test_bytes_nobody_asked_for(generator: Generator) -> None:
@@ -161,7 +161,7 @@ def test_large_request(generator: Generator) -> None:
 
     with KnownServer(reply) as server:
         (record,) = generator.trial(order(server.target("a", size=6_000_000), users=2, slices=1))
-    assert record.valid, record.reason
+    assert_target_is_right(record)
     assert set(sizes) == {6_000_000}
 
 
@@ -179,7 +179,7 @@ def test_server_that_dies(generator: Generator) -> None:
         started = time.monotonic()
         first, second = generator.trial(order(well.target("well"), ill.target("ill"), slices=8), watch)
         took_s = time.monotonic() - started
-    assert first.valid, first.reason
+    assert_target_is_right(first)
     assert first.slices == 8
     assert not second.valid
     assert second.slices < 8
@@ -213,7 +213,7 @@ def test_idle_connections_that_the_server_closes(generator: Generator) -> None:
         KnownServer(lambda _n, _b: [0.001, ok()]) as patient,
     ):
         first, second = generator.trial(order(hasty.target("hasty"), patient.target("patient"), slices=4))
-    assert first.valid, first.reason
+    assert_target_is_right(first)
     assert first.connects > second.connects == 4
 
 
@@ -249,7 +249,7 @@ def test_slow_answers_lengthen_slices(generator: Generator) -> None:
     """Where the shortest slice holds no steady window, it is lengthened until it does."""
     with KnownServer(lambda _n, _b: [0.03, ok()]) as server:
         (record,) = generator.trial(order(server.target("a"), slices=2, slice_s=0.02))
-    assert record.valid, record.reason
+    assert_target_is_right(record)
     assert record.slice_s > 0.1
     assert record.completed >= 2 * 4
 
@@ -320,7 +320,7 @@ def test_a_ceiling_that_is_too_near(generator: Generator) -> None:
     with KnownServer(lambda _n, _b: [0.002, ok()]) as server:
         (free,) = generator.trial(order(server.target("a")))
         (near,) = generator.trial(order(server.target("a"), ceiling_rps=2 * free.throughput_rps))
-    assert free.valid, free.reason
+    assert_target_is_right(free)
     assert not near.valid
     assert "ceiling" in near.reason
 
