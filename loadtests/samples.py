@@ -57,6 +57,7 @@ class SliceFigures:
 
     `turn_ns` is the mean time from one answer to the next over the whole slice, `round_ns` what it took until
     every user had its first answer; both are 0 where nothing was answered. `median_ns` is the steady response time's.
+    `answered` are all right answers, `served_ns` is from the slice's begin to the last exchange's end.
     """
 
     requests: int
@@ -69,6 +70,8 @@ class SliceFigures:
     turn_ns: int
     round_ns: int
     median_ns: int
+    answered: int
+    served_ns: int
 
 
 class Samples:
@@ -135,6 +138,8 @@ class Samples:
             turn_ns=int((done.max() - opened_ns) / len(done)) if answered.any() else 0,
             round_ns=int(done[phase == FIRST_ROUND].max(initial=opened_ns) - opened_ns) if answered.any() else 0,
             median_ns=int(np.median((done - due)[counted])) if counted.any() else 0,
+            answered=int(right.sum()),
+            served_ns=int(done.max(initial=opened_ns) - opened_ns),
         )
 
     def column(self, name: str) -> npt.NDArray[Any]:

@@ -17,6 +17,7 @@ from loadtests.responses import ErrorKind
 from loadtests.runner import LoadSegment, SliceResult
 from loadtests.samples import STEADY, Samples, SliceFigures
 from loadtests.trial_record import Backlog, OverLimit, TrialRecord, WorkerNode
+from loadtests.visit_log import VisitLog
 
 TURNS_IN_SLICE, ROUNDS_IN_SLICE = 20, 4
 """A slice holds at least so many answers one after the other, and so many rounds of all users: with many
@@ -45,6 +46,7 @@ class TargetTally:
                 self.processes = ProcessSet(order.pids)
             except ProcessGoneError as error:
                 self.lost = str(error)
+        self.visits = VisitLog(self.processes.pids if self.processes else ())
         self.warmup_slices = 0
         self.steady: bool | None = None
         self._windows: list[float] = []
@@ -66,6 +68,7 @@ class TargetTally:
             self.steady = self.steady_yet()
         self.warmup_slices = self.slices
         self.samples.clear()
+        self.visits.clear()
         for generator in self.generators:
             generator.clear()
         self._clear()
@@ -184,6 +187,7 @@ class TargetTally:
             worker_lost=self.worker_lost,
             idle_cpu_share=self.others_cpu_ns / self.wall_ns if measured_resources and self.wall_ns else None,
             connects=self.connects,
+            visits=self.visits.record(),
             samples=samples,
         )
 

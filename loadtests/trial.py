@@ -18,6 +18,7 @@ from loadtests.arrival import ClosedLoop
 from loadtests.audit import LATE_NS
 from loadtests.events import SliceEvent
 from loadtests.local_runner import LocalRunner
+from loadtests.neighbours import read_books
 from loadtests.orders import CalibrationOrder, TrialOrder
 from loadtests.runner import LoadSegment, LostWorkerError, Runner, SliceOrder, merge
 from loadtests.samples import SliceFigures
@@ -121,7 +122,9 @@ class Trial:
     def _slice(self, tally: TargetTally, order: SliceOrder) -> SliceFigures:
         self._runner.prepare(order)
         opening = self._clocks(tally)
+        before = read_books() if tally.processes else None
         results = self._runner.run()
+        after = read_books() if tally.processes else None
         closing = self._clocks(tally)
         scheduled = self._arrival.rate_rps is not None
         tally.samples.rows += merge(results)
@@ -134,6 +137,9 @@ class Trial:
         )
         tally.add(figures, results, scheduled=scheduled, wall_ns=closing.wall_ns - opening.wall_ns)
         self._add_resources(tally, opening, closing)
+        if before and after:
+            queued_ns = None if self._runner.workers else results[0].queued_ns
+            tally.visits.add(order.number, figures, before, after, queued_ns=queued_ns)
         return figures
 
     def _clocks(self, visited: TargetTally) -> _Clocks:

@@ -101,15 +101,33 @@ class OverLimit(Struct, frozen=True, kw_only=True):
     over: int
 
 
+class Visits(Struct, frozen=True, kw_only=True):
+    """What each visit of a trial to one target came to: a value a visit, in their order, times in us.
+
+    `answered` counts right answers from the first to the last, drain and first round included, in `served_us`. In that
+    time the target's processes used `cpu_us`, others used `others_us` of its `cores` and the hypervisor took
+    `stolen_us`; the generator waited `queued_us` for its own core.
+    """
+
+    cores: int = 1
+    round: tuple[int, ...] = ()
+    answered: tuple[int, ...] = ()
+    served_us: tuple[int, ...] = ()
+    cpu_us: tuple[int, ...] = ()
+    others_us: tuple[int, ...] = ()
+    stolen_us: tuple[int, ...] = ()
+    queued_us: tuple[int, ...] = ()
+
+
 class TrialRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="trial"):
     """One target under one scenario in one block: all its slices together.
 
     `slice_s` is the length that its slices came to, `steady` whether its warm-up settled (None where nobody asked),
     `completed` the right answers inside steady windows, `p50_us` their median service time. `over_limit` is there where
     a limit was asked for, `backlog` and `offered_rps` in an open loop, `workers` where workers shared the load;
-    `generator` is then the worst of them. Resources are None for a target whose processes are not known; shares are of
-    wall time on one core, `idle_cpu_share` is what the waiting targets used. `samples` is the file, from the run's
-    folder on; None where none is kept.
+    `generator` is then the worst of them. Resources and `visits` are None for a target whose processes are not known;
+    shares are of wall time on one core, `idle_cpu_share` is what the waiting targets used. `samples` is the file, from
+    the run's folder on; None where none is kept.
     """
 
     block: int = 0
@@ -144,6 +162,7 @@ class TrialRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="tria
     worker_lost: bool = False
     idle_cpu_share: float | None = None
     connects: int = 0
+    visits: Visits | None = None
     samples: str | None = None
 
     def unusable(self) -> str | None:
