@@ -46,12 +46,16 @@ class LocalRunner:
 
     def __enter__(self) -> Self:
         self._stop_users = spawn(self._users, self._segment.users, self._runner)
-        # Collections would land inside slices; between them there is time for it, and little garbage.
+        # Collections would land inside slices; between them there is time for it, and little garbage. What is there by
+        # now stays: to walk through it again before each slice takes as long as the slice.
+        gc.collect()
+        gc.freeze()
         gc.disable()
         return self
 
     def __exit__(self, *_: object) -> None:
         gc.enable()
+        gc.unfreeze()
         if self._stop_users is not None:
             self._stop_users()
 

@@ -6,6 +6,7 @@ sockets. Orders go over the wire as JSON, a tag `op` first, bodies as base64.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -14,6 +15,8 @@ from msgspec import Struct
 from loadtests.scenarios import Scenario
 
 LONGEST_SLICE_S = 10.0
+LEAST_ROUNDS = 7
+"""Each target is visited so often at least, where so many visits were ordered: noise that lasts is then met by all."""
 
 
 class PreparedRequest(Struct, frozen=True, kw_only=True):
@@ -63,7 +66,8 @@ class Workforce(Struct, frozen=True, kw_only=True):
 class TrialOrder(Struct, frozen=True, kw_only=True, tag_field="op", tag="trial"):
     """One scenario on several targets that are up together, visited in random order, slice by slice.
 
-    `slice_s` is the shortest slice and `longest_slice_s` bounds what a slow target may lengthen it to. Where
+    `slice_s` is the shortest slice and `longest_slice_s` bounds what a slow target may lengthen it to; `slices` are so
+    many of the shortest, and fewer where one target's are longer. Where
     `longest_warmup_slices` is more than `warmup_slices`, a target is warmed up until three of its slices
     agree. `limit_ms` asks how many steady responses take longer. `out` is the folder of the
     samples (None: keep none), `label` the stem of their file names. `ceiling_rps` is
@@ -92,6 +96,11 @@ class TrialOrder(Struct, frozen=True, kw_only=True, tag_field="op", tag="trial")
             raise ValueError("a trial needs at least one slice, and no fewer than no warm-up slices")
         if not 0 < self.slice_s <= self.longest_slice_s or self.timeout_s <= 0:
             raise ValueError("slice and timeout must be positive, and the longest slice no shorter than the shortest")
+
+    def rounds(self, slice_s: float) -> int:
+        """How often each target is visited where the longest of their slices came to `slice_s`: fewer, if longer."""
+        as_long = math.ceil(self.slices * self.slice_s / max(slice_s, self.slice_s))
+        return min(self.slices, max(LEAST_ROUNDS, as_long))
 
 
 class CalibrationOrder(Struct, frozen=True, kw_only=True, tag_field="op", tag="calibrate"):

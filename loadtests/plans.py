@@ -31,7 +31,7 @@ class Plan:
     scenarios: tuple[Scenario, ...] = field(repr=False)
     blocks: int
     slices: int
-    slice_s: float = 0.1
+    slice_s: float = 0.025
     warmup_slices: int = 1
     longest_warmup_slices: int = 0
 
@@ -74,10 +74,10 @@ def _scenarios(plan: str) -> tuple[Scenario, ...]:
 PLANS: dict[str, Plan] = {
     plan.name: plan
     for plan in (
-        Plan(name="smoke", scenarios=_scenarios("smoke"), blocks=3, slices=8),
-        Plan(name="quick", scenarios=_scenarios("quick"), blocks=5, slices=7),
-        Plan(name="standard", scenarios=_scenarios("standard"), blocks=7, slices=24, longest_warmup_slices=4),
-        Plan(name="full", scenarios=_scenarios("full"), blocks=15, slices=12, longest_warmup_slices=8),
+        Plan(name="smoke", scenarios=_scenarios("smoke"), blocks=3, slices=32),
+        Plan(name="quick", scenarios=_scenarios("quick"), blocks=4, slices=40),
+        Plan(name="standard", scenarios=_scenarios("standard"), blocks=7, slices=96, longest_warmup_slices=4),
+        Plan(name="full", scenarios=_scenarios("full"), blocks=15, slices=48, longest_warmup_slices=8),
     )
 }
 

@@ -19,7 +19,7 @@ from loadtests.samples import STEADY, Samples, SliceFigures
 from loadtests.trial_record import Backlog, OverLimit, TrialRecord, WorkerNode
 from loadtests.visit_log import VisitLog
 
-TURNS_IN_SLICE, ROUNDS_IN_SLICE = 20, 4
+TURNS_IN_SLICE, ROUNDS_IN_SLICE = 8, 2
 """A slice holds at least so many answers one after the other, and so many rounds of all users: with many
 users
 one round fills the first phase, and only what comes after it counts."""

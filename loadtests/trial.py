@@ -28,6 +28,9 @@ from loadtests.trial_record import Calibration, TrialRecord
 
 OnSlice = Callable[[SliceEvent], None]
 
+WARMUP_SLICE_S = 0.1
+"""Shorter ones differ by more than what tells a warm target from a cold one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Clocks:
@@ -48,6 +51,7 @@ class Trial:
         self._runner: Runner = runner or LocalRunner(order, LoadSegment(users=self._arrival.users))
         self._chance = np.random.default_rng(order.seed)
         self._warming = True
+        self._rounds = order.slices
         self.tallies = [TargetTally(target, self._runner.segments) for target in order.targets]
 
     def run(self) -> list[TrialRecord]:
@@ -78,7 +82,8 @@ class Trial:
                 tally.lost = self._runner.probe(index)
         self._warm_up()
         self._warming = False
-        for number in range(self._order.slices):
+        self._rounds = self._order.rounds(max(tally.slice_s for tally in self.tallies))
+        for number in range(self._rounds):
             self._round(number, "measure", self.tallies)
 
     def _warm_up(self) -> None:
@@ -99,7 +104,7 @@ class Trial:
             order = SliceOrder(
                 target=self.tallies.index(tally),
                 number=number,
-                length_ns=int(tally.slice_s * 1e9),
+                length_ns=int((max(tally.slice_s, WARMUP_SLICE_S) if stage == "warmup" else tally.slice_s) * 1e9),
                 warmup=stage == "warmup",
             )
             figures = self._slice(tally, order)
@@ -111,7 +116,7 @@ class Trial:
                     round=number,
                     rounds=max(self._order.warmup_slices, self._order.longest_warmup_slices)
                     if stage == "warmup"
-                    else self._order.slices,
+                    else self._rounds,
                     target=tally.order.id,
                     rps=figures.completed / (figures.window_ns / 1e9) if figures.window_ns else None,
                     errors=figures.errors,

@@ -1,8 +1,8 @@
 """A target's throughput in the time in which it could have its cores.
 
 What other programs take of a server's core makes it slower and says nothing of it. So that time is left out, as far as
-the target had use for it: others who ran while it was idle anyway took nothing. What a target does to itself, a pause of
-its collector, a lock, a sleep, stays in: then it is idle or busy by its own doing, and nobody else had its core.
+the target had use for it: others who ran while it was idle anyway took nothing. What a target does to itself stays in,
+be it a pause of its collector, a lock or a sleep: nobody else had its core then.
 """
 
 from __future__ import annotations

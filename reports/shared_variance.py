@@ -1,0 +1,98 @@
+"""What the pairs of a run tell of each other's noise.
+
+Four blocks of one pair say little of its spread, and a Student interval from them alone is wide for want of knowledge,
+not for noise. But the pairs of a run share machine, generator and hour, so their variances are alike, though not equal.
+Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression in microarray experiments":
+variances are taken as drawn from a scaled inverse chi-square distribution, whose two parameters the sample variances
+themselves tell; each pair's own is then drawn towards the common one, by as much as the common one is known better, and
+its t has as many degrees of freedom more. Where variances differ much, the method finds that out and shares little.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import special
+
+from reports.statistics import CONFIDENCE, PairedRatio, finite
+
+LEAST_PAIRS = 4
+"""Of fewer variances the spread is not known, and nothing is shared."""
+_STEPS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonVariance:
+    """What is known beforehand of a pair's variance: its size, worth so many degrees of freedom; infinite where all
+    variances are as alike as chance would have them."""
+
+    variance: float
+    freedom: float
+
+
+def common_variance(variances: Sequence[float], freedoms: Sequence[float]) -> CommonVariance | None:
+    """The common variance of these sample variances, or None where nothing is to be shared.
+
+    By moments of log variances (Smyth 2004, section 6.2). Raises ValueError for what is not positive and finite.
+    """
+    found, freedom = finite(variances), finite(freedoms)
+    if found.size != freedom.size or (found <= 0).any() or (freedom <= 0).any():
+        raise ValueError("each variance is positive and has its degrees of freedom")
+    if found.size < LEAST_PAIRS:
+        return None
+    centred = np.log(found) - special.digamma(freedom / 2) + np.log(freedom / 2)
+    beyond = float(centred.var(ddof=1) - special.polygamma(1, freedom / 2).mean())
+    if beyond <= 0:
+        return CommonVariance(variance=math.exp(centred.mean()), freedom=math.inf)
+    half = _inverse_trigamma(beyond)
+    return CommonVariance(
+        variance=math.exp(centred.mean() + special.digamma(half) - math.log(half)), freedom=2 * half
+    )
+
+
+def moderated(measured: PairedRatio, common: CommonVariance | None) -> PairedRatio:
+    """The same ratio with its own variance drawn towards the common one, by Student's t with both's freedom."""
+    if common is None:
+        return measured
+    own = measured.blocks - 1
+    if math.isinf(common.freedom):
+        variance, freedom = common.variance, math.inf
+    else:
+        freedom = own + common.freedom
+        variance = (own * measured.log_sd**2 + common.freedom * common.variance) / freedom
+    error = math.sqrt(variance / measured.blocks)
+    centre = math.log(measured.ratio)
+    half = quantile(freedom, 0.5 + CONFIDENCE / 2) * error
+    return replace(
+        measured,
+        low=math.exp(centre - half),
+        high=math.exp(centre + half),
+        p_value=2 * below(freedom, -abs(centre) / error),
+        log_sd=math.sqrt(variance),
+        shared_freedom=common.freedom,
+    )
+
+
+def quantile(freedom: float, share: float) -> float:
+    """Student's quantile, the normal one for infinite freedom."""
+    return float(special.ndtri(share) if math.isinf(freedom) else special.stdtrit(freedom, share))
+
+
+def below(freedom: float, at: float) -> float:
+    """Student's distribution function, the normal one for infinite freedom."""
+    return float(special.ndtr(at) if math.isinf(freedom) else special.stdtr(freedom, at))
+
+
+def _inverse_trigamma(value: float) -> float:
+    """Newton's method on the reciprocal, which is convex and nearly linear (Smyth 2004, appendix)."""
+    found = 0.5 + 1 / value
+    for _ in range(_STEPS):
+        trigamma = float(special.polygamma(1, found))
+        step = trigamma * (1 - trigamma / value) / float(special.polygamma(2, found))
+        found += step
+        if -step / found < 1e-9:
+            break
+    return found
