@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from experiment.journal_records import NotRunRecord
+from experiment.journal_records import LookRecord, NotRunRecord
 from reports.summary.check_rows import AnswersAlike, Audit, ConformanceRow, RefusedTarget, StartupRow, TreatmentRow
 from reports.summary.ladder_rows import LadderSummary
 from reports.summary.load_rows import (
@@ -76,6 +76,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     seed: int
     started_utc: str
     blocks: int
+    until: str = "blocks"
+    at_most_s: float | None = None
+    looks: list[LookRecord] = []
     slice_s: float | None
     command: list[str]
     complete: bool
