@@ -36,8 +36,8 @@ class Block:
 
     `contenders` are all of the design, or those that a look has left open; `words` say where in the run it is,
     `session_began` when by the monotonic clock that was begun or resumed. `refused` are those that must not be
-    measured, as far as is known; `measuring_s` is the time under load so far, and `trials` has the seconds and the number of
-    targets of every trial, by scenario.
+    measured, as far as is known; `measuring_s` is the time under load so far, and `trials` has the seconds and the
+    number of targets of every trial, by scenario.
     """
 
     number: int

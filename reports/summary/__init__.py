@@ -119,6 +119,11 @@ class Summary(Struct, frozen=True, kw_only=True):
         return {target.id: target for target in self.targets}
 
     @property
+    def all_blocks(self) -> int:
+        """How many blocks the run was to have by its end: the planned ones, and those that followed its looks."""
+        return self.looks[-1].end if self.looks else self.blocks
+
+    @property
     def first_targets(self) -> list[TargetSummary]:
         """The targets without the second names of those that are measured against themselves."""
         return [target for target in self.targets if not target.twin_of]
