@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -17,6 +18,7 @@ from commands.options import (
     chosen_workforce,
     price_of,
 )
+from commands.stopping import add_stopping_options, chosen_stopping
 from experiment.errors import INTERRUPTED, ExpectedError, usage
 
 if TYPE_CHECKING:
@@ -39,7 +41,11 @@ examples:
                                                               one target under two sets of versions
   python bench.py run --targets bottle+granian --vary threads=2,4,8   one target beside itself under other settings
   python bench.py run --targets bottle+granian+lite,fastapi-native+uvicorn   one stack against another
+  python bench.py run --plan standard --until decided --at-most 2h   then more blocks, for what is undecided only
+  python bench.py run --targets flask,bottle --blocks 12      as many blocks as you like
   python bench.py run --resume reports/runs/RUN               go on where a run was stopped
+  python bench.py run --resume reports/runs/RUN --until decided --at-most 15m
+                                                              go on with a finished run, where it is undecided
 """
 
 _PLANS: Final = ("smoke", "quick", "standard", "full")
@@ -69,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="every target at each of these values, compared with the first of them: threads, workers, intra, inter,"
         "\nexecutor, batch, queue, deadline, keep-alive; may be repeated",
     )
+    add_stopping_options(parser)
     parser.add_argument("--skip-check", action="store_true", help="measure --url servers without the conformance gate")
     parser.add_argument("--seed", type=int, help="order of visits and blocks; recorded (default: a new one)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: reports/runs/TIME-PLAN)")
@@ -89,12 +96,15 @@ def main(arguments: argparse.Namespace) -> int:
     from experiment.resuming import resume_experiment
     from experiment.run_request import RunRequest
     from experiment.variants import parsed
+    from reports.undecided import standing
 
+    began = time.monotonic()
     stop_as_by_ctrl_c()
     terminal = StandardError()
     price = price_of(arguments)
     figures = foreign_figures(arguments.figures)
     workforce = chosen_workforce(arguments)
+    stopping = chosen_stopping(arguments)
     if arguments.resume:
         if arguments.model or arguments.payload or arguments.vary:
             raise usage(
@@ -102,7 +112,12 @@ def main(arguments: argparse.Namespace) -> int:
                 hint="leave --model, --payload and --vary out",
             )
         experiment = resume_experiment(
-            arguments.resume, terminal, skip_check=arguments.skip_check, figures=figures, workforce=workforce
+            arguments.resume,
+            terminal,
+            skip_check=arguments.skip_check,
+            figures=figures,
+            workforce=workforce,
+            stopping=stopping,
         )
     else:
         request = RunRequest(
@@ -111,6 +126,7 @@ def main(arguments: argparse.Namespace) -> int:
             urls=arguments.url,
             endpoints=_chosen_endpoints(arguments.endpoints, arguments.model),
             scenarios=_chosen_scenarios(arguments.scenarios),
+            stopping=stopping.begun(arguments.plan),
             vary=parsed(arguments.vary),
             bounds=chosen_bounds(arguments),
             slo=_chosen_slo(arguments.slo),
@@ -125,6 +141,8 @@ def main(arguments: argparse.Namespace) -> int:
             price_per_core_hour=price,
         )
         experiment = plan_experiment(request, terminal)
+    experiment.began = began
+    experiment.undecided = lambda: standing(experiment.design.folder)
     try:
         experiment.run()
     except KeyboardInterrupt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ from experiment.design import Design
 from experiment.errors import FINDING, ExpectedError
 from experiment.gating import Gatekeeper
 from experiment.journal import Journal
-from experiment.journal_records import BegunRecord, LaunchRecord, RefusedRecord
+from experiment.journal_records import BegunRecord, BlockRecord, LaunchRecord, RefusedRecord
 from experiment.meter import Meter
 from experiment.priming import WrongAnswerError, prime
 from loadtests.orders import PreparedRequest, TargetOrder
@@ -34,11 +34,17 @@ Primed = Mapping[str, Mapping[str, tuple[PreparedRequest, ...]]]
 class Block:
     """One repetition of the whole comparison: the unit that the statistics count.
 
-    `refused` are those that must not be measured, as far as is known; `measuring_s` is the time under load so far.
+    `contenders` are all of the design, or those that a look has left open; `words` say where in the run it is,
+    `session_began` when by the monotonic clock that was begun or resumed. `refused` are those that must not be
+    measured, as far as is known; `measuring_s` is the time under load so far, and `trials` has the seconds and the
+    number of targets of every trial, by scenario.
     """
 
     number: int
     design: Design
+    contenders: tuple[Contender, ...]
+    words: str
+    session_began: float
     journal: Journal
     generator: Generator
     ceiling_rps: float | None
@@ -47,14 +53,18 @@ class Block:
     refused: set[str]
     measuring_s: float = 0.0
     urls: dict[str, str] = field(default_factory=dict)
+    trials: dict[str, tuple[float, int]] = field(default_factory=dict)
 
-    def run(self, scenarios: Sequence[Scenario], searches: Sequence[tuple[str, str]]) -> None:
+    def run(self, scenarios: Mapping[str, Collection[str]], searches: Sequence[tuple[str, str]]) -> BlockRecord:
         """Launch, judge (in the first block), prime, measure, stop. Raises ExpectedError if nothing may be measured.
 
-        `searches` are the targets and endpoints whose capacity is asked for.
+        `scenarios` has the targets that are measured in each, by its id; `searches` are the targets and endpoints whose
+        capacity is asked for. What the block took is told without the gate and the searches.
         """
         design = self.design
-        admitted = self._admitted(design.contenders)
+        began = time.monotonic()
+        beside_s = 0.0
+        admitted = self._admitted(self.contenders)
         present = self._chance("targets").sample(admitted, k=len(admitted))
         order = self._chance("scenarios").sample(design.plan.scenarios, k=len(design.plan.scenarios))
         logs = design.folder / "logs" / f"block{self.number}"
@@ -65,17 +75,28 @@ class Block:
                 self._journal_launch(one, fleet)
             if not self.gatekeeper.done:
                 self._say("the conformance gate")
+                judging = time.monotonic()
                 self.refused |= self.gatekeeper.judge(self.number, present, self.urls, skip_foreign=design.skip_check)
+                beside_s += time.monotonic() - judging
             self._say("every payload once, against the reference")
             requests = self._prime(self._admitted(present))
             if not requests:
                 raise ExpectedError("no target passed the gate; there is nothing to measure", code=FINDING)
             for scenario in order:
-                if scenario in scenarios:
-                    self._trial(scenario, fleet, requests)
-            wanted = [place for place in searches if place[0] in requests]
-            for name, endpoint in self._chance("searches").sample(wanted, k=len(wanted)):
+                if wanted := scenarios.get(scenario.id):
+                    self._trial(scenario, fleet, {name: own for name, own in requests.items() if name in wanted})
+            searching = time.monotonic()
+            asked = [place for place in searches if place[0] in requests]
+            for name, endpoint in self._chance("searches").sample(asked, k=len(asked)):
                 self._search(name, endpoint, fleet, requests[name])
+            beside_s += time.monotonic() - searching
+        rest_s = time.monotonic() - began - beside_s - sum(took_s for took_s, _ in self.trials.values())
+        return BlockRecord(
+            block=self.number,
+            at_s=round(time.monotonic() - self.session_began, 3),
+            target_s=round(rest_s / len(present), 3),
+            trial_s={scenario: round(took_s / targets, 3) for scenario, (took_s, targets) in self.trials.items()},
+        )
 
     def _chance(self, *what: str) -> random.Random:
         """A source of its own for each use, so that a resumed run draws for the rest what the whole one would have."""
@@ -91,7 +112,7 @@ class Block:
         self.meter.phase(self._words(what))
 
     def _words(self, what: str) -> str:
-        return f"block {self.number + 1}/{self.design.plan.blocks}: {what}"
+        return f"{self.words}: {what}"
 
     def _prime(self, present: Sequence[Contender]) -> Primed:
         design = self.design
@@ -126,9 +147,10 @@ class Block:
             label=f"b{self.number}-{scenario.id}",
         )
         names = tuple(target.id for target in targets)
+        began = time.monotonic()
         self.journal.append(BegunRecord(block=self.number, scenario=scenario.id, targets=names))
         with self._measuring():
-            records = self.generator.trial(order, lambda event: self.meter.visit(self.number, scenario.id, event))
+            records = self.generator.trial(order, lambda event: self.meter.visit(self.words, scenario.id, event))
         servers = {record.target: fleet.servers.get(record.target) for record in records}
         about = {name: server.metadata() if server else None for name, server in servers.items()}
         self.journal.append(
@@ -138,6 +160,7 @@ class Block:
                 for facts in (about[record.target],)
             )
         )
+        self.trials[scenario.id] = (time.monotonic() - began, len(targets))
         self.meter.scenario_done()
 
     def _search(

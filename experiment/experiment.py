@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
 from experiment.block import Block
 from experiment.ceiling import joint_ceiling, measure_ceiling
+from experiment.contender import Contender
 from experiment.design import Design
 from experiment.errors import ExpectedError
 from experiment.gating import Gatekeeper
 from experiment.journal import Journal
-from experiment.journal_records import EndRecord
+from experiment.journal_records import DECIDED, BlockRecord, EndRecord, LookRecord
 from experiment.meter import Meter
 from experiment.progress import Terminal, plural
 from experiment.remnants import mark
+from experiment.rounds import Ask, Pace, look_before, next_look, standing_in_words
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Scenario
 from loadtests.trial_record import CeilingRecord
@@ -24,10 +28,12 @@ from loadtests.trial_record import CeilingRecord
 
 @dataclass(slots=True, kw_only=True)
 class Experiment:
-    """A design, and how far it has come. `done` holds the (block, scenario id) pairs that a resumed run has.
+    """A design, and how far it has come. `done` holds the (block, scenario id) pairs that are measured.
 
     `searched` holds the (block, target, endpoint) that have a capacity. `complete` says that the journal has the
-    planned end already.
+    planned end already. `looks` and `timings` are those of the journal so far. `undecided` is asked what is still open,
+    where the design goes on until nothing is; `began` is when the clock of its time began to run, and `spent_s` is what
+    earlier sessions have used of it.
     """
 
     design: Design
@@ -37,6 +43,11 @@ class Experiment:
     searched: frozenset[tuple[int, str, str]] = frozenset()
     refused: set[str] = field(default_factory=set)
     complete: bool = False
+    looks: list[LookRecord] = field(default_factory=list)
+    timings: list[BlockRecord] = field(default_factory=list)
+    undecided: Ask | None = None
+    began: float = field(default_factory=time.monotonic)
+    spent_s: float = 0.0
     measuring_s: float = 0.0
 
     def run(self) -> None:
@@ -76,7 +87,8 @@ class Experiment:
 
     def waiting(self) -> list[tuple[int, Scenario]]:
         """The trials to come: block and scenario."""
-        return [(block, scenario) for block, scenario in self.design.trials() if (block, scenario.id) not in self.done]
+        trials = self.design.trials(self.looks)
+        return [(block, scenario) for block, scenario in trials if (block, scenario.id) not in self.done]
 
     def unsearched(self) -> list[tuple[int, str, str]]:
         """Where a capacity is still to be found: block, target, endpoint."""
@@ -86,6 +98,8 @@ class Experiment:
 
     def _measure(self) -> None:
         design, waiting, unsearched = self.design, self.waiting(), self.unsearched()
+        if not waiting and not unsearched:
+            waiting = self._next_round()
         if not waiting and not unsearched:
             return
         with (
@@ -110,26 +124,84 @@ class Experiment:
             gatekeeper = Gatekeeper(
                 journal=self.journal,
                 logs=design.folder / "logs",
-                junit=design.folder / "conformance.xml",
+                junit=self._junit(min([one[0] for one in waiting] + [one[0] for one in unsearched])),
                 figures=design.figures,
                 user_model=design.user_model,
             )
-            for number in sorted({block for block, _ in waiting} | {block for block, *_ in unsearched}):
-                block = Block(
-                    number=number,
-                    design=design,
-                    journal=self.journal,
-                    generator=generator,
-                    ceiling_rps=ceiling.ceiling_rps,
-                    gatekeeper=gatekeeper,
-                    meter=meter,
-                    refused=set(self.refused),
-                )
-                try:
-                    block.run(
+            while waiting or unsearched:
+                for number in sorted({block for block, _ in waiting} | {block for block, *_ in unsearched}):
+                    block = self._block(number, generator, ceiling.ceiling_rps, gatekeeper, meter)
+                    self._run(
+                        block,
                         [scenario for at, scenario in waiting if at == number],
                         [(name, endpoint) for at, name, endpoint in unsearched if at == number],
                     )
-                finally:
-                    self.refused |= block.refused
-                    self.measuring_s += block.measuring_s
+                waiting, unsearched = self._next_round(), []
+                if waiting:
+                    meter.more(self._pace().block_s(self.looks[-1].scenarios) * self.looks[-1].blocks)
+
+    def _block(
+        self, number: int, generator: Generator, ceiling_rps: float | None, gatekeeper: Gatekeeper, meter: Meter
+    ) -> Block:
+        design, look = self.design, look_before(number, self.looks)
+        place = f", {standing_in_words(look)}" if look else f"/{design.plan.blocks}"
+        return Block(
+            number=number,
+            design=design,
+            contenders=self._contenders(number),
+            words=f"block {number + 1}{place}",
+            session_began=self.began,
+            journal=self.journal,
+            generator=generator,
+            ceiling_rps=ceiling_rps,
+            gatekeeper=gatekeeper,
+            meter=meter,
+            refused=set(self.refused),
+        )
+
+    def _contenders(self, number: int) -> tuple[Contender, ...]:
+        look = look_before(number, self.looks)
+        asked = {name for names in look.scenarios.values() for name in names} if look else set()
+        return tuple(one for one in self.design.contenders if look is None or one.id in asked)
+
+    def _junit(self, number: int) -> Path | None:
+        """Where the gate of that block writes; None where it would replace what is there by less."""
+        path = self.design.folder / "conformance.xml"
+        return None if path.exists() and self._contenders(number) != self.design.contenders else path
+
+    def _run(self, block: Block, scenarios: Sequence[Scenario], searches: Sequence[tuple[str, str]]) -> None:
+        look = look_before(block.number, self.looks)
+        everyone = tuple(one.id for one in block.contenders)
+        asked = {scenario.id: look.scenarios[scenario.id] if look else everyone for scenario in scenarios}
+        try:
+            took = block.run(asked, searches)
+        finally:
+            self.refused |= block.refused
+            self.measuring_s += block.measuring_s
+        self.journal.append(took)
+        self.timings.append(took)
+        self.done |= {(block.number, name) for name in asked}
+
+    def _pace(self) -> Pace:
+        return Pace.of(self.design.plan, self.timings)
+
+    def _next_round(self) -> list[tuple[int, Scenario]]:
+        """What follows from a look at the figures so far, in the journal too: the trials to come, or none."""
+        design = self.design
+        if design.until != DECIDED or self.undecided is None:
+            return []
+        limit_s, gone_s = design.at_most_s, self.spent_s + time.monotonic() - self.began
+        look = next_look(
+            self.looks,
+            blocks=self.looks[-1].end if self.looks else design.plan.blocks,
+            standing=self.undecided(),
+            targets=[one.id for one in design.contenders],
+            twins=design.twins,
+            pace=self._pace(),
+            left_s=None if limit_s is None else limit_s - gone_s,
+        )
+        self.journal.append(look)
+        self.looks.append(look)
+        ended = f"no more blocks: {look.reason}" if look.reason else f"{plural(look.blocks, 'more block')} for them"
+        self.terminal.say(f"look {look.number} after {plural(look.block, 'block')}: {standing_in_words(look)}; {ended}")
+        return self.waiting()

@@ -29,6 +29,10 @@ AT: Final = "@"
 TWIN: Final = "#2"
 """After the second copy of a target, which is compared with the first: `flask+gunicorn+function+cpu!threads=2@py#2`."""
 
+BLOCKS: Final = "blocks"
+DECIDED: Final = "decided"
+"""Until when a run goes on: its planned blocks, or nothing that is undecided."""
+
 
 def target_of(identifier: str) -> str:
     """The target's own id, without what else a run adds to it."""
@@ -102,7 +106,9 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
 class RunRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
     """A journal's first line: what is to be measured, on what, by which command.
 
-    `expect_workers` is how many load generators share the load; None where one of this machine does it all.
+    `expect_workers` is how many load generators share the load; None where one of this machine does it all. `until`
+    is `blocks` where the run ends with its planned blocks, and `decided` where more follow for what is undecided, as
+    far as `at_most_s` in all allows.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -111,6 +117,8 @@ class RunRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
     seed: int
     started_utc: str
     blocks: int
+    until: str = BLOCKS
+    at_most_s: float | None = None
     slice_s: float | None = None
     slo: str | None = None
     expect_workers: int | None = None
@@ -160,6 +168,39 @@ class BegunRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fie
         return f"the capacity of {self.target} on {self.endpoint} in block {self.block + 1}"
 
 
+class LookRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="look"):
+    """A look at the figures so far, and what follows it: `blocks` more from `block` on, of these targets by scenario.
+
+    Look 1 is the one after the planned blocks. `undecided` of so many `pairs` were open; None where nobody asked, and
+    someone wanted more blocks. Where no block follows, `reason` says why.
+    """
+
+    number: int
+    block: int
+    blocks: int
+    scenarios: Mapping[str, tuple[str, ...]] = {}
+    undecided: int | None = None
+    pairs: int | None = None
+    reason: str | None = None
+
+    @property
+    def end(self) -> int:
+        """The number of blocks that the run has when these are over."""
+        return self.block + self.blocks
+
+
+class BlockRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="block"):
+    """A block is over, `at_s` after the run was begun or resumed: of each target, what its trials took by scenario.
+
+    `target_s` is the rest of it: what bringing up, priming and stopping one target took.
+    """
+
+    block: int
+    at_s: float
+    target_s: float
+    trial_s: Mapping[str, float] = {}
+
+
 class PlaceRecord(Struct, frozen=True, kw_only=True):
     """Where one trial of all targets together belongs."""
 
@@ -172,7 +213,8 @@ class ResumedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="re
 
     `torn_bytes` is the length of the last line, which was cut off; `in_flight` what was under way. The places in `void`
     are measured anew, `finished` trials stay and `left` are to come. `changed` names what of the environment is not as
-    it was when the run began.
+    it was when the run began. `until` and `at_most_s` are there where it goes on otherwise than it was begun; the time
+    counts from here.
     """
 
     at_utc: str
@@ -182,6 +224,8 @@ class ResumedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="re
     finished: int = 0
     left: int = 0
     changed: tuple[str, ...] = ()
+    until: str | None = None
+    at_most_s: float | None = None
 
 
 class EndRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end"):
@@ -203,6 +247,8 @@ JournalRecord: TypeAlias = (
     | BegunRecord
     | TrialRecord
     | CapacityRecord
+    | BlockRecord
+    | LookRecord
     | ResumedRecord
     | EndRecord
 )

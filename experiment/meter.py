@@ -22,7 +22,6 @@ class Meter:
 
     def __init__(self, bar: Bar, plan: Plan, targets: int, *, blocks_left: int, scenarios_left: int) -> None:
         self._bar = bar
-        self._blocks = plan.blocks
         self._visit_s = plan.slice_s * _VISIT_OVER_SLICE
         trial_s = sum(map(plan.trial_s, plan.scenarios)) / max(1, len(plan.scenarios))
         self._scenario_s = targets * trial_s * _VISIT_OVER_SLICE
@@ -30,6 +29,10 @@ class Meter:
         self._done_s = 0.0
         self._within_s = 0.0
         self._rates: dict[tuple[str, str], list[float]] = defaultdict(list)
+
+    def more(self, seconds: float) -> None:
+        """So much more is to be done than was known."""
+        self._total_s += seconds
 
     def phase(self, what: str) -> None:
         """Something other than load is under way."""
@@ -40,12 +43,12 @@ class Meter:
         self._done_s += LAUNCH_S
         self.phase(what)
 
-    def visit(self, block: int, scenario: str, event: SliceEvent) -> None:
-        """One slice has ended."""
+    def visit(self, block: str, scenario: str, event: SliceEvent) -> None:
+        """One slice has ended; `block` says in words in which block."""
         self._within_s = min(self._within_s + self._visit_s, self._scenario_s)
         if event.stage == "measure" and event.rps:
             self._rates[scenario, event.target].append(event.rps)
-        words = f"block {block + 1}/{self._blocks} {scenario} {event.target}{self._ratio(scenario)}"
+        words = f"{block} {scenario} {event.target}{self._ratio(scenario)}"
         self._bar.update(self._done_s + self._within_s, self._total_s, words)
 
     def scenario_done(self) -> None:

@@ -18,7 +18,7 @@ from experiment.errors import usage
 from experiment.experiment import Experiment
 from experiment.interpreters import packages_apart
 from experiment.journal import Journal, JournalError
-from experiment.journal_records import NotRunRecord, RunRecord, Setting, TargetRecord
+from experiment.journal_records import BLOCKS, DECIDED, NotRunRecord, RunRecord, Setting, TargetRecord
 from experiment.line_up import NO_GPU, has_gpu, left_out
 from experiment.meter import LAUNCH_S
 from experiment.progress import Terminal, plural
@@ -48,6 +48,8 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
         seed=seed,
         started_utc=now.isoformat(timespec="seconds"),
         blocks=chosen.blocks,
+        until=request.stopping.until or BLOCKS,
+        at_most_s=request.stopping.at_most_s,
         slice_s=chosen.slice_s,
         slo=str(slo) if slo else None,
         expect_workers=request.workforce.expect if request.workforce else None,
@@ -73,9 +75,23 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
     minutes = (chosen.estimate_s(len(present), launch_s=LAUNCH_S) + search_s) / 60
     terminal.say(
         f"plan {request.plan}: {plural(len(present), 'target')}, {plural(len(chosen.scenarios), 'scenario')},"
-        f" {plural(chosen.blocks, 'block')}, about {plural(max(1, round(minutes)), 'minute')} -> {folder}"
+        f" {plural(chosen.blocks, 'block')}, about {plural(max(1, round(minutes)), 'minute')}"
+        f"{_and_then(request, minutes)} -> {folder}"
     )
     return Experiment(design=Design.of(request, prepared, folder, seed), terminal=terminal, journal=journal)
+
+
+def _and_then(request: RunRequest, minutes: float) -> str:
+    """What follows the planned blocks."""
+    limit_s = request.stopping.at_most_s
+    if request.stopping.until != DECIDED:
+        return ""
+    if limit_s is None:
+        return ", then more blocks for what is undecided"
+    limit = f"{limit_s / 60:g} min"
+    if limit_s < 60 * minutes:
+        return f", which leaves no time for more blocks within {limit}"
+    return f", then more blocks for what is undecided, {limit} in all at most"
 
 
 def described(one: Contender, cores: Cores, apart: Mapping[str, Mapping[str, str]] | None = None) -> TargetRecord:

@@ -22,9 +22,18 @@ from experiment.environment_record import EnvironmentRecord
 from experiment.errors import usage
 from experiment.experiment import Experiment
 from experiment.journal import PARTIAL, Journal, JournalError
-from experiment.journal_records import BegunRecord, PlaceRecord, ResumedRecord, target_of, varied_of
+from experiment.journal_records import (
+    BLOCKS,
+    BegunRecord,
+    LookRecord,
+    PlaceRecord,
+    ResumedRecord,
+    target_of,
+    varied_of,
+)
 from experiment.progress import Terminal, plural
 from experiment.remnants import wait_until_gone
+from experiment.rounds import Place, Stopping, look_before, more_blocks, places
 from experiment.run_folder import Run, read_run
 from experiment.run_request import RunRequest, prepare
 from experiment.user_model_setup import require_unchanged
@@ -37,9 +46,6 @@ from loadtests.search import Slo
 from loadtests.trial_record import ScenarioRecord
 from servers.repository import REPOSITORY
 from servers.settings import Settings
-
-Place = tuple[int, str]
-"""A block and a scenario's id: where one trial of all targets together belongs."""
 
 _SAME: Final = ("cpu", "kernel", "python", "packages_sha256", "flags", "git")
 """What of the environment should be as it was when the run began."""
@@ -65,7 +71,8 @@ class Remainder:
 def remainder(run: Run, expected: Mapping[str, AbstractSet[str]]) -> Remainder:
     """What is left of a run, given the targets that each of its scenarios is to be measured on.
 
-    A trial is finished when every one of its targets has its record and its samples.
+    A trial is finished when every one of its targets has its record and its samples. After a look they are the ones
+    that it names.
     """
     recorded: dict[Place, set[str]] = defaultdict(set)
     whole: dict[Place, set[str]] = defaultdict(set)
@@ -74,16 +81,21 @@ def remainder(run: Run, expected: Mapping[str, AbstractSet[str]]) -> Remainder:
         recorded[place].add(trial.target)
         if trial.samples is None or zipfile.is_zipfile(run.folder / trial.samples):
             whole[place].add(trial.target)
-    places = [(block, scenario.id) for block in range(run.blocks) for scenario in run.scenarios]
+    planned = places(run.blocks, [scenario.id for scenario in run.scenarios], run.looks)
+
+    def measured_at(place: Place) -> AbstractSet[str]:
+        look = look_before(place[0], run.looks)
+        return expected[place[1]] if look is None else expected[place[1]] & set(look.scenarios[place[1]])
+
     # A scenario that no target takes has nothing to measure. Where no target is left at all, that is still to be said.
     asked = any(expected.values())
-    done = frozenset(place for place in places if expected[place[1]] <= whole[place] and (expected[place[1]] or asked))
+    done = frozenset(place for place in planned if (own := measured_at(place)) <= whole[place] and (own or asked))
     searched = frozenset((one.block, one.target, one.endpoint) for one in run.capacities)
     kept = {str(one.samples) for one in run.trials if (one.block, one.scenario) in done}
     return Remainder(
         done=done,
-        left=tuple(place for place in places if place not in done),
-        void=tuple(place for place in places if place not in done and recorded[place]),
+        left=tuple(place for place in planned if place not in done),
+        void=tuple(place for place in planned if place not in done and recorded[place]),
         searched=searched,
         in_flight=run.begun if run.begun and not _finished(run.begun, done, searched) else None,
         strays=tuple(path for path in sorted((run.folder / "samples").glob("*")) if f"samples/{path.name}" not in kept),
@@ -101,10 +113,12 @@ def resume_experiment(
     skip_check: bool,
     figures: Reference | None,
     workforce: Workforce | None = None,
+    stopping: Stopping | None = None,
 ) -> Experiment:
     """The run in `folder` as its header describes it, without what it has measured. Raises ExpectedError.
 
-    The journal gets a record of what was in flight and begins anew; samples that no trial counts are removed.
+    The journal gets a record of what was in flight and begins anew; samples that no trial counts are removed. A run
+    that has ended goes on only where `stopping` asks for more.
     """
     folder = folder.resolve()
     try:
@@ -120,9 +134,17 @@ def resume_experiment(
         # Two kinds of load in one run would be compared as if they were one.
         asked = f"--expect-workers {run.expect_workers}" if run.expect_workers else "no --expect-workers"
         raise usage(f"{folder} was begun with {asked}", hint="resume it with the same")
+    further = (stopping or Stopping()).resumed(run.plan)
+    if further and further.blocks is not None and further.blocks <= run.cuts[-1]:
+        has = plural(run.cuts[-1], "block")
+        raise usage(
+            f"{folder} has {has} already, in which --blocks {further.blocks} is reached", hint="name more in all"
+        )
     wait_until_gone(folder, terminal)
     if run.model:
         require_unchanged(run.model)
+    if further:
+        run = msgspec.structs.replace(run, until=further.until, at_most_s=further.at_most_s, spent_s=0.0)
     request = replace(recorded_request(run), skip_check=skip_check, figures=figures, workforce=workforce)
     prepared = prepare(request, terminal)
     built_models(terminal)
@@ -133,13 +155,14 @@ def resume_experiment(
     refused = {refusal.target for refusal in run.refusals}
     # A twin is the same code under a second name.
     refused |= {one.id for one in present if one.twin_of in refused}
-    rest = remainder(
-        run,
-        {
-            scenario.id: {one.id for one in present if takes(one, scenario, skip_check=skip_check)} - refused
-            for scenario in design.plan.scenarios
-        },
-    )
+    named = {
+        scenario.id: [one.id for one in present if takes(one, scenario, skip_check=skip_check)]
+        for scenario in design.plan.scenarios
+    }
+    more = more_blocks(run.blocks, run.looks, further.blocks, named) if further and further.blocks else None
+    if more:
+        run = msgspec.structs.replace(run, looks=(*run.looks, more))
+    rest = remainder(run, {scenario: set(names) - refused for scenario, names in named.items()})
     experiment = Experiment(
         design=design,
         terminal=terminal,
@@ -147,12 +170,15 @@ def resume_experiment(
         done=rest.done,
         refused=refused,
         searched=rest.searched,
-        complete=run.complete,
+        complete=run.complete and (further is None or (further.until, further.blocks) == (BLOCKS, None)),
+        looks=list(run.looks),
+        timings=list(run.timings),
+        spent_s=run.spent_s,
     )
     if experiment.is_over():
         terminal.say(f"{folder} is complete: nothing is left to measure")
     else:
-        _begin_anew(run, rest, journal, terminal)
+        _begin_anew(run, rest, journal, terminal, further=further, more=more)
     return experiment
 
 
@@ -169,7 +195,7 @@ def recorded_request(run: Run) -> RunRequest:
         targets=",".join(dict.fromkeys(target_of(target.id) for target in own)) or None,
         urls=[f"{target.id}={target.base_url}" for target in run.targets if target.base_url is not None],
         scenarios=tuple(map(_recorded_scenario, run.scenarios)),
-        blocks=run.blocks,
+        stopping=Stopping(blocks=run.blocks, until=run.until, at_most_s=run.at_most_s),
         vary=parsed([f"{name}={','.join(values)}" for name, values in vary.items()]),
         slo=Slo.parse(run.slo) if run.slo else None,
         server_python=[f"{name}={python}" for name, python in pythons.items()],
@@ -196,7 +222,13 @@ def _recorded_scenario(one: ScenarioRecord) -> Scenario:
 
 
 def resumption(
-    run: Run, rest: Remainder, *, torn_bytes: int, environment: EnvironmentRecord, at: datetime
+    run: Run,
+    rest: Remainder,
+    *,
+    torn_bytes: int,
+    environment: EnvironmentRecord,
+    at: datetime,
+    further: Stopping | None = None,
 ) -> ResumedRecord:
     """The record that the run goes on with."""
     return ResumedRecord(
@@ -207,14 +239,29 @@ def resumption(
         finished=len(rest.done),
         left=len(rest.left),
         changed=tuple(name for name in _SAME if getattr(run.environment, name) != getattr(environment, name)),
+        until=further.until if further else None,
+        at_most_s=further.at_most_s if further else None,
     )
 
 
-def _begin_anew(run: Run, rest: Remainder, journal: Journal, terminal: Terminal) -> None:
+def _begin_anew(
+    run: Run,
+    rest: Remainder,
+    journal: Journal,
+    terminal: Terminal,
+    *,
+    further: Stopping | None,
+    more: LookRecord | None,
+) -> None:
     record = resumption(
-        run, rest, torn_bytes=journal.torn_bytes, environment=describe(REPOSITORY), at=datetime.now(UTC)
+        run,
+        rest,
+        torn_bytes=journal.torn_bytes,
+        environment=describe(REPOSITORY),
+        at=datetime.now(UTC),
+        further=further,
     )
-    journal.append(record)
+    journal.append(record, *([more] if more else []))
     # Only now: should this end here, the next one finds the same strays.
     for path in (*rest.strays, *run.folder.glob(f"{PARTIAL}*")):
         path.unlink()

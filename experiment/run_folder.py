@@ -13,15 +13,19 @@ from msgspec import Meta, Struct
 from conformance.finding import GateRecord, ParityRecord
 from experiment.journal import FILE_NAME, JournalError, read_records
 from experiment.journal_records import (
+    DECIDED,
     BegunRecord,
+    BlockRecord,
     EndRecord,
     JournalRecord,
     LaunchRecord,
+    LookRecord,
     RefusedRecord,
     ResumedRecord,
     RunRecord,
     TargetRecord,
 )
+from experiment.rounds import spent_s
 from loadtests.trial_record import CapacityRecord, CeilingRecord, ScenarioRecord, TrialRecord
 
 LADDER_NAME: Final = "ladder.json"
@@ -38,7 +42,8 @@ class Run(RunRecord, frozen=True, kw_only=True, dict=True):
     """One run folder. Each place (block, target, scenario, endpoint) has one record of a kind; if resumed, its last.
 
     `kept_every` is the k where a copy of the run keeps one sample in k. `begun` is what was begun last, and
-    `resumptions` tell of when the run went on. `end` is None where the journal has none, or more after it.
+    `resumptions` tell of when the run went on. `end` is None where the journal has none, or more after it. `until` and
+    `at_most_s` are those that it was last asked for, of which `spent_s` seconds are over.
     `lines` are the numbers of the records' lines in the journal by `place_of`; the first is the run record itself.
     """
 
@@ -51,6 +56,9 @@ class Run(RunRecord, frozen=True, kw_only=True, dict=True):
     trials: tuple[TrialRecord, ...] = ()
     capacities: tuple[CapacityRecord, ...] = ()
     kept_every: int = 1
+    timings: tuple[BlockRecord, ...] = ()
+    looks: tuple[LookRecord, ...] = ()
+    spent_s: float = 0.0
     begun: BegunRecord | None = None
     resumptions: tuple[ResumedRecord, ...] = ()
     end: EndRecord | None = None
@@ -71,6 +79,16 @@ class Run(RunRecord, frozen=True, kw_only=True, dict=True):
     def line_of(self, record: JournalRecord) -> int:
         """The number of the record's line in the journal; 0 for one that is not in it."""
         return self.lines.get(place_of(record), 0)
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """How many blocks the run has at the end of its plan, and of every round that followed."""
+        return (self.blocks, *(look.end for look in self.looks))
+
+    @property
+    def looks_again(self) -> bool:
+        """Whether the figures are looked at more than once, by the run itself or by who wanted more blocks."""
+        return self.until == DECIDED or bool(self.looks)
 
     @property
     def complete(self) -> bool:
@@ -109,6 +127,8 @@ def read_run(folder: Path) -> Run:
     if not records or not isinstance(header := records[0], RunRecord):
         raise JournalError(f"{folder / FILE_NAME} does not start with a run record")
     last = records[-1]
+    for asked in (one for one in records if isinstance(one, ResumedRecord) and one.until is not None):
+        header = msgspec.structs.replace(header, until=asked.until, at_most_s=asked.at_most_s)
     return Run(
         **msgspec.structs.asdict(header),
         folder=folder,
@@ -120,6 +140,9 @@ def read_run(folder: Path) -> Run:
         trials=_last(without_void(records), TrialRecord),
         capacities=_last(records, CapacityRecord),
         kept_every=_kept_every(folder),
+        timings=_last(records, BlockRecord),
+        looks=tuple(one for one in records if isinstance(one, LookRecord)),
+        spent_s=spent_s(records),
         begun=last_begun(records),
         resumptions=tuple(one for one in records if isinstance(one, ResumedRecord)),
         # Records after an end mean that a resumed run is not over.

@@ -13,6 +13,7 @@ from experiment.errors import usage
 from experiment.interpreters import Interpreter, distinct, interpreters
 from experiment.line_up import Lacks, contenders, named_targets
 from experiment.progress import Terminal
+from experiment.rounds import Stopping
 from experiment.user_model_setup import UserModelSetup, refuse_in_vain, set_up_user_model
 from experiment.variants import BatchBounds, settled
 from loadtests.orders import Workforce
@@ -37,7 +38,7 @@ class RunRequest:
     urls: Sequence[str] = ()
     endpoints: Sequence[str] | None = None
     scenarios: Sequence[Scenario] = ()
-    blocks: int | None = None
+    stopping: Stopping = field(default_factory=Stopping)
     vary: Mapping[str, Sequence[Value]] = field(default_factory=dict)
     bounds: BatchBounds = field(default_factory=BatchBounds)
     slo: Slo | None = None
@@ -88,7 +89,7 @@ def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
     plan = PLANS[request.plan]
     plan = replace(
         plan,
-        blocks=request.blocks or plan.blocks,
+        blocks=request.stopping.blocks or plan.blocks,
         scenarios=scenarios_of(tuple(request.scenarios) or plan.scenarios, request.endpoints, model),
     )
     if not plan.scenarios:

@@ -2,7 +2,8 @@
 
 A family is one question on one pair: Bottle against Flask on gunicorn with the compiled model, say, in all its
 scenarios and metrics. So each such question has a chance of at most 5 % of even one false `faster` or `slower`, and
-measuring more servers or modes costs it nothing.
+measuring more servers or modes costs it nothing. Nor does looking often: in a run that goes on until it is decided,
+each comparison pays for its own looks (`reports/looks.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from experiment.journal_records import ComparisonRecord
 from experiment.run_folder import Run
 from loadtests.trial_record import ScenarioRecord
-from reports import statistics, treatment, verdicts, wording
+from reports import looks, statistics, treatment, verdicts, wording
 from reports.statistics import PairedRatio
 from reports.summary.load_rows import ComparisonRow, NoiseRow, NoiseSummary, ResultRow
 from reports.verdicts import Judgement, NoiseFloor, Verdict
@@ -50,6 +51,7 @@ def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow]
     cells: dict[TargetScenario, ResultRow] = {(row.target, row.scenario): row for row in results}
     rows: list[ComparisonRow] = []
     ratios: dict[int, PairedRatio] = {}
+    looked: dict[int, tuple[int, ...]] = {}
     for comparison in run.comparisons:
         for scenario in run.scenarios:
             if not _planned(run, cells, comparison, scenario):
@@ -57,28 +59,36 @@ def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow]
             for metric in metrics_of(scenario):
                 row = _row(comparison, scenario, metric)
                 try:
-                    ratios[len(rows)] = _ratio(run, cells, comparison, scenario, metric)
+                    ratios[len(rows)], looked[len(rows)] = _ratio(run, cells, comparison, scenario, metric)
                 except UnfairError as error:
                     row = replace(row, reason=str(error))
                 rows.append(row)
     noise = _noise_floors(rows, ratios)
+    # A floor is that of so many blocks, of which after some looks not all pairs have the same number.
+    own_floors = {count: _noise_floors(rows, ratios, count) for own in looked.values() for count in own[-1:]}
     for family in _families(rows, ratios):
-        adjusted = statistics.holm([ratios[index].p_value for index in family])
+        adjusted = statistics.holm([looks.p_after(ratios[index].p_value, looked[index]) for index in family])
         for index, p_value in zip(family, adjusted.tolist(), strict=True):
             row, measured = rows[index], ratios[index]
             if row.axis == NOISE_AXIS:
                 judged = verdicts.judge_noise(measured)
             else:
-                floor = floor_for(noise, row.metric, row.scenario)
-                judged = verdicts.judge(measured, adjusted_p=p_value, noise=floor)
+                own = looked[index]
+                level = looks.level_at(own) if own else statistics.SIGNIFICANCE
+                floor = floor_for(own_floors[own[-1]] if own else noise, row.metric, row.scenario)
+                judged = verdicts.judge(measured, adjusted_p=p_value, noise=floor, level=level)
+                row = replace(row, look=max(1, len(own)), level=level)
                 row = replace(row, noise_ci95=(floor.low, floor.high) if floor else None)
             rows[index] = _filled(row, measured, p_value, len(family), judged)
     return rows, _noise_object(rows, noise)
 
 
-def _noise_floors(rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRatio]) -> dict[TargetScenario, NoiseFloor]:
+def _noise_floors(
+    rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRatio], blocks: int | None = None
+) -> dict[TargetScenario, NoiseFloor]:
     """The noise floor of every scenario that has an A/A pair, pooled over the scenarios of one endpoint.
 
+    It is that of a ratio over so many `blocks`; without them, over those of the A/A pair itself.
     Five blocks of one scenario alone tell little of their own spread; noise differs between endpoints, whose requests
     differ in length, more than between numbers of users.
     """
@@ -88,7 +98,7 @@ def _noise_floors(rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRati
         alike = [
             ratios[other] for other, its in own.items() if (its.metric, its.endpoint) == (row.metric, row.endpoint)
         ]
-        reach = statistics.noise_reach(alike, ratios[index].blocks)
+        reach = statistics.noise_reach(alike, blocks or ratios[index].blocks)
         floors[row.metric, row.scenario] = NoiseFloor(low=math.exp(-reach), high=math.exp(reach))
     return floors
 
@@ -158,8 +168,11 @@ def _ratio(
     comparison: ComparisonRecord,
     scenario: ScenarioRecord,
     metric: str,
-) -> PairedRatio:
-    """The paired ratio of one comparison. Raises UnfairError with the reason that is published."""
+) -> tuple[PairedRatio, tuple[int, ...]]:
+    """The paired ratio of one comparison, and the numbers of blocks at its looks, if looks are to be paid for.
+
+    Raises UnfairError with the reason that is published.
+    """
     first, second = run.target(comparison.baseline), run.target(comparison.candidate)
     if first is None or second is None:
         missing = comparison.baseline if first is None else comparison.candidate
@@ -173,13 +186,23 @@ def _ratio(
     if blocks < 2:
         counted = "no block" if not blocks else "one block only"
         raise UnfairError(f"{counted} has valid figures of both; a verdict needs at least two")
-    tried = {trial.block for one in (first.id, second.id) for trial in run.trials_of(one, scenario.id)}
+    tried = _tried(run, (first.id, second.id), scenario.id)
     if 2 * blocks < len(tried):
         raise UnfairError(f"only {blocks} of {len(tried)} blocks have valid figures of both")
+    pays = run.looks_again and comparison.axis != NOISE_AXIS
+    own = looks.looks_of(sides[0].keys() & sides[1].keys(), run.cuts) if pays else ()
+    level = looks.level_at(own) if own else statistics.SIGNIFICANCE
     try:
-        return statistics.paired_ratio(*paired, lower_is_better=metric in LATENCIES, seed=run.seed)
+        measured = statistics.paired_ratio(*paired, lower_is_better=metric in LATENCIES, seed=run.seed, level=level)
     except statistics.NoVariationError as error:
         raise UnfairError(str(error)) from error
+    return measured, own
+
+
+def _tried(run: Run, pair: Sequence[str], scenario: str) -> set[int]:
+    """The blocks in which the two were to be measured: the planned ones, and later ones that both were asked in."""
+    first, second = ({trial.block for trial in run.trials_of(one, scenario)} for one in pair)
+    return {block for block in first | second if block < run.blocks} | (first & second)
 
 
 def _blocks(

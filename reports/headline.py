@@ -67,7 +67,7 @@ def _opening(summary: Summary) -> str:
     if summary.complete:
         return ""
     done = len({entry.block for row in summary.results for entry in row.blocks})
-    return f"From a partial run ({done} of {plural(summary.blocks, 'block')}): "
+    return f"From a partial run ({done} of {plural(summary.all_blocks, 'block')}): "
 
 
 def _without_comparison(summary: Summary) -> str:

@@ -57,7 +57,7 @@ class Resamples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """A ratio over blocks, its 95 % interval and the two-sided p-value of "it is 1".
+    """A ratio over blocks, its interval (95 %, or wider after looks) and the two-sided p-value of "it is 1".
 
     The logarithm of the ratio has the standard error `log_sd` / sqrt(`blocks`).
     """
@@ -154,29 +154,31 @@ def student_interval(values: Floats, confidence: float = CONFIDENCE) -> tuple[fl
 
 
 def bootstrap_interval(
-    block_values: Sequence[float] | Floats, statistics: Floats, drawn: Resamples
+    block_values: Sequence[float] | Floats, statistics: Floats, drawn: Resamples, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
-    """The 95 % expanded percentile interval of a statistic over resampled blocks.
+    """The expanded percentile interval of a statistic over resampled blocks.
 
     `statistics` has the statistic of every resample, (R,); `block_values` that of every single block, (n,).
     No resample lies outside the range of its blocks, and that range covers the truth with 1 - 2^(1-n) at
-    best: 50 % for two blocks, 94 % for five. Below six blocks the interval is therefore widened to Student's
-    where that one is wider.
+    best: 50 % for two blocks, 94 % for five. Where that is less than the confidence (below six blocks, for 95 %) the
+    interval is therefore widened to Student's where that one is wider.
     """
     values = finite(block_values, least=2)
-    tail = expanded_tail(values.size)
+    tail = expanded_tail(values.size, confidence)
     low, high = weighted_quantiles(statistics, drawn.chances, (tail, 1 - tail))
-    if 1 - 2.0 ** (1 - values.size) < CONFIDENCE:
-        student = student_interval(values)
+    if 1 - 2.0 ** (1 - values.size) < confidence:
+        student = student_interval(values, confidence)
         low, high = min(low, student[0]), max(high, student[1])
     return low, high
 
 
-def mean_interval(values: Sequence[float] | Floats, seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of the mean over blocks, in the unit of `values`."""
+def mean_interval(
+    values: Sequence[float] | Floats, seed: int = 0, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """The interval of the mean over blocks, in the unit of `values`."""
     vector = finite(values, least=2)
     drawn = resamples(vector.size, seed)
-    return bootstrap_interval(vector, drawn.counts @ vector / vector.size, drawn)
+    return bootstrap_interval(vector, drawn.counts @ vector / vector.size, drawn, confidence)
 
 
 def median_interval(values: Sequence[float] | Floats, seed: int = 0) -> tuple[float, float]:
@@ -214,12 +216,13 @@ def paired_ratio(
     *,
     lower_is_better: bool = False,
     seed: int = 0,
+    level: float = SIGNIFICANCE,
 ) -> PairedRatio:
-    """The geometric mean ratio of paired blocks; above 1 the candidate is faster.
+    """The geometric mean ratio of paired blocks, with an interval of confidence 1 - `level`.
 
-    Both vectors have one value a block, in the same order. For a latency pass `lower_is_better`, which
-    inverts the ratio. Raises ValueError for fewer than two blocks, values that are not positive and finite,
-    and unequal lengths; NoVariationError for blocks that do not vary at all, which no clock produces.
+    Above 1 the candidate is faster. Both vectors have one value a block, in the same order. For a latency pass
+    `lower_is_better`, which inverts the ratio. Raises ValueError for fewer than two blocks, values that are not
+    positive and finite, and unequal lengths; NoVariationError for blocks that do not vary at all, which no clock produces.
     """
     before, after = logarithms(baseline, least=2), logarithms(candidate, least=2)
     if before.size != after.size:
@@ -228,7 +231,7 @@ def paired_ratio(
     deviation = float(logs.std(ddof=1))
     if deviation <= np.finfo(np.float64).eps:
         raise NoVariationError("the blocks do not vary at all, which no clock produces")
-    low, high = mean_interval(logs, seed)
+    low, high = mean_interval(logs, seed, 1 - level)
     t = logs.mean() / (deviation / math.sqrt(logs.size))
     return PairedRatio(
         ratio=math.exp(logs.mean()),
@@ -261,9 +264,11 @@ def blocks_for_difference(log_ratio: float, log_sd: float, level: float = SIGNIF
     return _fewest(abs(log_ratio), log_sd, level)
 
 
-def blocks_for_equivalence(log_ratio: float, log_sd: float, log_margin: float) -> int | None:
-    """Blocks in all for the 95 % interval to lie inside the margin four times in five; None above 1000."""
-    return _fewest(log_margin - abs(log_ratio), log_sd, SIGNIFICANCE)
+def blocks_for_equivalence(
+    log_ratio: float, log_sd: float, log_margin: float, level: float = SIGNIFICANCE
+) -> int | None:
+    """Blocks in all for the interval to lie inside the margin four times in five; None above 1000."""
+    return _fewest(log_margin - abs(log_ratio), log_sd, level)
 
 
 def _fewest(distance: float, log_sd: float, level: float) -> int | None:

@@ -29,6 +29,7 @@ from reports.ladder_words import matters_sentence
 from reports.parallel_drawing import Share, alone
 from reports.summary import ScenarioSummary, Stops, Summary, TargetSummary
 from reports.summary.check_rows import AnswersAlike, Audit, ConformanceRow, RefusedTarget, StartupRow
+from reports.summary.load_rows import ResultRow
 from reports.summary.measures import Interval
 
 NOT_WRONG = frozenset({"right", "skipped", "servers_own"})
@@ -42,13 +43,16 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
     compared, noise_floor = comparisons.compare(run, results)
     price = run.price_per_core_hour if price_per_core_hour is None else price_per_core_hour
     framework_costs = costs.framework_costs(targets, results, run.seed)
-    matters = factors.what_matters(targets, scenarios, results, run.seed)
+    matters = factors.what_matters(targets, scenarios, [_planned(row, run.blocks) for row in results], run.seed)
     summary = Summary(
         run_id=run.run_id,
         plan=run.plan,
         seed=run.seed,
         started_utc=run.started_utc,
         blocks=run.blocks,
+        until=run.until,
+        at_most_s=run.at_most_s,
+        looks=list(run.looks),
         slice_s=run.slice_s,
         command=list(run.command),
         complete=run.complete,
@@ -93,6 +97,11 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
         headline="",
     )
     return tracing.with_lines(replace(summary, headline=headline(summary)), run)
+
+
+def _planned(row: ResultRow, blocks: int) -> ResultRow:
+    """A cell without the blocks that followed a look: they are not of all cells, and so explain none beside another."""
+    return replace(row, blocks=[one for one in row.blocks if one.block < blocks])
 
 
 def _targets(run: Run) -> list[TargetSummary]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from experiment.journal_records import BLOCKS
 from experiment.progress import plural
 from reports import wording
 from reports.headline_rows import busiest, usual
@@ -144,9 +145,11 @@ def trust(summary: Summary) -> list[tuple[str, str]]:
             )
         )
     done = len({entry.block for row in summary.results for entry in row.blocks})
-    counted = f"{done} of {plural(summary.blocks, 'block')}, each with fresh processes."
+    counted = f"{done} of {plural(summary.all_blocks, 'block')}, each with fresh processes."
     unit = "Intervals are 95 % over blocks; p-values are corrected by Holm for each question."
     lines.append(("Blocks", f"{counted} {unit}"))
+    if looked := _looked(summary):
+        lines.append(("Looks", looked))
     if audit.invalid:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in audit.invalid_reasons.items())
         lines.append(("Validity", f"{audit.invalid} of {audit.trials} trials left out: {reasons}."))
@@ -164,6 +167,21 @@ def trust(summary: Summary) -> list[tuple[str, str]]:
     absent += [f"{entry.target}: refused, {entry.reason}" for entry in summary.refused]
     lines.append(("Not run", "; ".join(absent) + "." if absent else "Nothing was left out."))
     return lines
+
+
+def _looked(summary: Summary) -> str:
+    """What looking again has cost the verdicts, and why it ended; empty for a run with its planned blocks alone."""
+    levels = [row.level for row in summary.comparisons if row.level is not None and row.axis != "noise"]
+    if not levels or (summary.until == BLOCKS and not summary.looks):
+        return ""
+    seen = f"Looked at {plural(max(1, len(summary.looks)), 'time')} as blocks came in, and p-values pay for every look"
+    paid = f"intervals of comparisons are of {_confidence(max(levels))} to {_confidence(min(levels))} %"
+    reason = summary.looks[-1].reason if summary.looks else None
+    return f"{seen}: {paid}.{f' No more blocks followed: {reason}.' if reason else ''}"
+
+
+def _confidence(level: float) -> str:
+    return f"{100 * (1 - level):.4g}"
 
 
 def ladder_trust(ladder: LadderSummary) -> list[tuple[str, str]]:

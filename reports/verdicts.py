@@ -57,8 +57,14 @@ def margin_of(noise: NoiseFloor | None) -> float:
     return min(max(LEAST_MARGIN, noise.reach), WIDEST_MARGIN) if noise else LEAST_MARGIN
 
 
-def judge(measured: Ratio, *, adjusted_p: float, noise: NoiseFloor | None) -> Judgement:
-    """The verdict on one fair comparison. Raises ValueError where a figure is not a number."""
+def judge(
+    measured: Ratio, *, adjusted_p: float, noise: NoiseFloor | None, level: float = statistics.SIGNIFICANCE
+) -> Judgement:
+    """The verdict on one fair comparison, whose interval has the confidence 1 - `level`.
+
+    `adjusted_p` is corrected for looks and family, so it is held against 0.05. Raises ValueError where a figure is not
+    a number.
+    """
     _whole(measured)
     # A maximum leaves NaN out, and a comparison with it is false: a broken floor would be no floor at all.
     statistics.finite([adjusted_p, *((noise.low, noise.high) if noise else ())])
@@ -75,7 +81,7 @@ def judge(measured: Ratio, *, adjusted_p: float, noise: NoiseFloor | None) -> Ju
     if significant and noise and not noise.low <= measured.ratio <= noise.high:
         verdict = Verdict.FASTER if measured.ratio > 1 else Verdict.SLOWER
         return Judgement(verdict=verdict, reason=None, margin=margin)
-    return _open(measured, margin=margin, noise=noise, level=_level(measured, adjusted_p))
+    return _open(measured, margin=margin, noise=noise, level=_level(measured, adjusted_p), interval_level=level)
 
 
 def judge_noise(measured: PairedRatio) -> Judgement:
@@ -103,17 +109,24 @@ def _within(margin: float) -> str:
 
 
 def _level(measured: Ratio, adjusted_p: float) -> float:
-    """The level that the family leaves to this comparison: 0.05 over the factor that Holm applied."""
+    """The level that looks and family leave to this comparison: 0.05 over the factor of both corrections."""
     factor = adjusted_p / measured.p_value if measured.p_value > 0 else 1.0
     return statistics.SIGNIFICANCE / max(1.0, factor)
 
 
-def _open(measured: Ratio, *, margin: float, noise: NoiseFloor | None, level: float) -> Judgement:
+def _open(
+    measured: Ratio,
+    *,
+    margin: float,
+    noise: NoiseFloor | None,
+    level: float,
+    interval_level: float = statistics.SIGNIFICANCE,
+) -> Judgement:
     """`inconclusive`, with the blocks that would settle it if the figures stay as they are."""
     distance = abs(math.log(measured.ratio))
     totals = [
         statistics.blocks_for_difference(distance, measured.log_sd, level),
-        statistics.blocks_for_equivalence(distance, measured.log_sd, math.log1p(margin)),
+        statistics.blocks_for_equivalence(distance, measured.log_sd, math.log1p(margin), interval_level),
     ]
     known = [total for total in totals if total is not None]
     if not known:

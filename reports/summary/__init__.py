@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from experiment.journal_records import NotRunRecord
+from experiment.journal_records import LookRecord, NotRunRecord
 from reports.summary.check_rows import AnswersAlike, Audit, ConformanceRow, RefusedTarget, StartupRow, TreatmentRow
 from reports.summary.ladder_rows import LadderSummary
 from reports.summary.load_rows import (
@@ -76,6 +76,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     seed: int
     started_utc: str
     blocks: int
+    until: str = "blocks"
+    at_most_s: float | None = None
+    looks: list[LookRecord] = []
     slice_s: float | None
     command: list[str]
     complete: bool
@@ -114,6 +117,11 @@ class Summary(Struct, frozen=True, kw_only=True):
     def target_by_id(self) -> dict[str, TargetSummary]:
         """Every target by its id."""
         return {target.id: target for target in self.targets}
+
+    @property
+    def all_blocks(self) -> int:
+        """How many blocks the run was to have by its end: the planned ones, and those that followed its looks."""
+        return self.looks[-1].end if self.looks else self.blocks
 
     @property
     def first_targets(self) -> list[TargetSummary]:

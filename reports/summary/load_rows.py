@@ -72,7 +72,8 @@ class ComparisonRow(Struct, frozen=True, kw_only=True):
     """The candidate against the baseline in one scenario and metric; a ratio above 1 means that it is faster.
 
     Without a fair ratio the verdict is `invalid`, with the reason. `family_size` counts the p-values that were
-    corrected together, `margin` is the share within which two count as equal.
+    corrected together, `margin` is the share within which two count as equal. `look` counts the looks at the pair as
+    its blocks came in, for all of which `p_adjusted` pays too; the interval has the confidence 1 - `level`.
     """
 
     baseline: str
@@ -94,6 +95,8 @@ class ComparisonRow(Struct, frozen=True, kw_only=True):
     margin: float | None = None
     noise_ci95: Interval | None = None
     blocks_needed: int | None = None
+    look: int | None = None
+    level: float | None = None
     verdict: str
     reason: str | None
     lines: Lines = []

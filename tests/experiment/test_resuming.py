@@ -23,7 +23,8 @@ from experiment.journal import FILE_NAME, Journal, JournalError, read_records
 from experiment.journal_records import BegunRecord, EndRecord
 from experiment.planning import plan_experiment
 from experiment.remnants import VARIABLE, remnants, wait_until_gone
-from experiment.resuming import Place, remainder, resume_experiment, resumption
+from experiment.resuming import remainder, resume_experiment, resumption
+from experiment.rounds import Place
 from experiment.run_folder import read_run
 from experiment.run_request import RunRequest
 from experiment.variants import BatchBounds
