@@ -15,6 +15,7 @@ from experiment.run_folder import Run
 from loadtests.quantiles import PERCENTILES, samples_missing
 from loadtests.trial_record import ScenarioRecord, TrialRecord
 from reports import latencies, statistics, wording
+from reports.core_time import core_time_rps
 from reports.latencies import NS_PER_MS, Latencies, Nanoseconds
 from reports.parallel_drawing import Share, alone
 from reports.summary.load_rows import ResultRow
@@ -124,6 +125,7 @@ def block_figures(trial: TrialRecord, told: Latencies | None) -> BlockFigures:
     return BlockFigures(
         block=trial.block,
         throughput_rps=trial.throughput_rps,
+        core_time_rps=core_time_rps(trial.visits) if trial.visits else None,
         p50_ms=_quantile_ms(service_ns, 0.5),
         p99_ms=_quantile_ms(service_ns, 0.99),
         response_p50_ms=_quantile_ms(told.response_ns if told else None, 0.5),

@@ -18,6 +18,7 @@ from experiment.journal_records import ComparisonRecord
 from experiment.run_folder import Run
 from loadtests.trial_record import ScenarioRecord
 from reports import looks, statistics, treatment, verdicts, wording
+from reports.shared_variance import common_variance, moderated
 from reports.statistics import PairedRatio
 from reports.summary.load_rows import ComparisonRow, NoiseRow, NoiseSummary, ResultRow
 from reports.verdicts import Judgement, NoiseFloor, Verdict
@@ -28,6 +29,9 @@ RESPONSE_P50 = "response_p50"
 LATENCIES = (LATENCY_P50, RESPONSE_P50)
 NOISE_AXIS = "noise"
 BLOCK_FIGURE = {THROUGHPUT: "throughput_rps", LATENCY_P50: "p50_ms", RESPONSE_P50: "response_p50_ms"}
+
+CORE_TIME = "core_time_rps"
+"""The figure that a throughput is compared by, where the books of both targets' cores are there."""
 
 TargetScenario = tuple[str, str]
 
@@ -44,6 +48,14 @@ def metrics_of(scenario: ScenarioRecord) -> tuple[str, ...]:
     if scenario.is_open:
         return (RESPONSE_P50,)
     return (THROUGHPUT, LATENCY_P50) if scenario.users == 1 else (THROUGHPUT,)
+
+
+def figure_of(metric: str, cells: Iterable[ResultRow | None]) -> str:
+    """By which figure of a block these cells are compared: one that all of them have in every block."""
+    known = [one for cell in cells if cell for one in cell.blocks]
+    if metric == THROUGHPUT and known and all(one.core_time_rps for one in known):
+        return CORE_TIME
+    return BLOCK_FIGURE[metric]
 
 
 def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow], NoiseSummary]:
@@ -66,6 +78,7 @@ def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow]
     noise = _noise_floors(rows, ratios)
     # A floor is that of so many blocks, of which after some looks not all pairs have the same number.
     own_floors = {count: _noise_floors(rows, ratios, count) for own in looked.values() for count in own[-1:]}
+    ratios = _shared(rows, ratios, looked)
     for family in _families(rows, ratios):
         adjusted = statistics.holm([looks.p_after(ratios[index].p_value, looked[index]) for index in family])
         for index, p_value in zip(family, adjusted.tolist(), strict=True):
@@ -74,13 +87,32 @@ def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow]
                 judged = verdicts.judge_noise(measured)
             else:
                 own = looked[index]
-                level = looks.level_at(own) if own else statistics.SIGNIFICANCE
+                level = _level(own)
                 floor = floor_for(own_floors[own[-1]] if own else noise, row.metric, row.scenario)
                 judged = verdicts.judge(measured, adjusted_p=p_value, noise=floor, level=level)
                 row = replace(row, look=max(1, len(own)), level=level)
                 row = replace(row, noise_ci95=(floor.low, floor.high) if floor else None)
             rows[index] = _filled(row, measured, p_value, len(family), judged)
     return rows, _noise_object(rows, noise)
+
+
+def _shared(
+    rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRatio], looked: Mapping[int, tuple[int, ...]]
+) -> dict[int, PairedRatio]:
+    """The ratios with what all pairs of a metric tell of each other's variance (`reports/shared_variance.py`)."""
+    found: dict[int, PairedRatio] = {}
+    for metric in {rows[index].metric for index in ratios}:
+        alike = {index: ratio for index, ratio in ratios.items() if rows[index].metric == metric}
+        common = common_variance(
+            [ratio.log_sd**2 for ratio in alike.values()], [ratio.blocks - 1 for ratio in alike.values()]
+        )
+        found |= {index: moderated(ratio, common, _level(looked[index])) for index, ratio in alike.items()}
+    return {index: found[index] for index in ratios}
+
+
+def _level(own: tuple[int, ...]) -> float:
+    """The level that a comparison with these looks is judged at."""
+    return looks.level_at(own) if own else statistics.SIGNIFICANCE
 
 
 def _noise_floors(
@@ -180,7 +212,8 @@ def _ratio(
     unequal = treatment.differences(run, first, second, comparison.axis)
     if unequal:
         raise UnfairError(f"not treated equally: {'; '.join(unequal)}")
-    sides = [_blocks(run, cells, identifier, scenario.id, metric) for identifier in (first.id, second.id)]
+    figure = figure_of(metric, [cells.get((one.id, scenario.id)) for one in (first, second)])
+    sides = [_blocks(run, cells, identifier, scenario.id, figure) for identifier in (first.id, second.id)]
     paired = statistics.in_pairs(*sides)
     blocks = len(paired[0])
     if blocks < 2:
@@ -191,9 +224,10 @@ def _ratio(
         raise UnfairError(f"only {blocks} of {len(tried)} blocks have valid figures of both")
     pays = run.looks_again and comparison.axis != NOISE_AXIS
     own = looks.looks_of(sides[0].keys() & sides[1].keys(), run.cuts) if pays else ()
-    level = looks.level_at(own) if own else statistics.SIGNIFICANCE
     try:
-        measured = statistics.paired_ratio(*paired, lower_is_better=metric in LATENCIES, seed=run.seed, level=level)
+        measured = statistics.paired_ratio(
+            *paired, lower_is_better=metric in LATENCIES, seed=run.seed, level=_level(own)
+        )
     except statistics.NoVariationError as error:
         raise UnfairError(str(error)) from error
     return measured, own
@@ -206,11 +240,11 @@ def _tried(run: Run, pair: Sequence[str], scenario: str) -> set[int]:
 
 
 def _blocks(
-    run: Run, cells: Mapping[TargetScenario, ResultRow], target: str, scenario: str, metric: str
+    run: Run, cells: Mapping[TargetScenario, ResultRow], target: str, scenario: str, figure: str
 ) -> dict[int, float]:
     """A target's figure by block. Raises UnfairError where there is none at all."""
     cell = cells.get((target, scenario))
-    values = cell.by_block(BLOCK_FIGURE[metric]) if cell else {}
+    values = cell.by_block(figure) if cell else {}
     if values:
         return values
     refusal = next((one for one in run.refusals if one.target == target), None)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from reports.statistics import CONFIDENCE, PairedRatio, finite
+from reports.statistics import SIGNIFICANCE, PairedRatio, finite, student_below, student_quantile
 
 LEAST_PAIRS = 4
 """Of fewer variances the spread is not known, and nothing is shared."""
@@ -26,8 +26,10 @@ _STEPS = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommonVariance:
-    """What is known beforehand of a pair's variance: its size, worth so many degrees of freedom; infinite where all
-    variances are as alike as chance would have them."""
+    """What is known beforehand of a pair's variance: its size, worth so many degrees of freedom.
+
+    They are infinite where all variances are as alike as chance would have them.
+    """
 
     variance: float
     freedom: float
@@ -48,13 +50,14 @@ def common_variance(variances: Sequence[float], freedoms: Sequence[float]) -> Co
     if beyond <= 0:
         return CommonVariance(variance=math.exp(centred.mean()), freedom=math.inf)
     half = _inverse_trigamma(beyond)
-    return CommonVariance(
-        variance=math.exp(centred.mean() + special.digamma(half) - math.log(half)), freedom=2 * half
-    )
+    return CommonVariance(variance=math.exp(centred.mean() + special.digamma(half) - math.log(half)), freedom=2 * half)
 
 
-def moderated(measured: PairedRatio, common: CommonVariance | None) -> PairedRatio:
-    """The same ratio with its own variance drawn towards the common one, by Student's t with both's freedom."""
+def moderated(measured: PairedRatio, common: CommonVariance | None, level: float = SIGNIFICANCE) -> PairedRatio:
+    """The same ratio with its own variance drawn towards the common one, by Student's t with the freedom of both.
+
+    Its interval has the confidence 1 - `level`.
+    """
     if common is None:
         return measured
     own = measured.blocks - 1
@@ -65,25 +68,15 @@ def moderated(measured: PairedRatio, common: CommonVariance | None) -> PairedRat
         variance = (own * measured.log_sd**2 + common.freedom * common.variance) / freedom
     error = math.sqrt(variance / measured.blocks)
     centre = math.log(measured.ratio)
-    half = quantile(freedom, 0.5 + CONFIDENCE / 2) * error
+    half = student_quantile(freedom, 1 - level / 2) * error
     return replace(
         measured,
         low=math.exp(centre - half),
         high=math.exp(centre + half),
-        p_value=2 * below(freedom, -abs(centre) / error),
+        p_value=2 * student_below(freedom, -abs(centre) / error),
         log_sd=math.sqrt(variance),
         shared_freedom=common.freedom,
     )
-
-
-def quantile(freedom: float, share: float) -> float:
-    """Student's quantile, the normal one for infinite freedom."""
-    return float(special.ndtri(share) if math.isinf(freedom) else special.stdtrit(freedom, share))
-
-
-def below(freedom: float, at: float) -> float:
-    """Student's distribution function, the normal one for infinite freedom."""
-    return float(special.ndtr(at) if math.isinf(freedom) else special.stdtr(freedom, at))
 
 
 def _inverse_trigamma(value: float) -> float:

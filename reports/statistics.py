@@ -59,7 +59,8 @@ class Resamples:
 class Ratio:
     """A ratio over blocks, its interval (95 %, or wider after looks) and the two-sided p-value of "it is 1".
 
-    The logarithm of the ratio has the standard error `log_sd` / sqrt(`blocks`).
+    The logarithm of the ratio has the standard error `log_sd` / sqrt(`blocks`), which is known by as many degrees of
+    freedom as there are blocks but one, and `shared_freedom` more that others tell of it.
     """
 
     ratio: float
@@ -68,6 +69,7 @@ class Ratio:
     p_value: float
     blocks: int
     log_sd: float
+    shared_freedom: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,23 +261,36 @@ def holm(p_values: Sequence[float] | Floats) -> Floats:
     return adjusted
 
 
-def blocks_for_difference(log_ratio: float, log_sd: float, level: float = SIGNIFICANCE) -> int | None:
+def blocks_for_difference(
+    log_ratio: float, log_sd: float, level: float = SIGNIFICANCE, shared_freedom: float = 0.0
+) -> int | None:
     """Blocks in all for Student's test at `level` to find this ratio four times in five; None above 1000."""
-    return _fewest(abs(log_ratio), log_sd, level)
+    return _fewest(abs(log_ratio), log_sd, level, shared_freedom)
 
 
 def blocks_for_equivalence(
-    log_ratio: float, log_sd: float, log_margin: float, level: float = SIGNIFICANCE
+    log_ratio: float, log_sd: float, log_margin: float, level: float = SIGNIFICANCE, shared_freedom: float = 0.0
 ) -> int | None:
     """Blocks in all for the interval to lie inside the margin four times in five; None above 1000."""
-    return _fewest(log_margin - abs(log_ratio), log_sd, level)
+    return _fewest(log_margin - abs(log_ratio), log_sd, level, shared_freedom)
 
 
-def _fewest(distance: float, log_sd: float, level: float) -> int | None:
+def student_quantile(freedom: float, share: float) -> float:
+    """Student's quantile; the normal one for infinite freedom."""
+    return float(special.ndtri(share) if math.isinf(freedom) else special.stdtrit(freedom, share))
+
+
+def student_below(freedom: float, at: float) -> float:
+    """Student's distribution function; the normal one for infinite freedom."""
+    return float(special.ndtr(at) if math.isinf(freedom) else special.stdtr(freedom, at))
+
+
+def _fewest(distance: float, log_sd: float, level: float, shared_freedom: float) -> int | None:
     if distance <= 0:
         return None
     for blocks in range(2, BLOCKS_WORTH_NAMING + 1):
-        reach = special.stdtrit(blocks - 1, 1 - level / 2) + special.stdtrit(blocks - 1, POWER)
+        freedom = blocks - 1 + shared_freedom
+        reach = student_quantile(freedom, 1 - level / 2) + student_quantile(freedom, POWER)
         if reach * log_sd / math.sqrt(blocks) <= distance:
             return blocks
     return None

@@ -125,8 +125,10 @@ def _open(
     """`inconclusive`, with the blocks that would settle it if the figures stay as they are."""
     distance = abs(math.log(measured.ratio))
     totals = [
-        statistics.blocks_for_difference(distance, measured.log_sd, level),
-        statistics.blocks_for_equivalence(distance, measured.log_sd, math.log1p(margin), interval_level),
+        statistics.blocks_for_difference(distance, measured.log_sd, level, measured.shared_freedom),
+        statistics.blocks_for_equivalence(
+            distance, measured.log_sd, math.log1p(margin), interval_level, measured.shared_freedom
+        ),
     ]
     known = [total for total in totals if total is not None]
     if not known:

@@ -42,10 +42,14 @@ class Percentiles(Struct, frozen=True, kw_only=True):
 
 
 class BlockFigures(Struct, frozen=True, kw_only=True):
-    """One block of a cell; ms. A percentile is None below the samples that it needs."""
+    """One block of a cell; ms. A percentile is None below the samples that it needs.
+
+    `core_time_rps` is the throughput in the time in which the target could have its cores; None where nobody knows it.
+    """
 
     block: int
     throughput_rps: float | None
+    core_time_rps: float | None = None
     p50_ms: float | None
     p99_ms: float | None
     response_p50_ms: float | None

@@ -110,9 +110,7 @@ def _moved(trial: TrialRecord, block: int) -> TrialRecord:
 
 def test_more_blocks_of_a_finished_run_are_a_look(folder: Path, tmp_path: Path) -> None:
     """`--resume DIR --blocks N`: the rest of N in all, of everything, and verdicts that pay for having looked."""
-    experiment = resume_experiment(
-        folder, StandardError(), skip_check=False, figures=None, stopping=Stopping(blocks=4)
-    )
+    experiment = resume_experiment(folder, StandardError(), skip_check=False, figures=None, stopping=Stopping(blocks=4))
     experiment.journal.close()
     assert [(block, one.id) for block, one in experiment.waiting()] == [
         (block, scenario) for block in (2, 3) for scenario in SMALL.scenarios

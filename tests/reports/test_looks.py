@@ -91,7 +91,9 @@ def test_known_boundaries_are_found() -> None:
     c1, c2 = (-special.ndtri(level / 2) for level in (first, second))
     z = np.linspace(-c1, c1, 200_001)
     # Given the first statistic z, the second is normal about z / sqrt(2) with variance 1 / 2.
-    beyond = special.ndtr((z / math.sqrt(2) - c2) * math.sqrt(2)) + special.ndtr((-z / math.sqrt(2) - c2) * math.sqrt(2))
+    beyond = special.ndtr((z / math.sqrt(2) - c2) * math.sqrt(2)) + special.ndtr(
+        (-z / math.sqrt(2) - c2) * math.sqrt(2)
+    )
     assert np.trapezoid(np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) * beyond, z) == pytest.approx(0.01, rel=1e-6)
 
 

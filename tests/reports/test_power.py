@@ -86,6 +86,8 @@ def test_one_percent_is_open_or_equivalent(compared: Callable[[np.random.Generat
 
 SLICE_NOISE = 0.10
 STANDARD = PLANS["standard"]
+SLICES = round(STANDARD.slices * STANDARD.slice_s / 0.1)
+"""The noise is that of a tenth of a second, however short the plan's turns are."""
 SCENARIOS = tuple(one.id for one in STANDARD.scenarios if one.variant is None)
 BASELINE, CANDIDATE, TWIN = "flask", "bottle", "flask#2"
 
@@ -103,7 +105,7 @@ def simulated_run(
     for scenario in scenarios:
         for block in range(blocks):
             for target, rate in rates.items():
-                slices = rng.normal(1.0, SLICE_NOISE, STANDARD.slices)
+                slices = rng.normal(1.0, SLICE_NOISE, SLICES)
                 rps = 1000.0 * rate * float(slices.mean())
                 trials.append(_trial(block, target, scenario, rps))
     pairs = [
