@@ -91,7 +91,9 @@ def test_known_boundaries_are_found() -> None:
     c1, c2 = (-special.ndtri(level / 2) for level in (first, second))
     z = np.linspace(-c1, c1, 200_001)
     # Given the first statistic z, the second is normal about z / sqrt(2) with variance 1 / 2.
-    beyond = special.ndtr((z / math.sqrt(2) - c2) * math.sqrt(2)) + special.ndtr((-z / math.sqrt(2) - c2) * math.sqrt(2))
+    beyond = special.ndtr((z / math.sqrt(2) - c2) * math.sqrt(2)) + special.ndtr(
+        (-z / math.sqrt(2) - c2) * math.sqrt(2)
+    )
     assert np.trapezoid(np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) * beyond, z) == pytest.approx(0.01, rel=1e-6)
 
 
@@ -121,8 +123,8 @@ def test_what_is_no_p_value_raises(p_value: float) -> None:
 def test_stopping_at_a_width_and_then_testing_is_over_its_level() -> None:
     """The rule of a plain interval that is narrow enough, simulated beside ours for docs/methodology.md.
 
-    A pair without a difference is measured until Student's 95 % interval is narrower than a width, and is then tested at
-    0.05. An interval is narrow first where the spread happens to be small, so it leaves out 1 too often.
+    A pair without a difference is measured until Student's 95 % interval is narrower than a width, and is then tested
+    at 0.05. An interval is narrow first where the spread happens to be small, so it leaves out 1 too often.
     """
     rng = np.random.default_rng(8)
     blocks = rng.normal(0, 0.02, size=(20_000, SIX[-1]))
