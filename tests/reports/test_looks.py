@@ -123,8 +123,8 @@ def test_what_is_no_p_value_raises(p_value: float) -> None:
 def test_stopping_at_a_width_and_then_testing_is_over_its_level() -> None:
     """The rule of a plain interval that is narrow enough, simulated beside ours for docs/methodology.md.
 
-    A pair without a difference is measured until Student's 95 % interval is narrower than a width, and is then tested at
-    0.05. An interval is narrow first where the spread happens to be small, so it leaves out 1 too often.
+    A pair without a difference is measured until Student's 95 % interval is narrower than a width, and is then tested
+    at 0.05. An interval is narrow first where the spread happens to be small, so it leaves out 1 too often.
     """
     rng = np.random.default_rng(8)
     blocks = rng.normal(0, 0.02, size=(20_000, SIX[-1]))
