@@ -15,6 +15,8 @@ from msgspec import Struct
 from loadtests.scenarios import Scenario
 
 LONGEST_SLICE_S = 10.0
+WARMUP_SLICE_S = 0.1
+"""A warm-up slice is no shorter: shorter ones differ by more than what tells a warm target from a cold one."""
 LEAST_ROUNDS = 7
 """Each target is visited so often at least, where so many visits were ordered: noise that lasts is then met by all."""
 

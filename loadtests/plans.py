@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from loadtests.arrival import PoissonRate
 from loadtests.endpoints import ENDPOINTS
+from loadtests.orders import WARMUP_SLICE_S
 from loadtests.scenarios import Scenario, closed, opened
 
 USERS_OF_OTHER_ENCODINGS = 16
@@ -47,7 +48,8 @@ class Plan:
 
     def trial_s(self, scenario: Scenario) -> float:
         """Seconds that one target is under load in one trial, at the shortest slice."""
-        return (self.slices_of(scenario) + self.warmup_slices) * self.slice_s_of(scenario)
+        slice_s = self.slice_s_of(scenario)
+        return self.slices_of(scenario) * slice_s + self.warmup_slices * max(slice_s, WARMUP_SLICE_S)
 
     def load_s(self, targets: int) -> float:
         """Seconds under load for so many targets, at the shortest slice; drains and start-ups not counted."""

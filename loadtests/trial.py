@@ -19,7 +19,7 @@ from loadtests.audit import LATE_NS
 from loadtests.events import SliceEvent
 from loadtests.local_runner import LocalRunner
 from loadtests.neighbours import read_books
-from loadtests.orders import CalibrationOrder, TrialOrder
+from loadtests.orders import WARMUP_SLICE_S, CalibrationOrder, TrialOrder
 from loadtests.runner import LoadSegment, LostWorkerError, Runner, SliceOrder, merge
 from loadtests.samples import SliceFigures
 from loadtests.scenarios import Scenario
@@ -27,9 +27,6 @@ from loadtests.target_tally import TargetTally
 from loadtests.trial_record import Calibration, TrialRecord
 
 OnSlice = Callable[[SliceEvent], None]
-
-WARMUP_SLICE_S = 0.1
-"""Shorter ones differ by more than what tells a warm target from a cold one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -250,7 +250,7 @@ def test_slow_answers_lengthen_slices(generator: Generator) -> None:
     with KnownServer(lambda _n, _b: [0.03, ok()]) as server:
         (record,) = generator.trial(order(server.target("a"), slices=2, slice_s=0.02))
     assert_target_is_right(record)
-    assert record.slice_s > 0.1
+    assert record.slice_s > 0.05
     assert record.completed >= 2 * 4
 
 
