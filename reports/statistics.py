@@ -224,8 +224,8 @@ def paired_ratio(
 
     Above 1 the candidate is faster. Both vectors have one value a block, in the same order. For a latency pass
     `lower_is_better`, which inverts the ratio. Raises ValueError for fewer than two blocks, values that are not
-    positive and finite, and unequal
-    lengths; NoVariationError for blocks that do not vary at all, which no clock produces.
+    positive and finite, and unequal lengths; NoVariationError for blocks that do not vary at all, which no clock
+    produces.
     """
     before, after = logarithms(baseline, least=2), logarithms(candidate, least=2)
     if before.size != after.size:
