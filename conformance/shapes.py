@@ -14,6 +14,9 @@ from conformance import tensor_messages
 from conformance.canonical import Number
 from conformance.contract import CODES, GET_PATHS, POST_PATHS
 
+STATUSES: Final = {"/healthz": "alive", "/readyz": "ready"}
+"""What the one member of these answers says."""
+
 
 def _number(value: Any) -> str | None:
     return _members(value, "prediction") or _a_number(value["prediction"])
@@ -121,7 +124,21 @@ def _openapi(value: Any) -> str | None:
         missing = statuses - set(operation.get("responses", {}))
         if missing:
             return f"{method} {path} does not mention {', '.join(sorted(missing))}"
-    return None
+    return next((fault for path in GET_PATHS if (fault := _told(path, paths[path]["get"]["responses"]["200"]))), None)
+
+
+def _told(path: str, answer: Any) -> str | None:
+    """Whether the 200 answer of a GET path is told with its words, its media type and, where it is one, its status."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("description"), str):
+        return f"the answer of {path} has no description"
+    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    if schema.get("type") != "object":
+        return f"the answer of {path} is not told as a JSON object"
+    if path not in STATUSES:
+        return None
+    exact = {"properties": {"status": {"const": STATUSES[path]}}, "required": ["status"], "additionalProperties": False}
+    wrong = [name for name, value in exact.items() if schema.get(name) != value]
+    return f"the answer of {path} is told with another {wrong[0]}" if wrong else None
 
 
 def _members(value: Any, *names: str) -> str | None:

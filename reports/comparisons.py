@@ -72,6 +72,7 @@ def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow]
                 row = _row(comparison, scenario, metric)
                 try:
                     ratios[len(rows)], looked[len(rows)] = _ratio(run, cells, comparison, scenario, metric)
+                    row = _with_figure(row, cells)
                 except UnfairError as error:
                     row = replace(row, reason=str(error))
                 rows.append(row)
@@ -94,6 +95,14 @@ def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow]
                 row = replace(row, noise_ci95=(floor.low, floor.high) if floor else None)
             rows[index] = _filled(row, measured, p_value, len(family), judged)
     return rows, _noise_object(rows, noise)
+
+
+def _with_figure(row: ComparisonRow, cells: Mapping[TargetScenario, ResultRow]) -> ComparisonRow:
+    """The row with the figure that its ratio is of, and the ratio that users saw."""
+    pair = [cells[one, row.scenario] for one in (row.baseline, row.candidate)]
+    both = statistics.in_pairs(*(one.by_block(BLOCK_FIGURE[THROUGHPUT]) for one in pair))
+    seen = statistics.logarithms(both[1]).mean() - statistics.logarithms(both[0]).mean()
+    return replace(row, figure=figure_of(row.metric, pair), throughput_ratio=math.exp(seen))
 
 
 def _shared(

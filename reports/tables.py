@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from experiment.journal_records import BLOCKS
 from experiment.progress import plural
 from reports import wording
+from reports.comparisons import CORE_TIME
 from reports.headline_rows import busiest, usual
 from reports.summary import Summary, TargetSummary
 from reports.summary.ladder_rows import LadderSummary
@@ -26,6 +27,12 @@ METRICS: Mapping[str, str] = {
     "latency_p50": "median latency",
     "response_p50": "median response time",
 }
+
+
+COMPARED = (
+    "Right answers a second of the time in which a target could have its cores: what other programs and machines took "
+    "of them is left out, and what a target does to itself counts in full."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +155,8 @@ def trust(summary: Summary) -> list[tuple[str, str]]:
     counted = f"{done} of {plural(summary.all_blocks, 'block')}, each with fresh processes."
     unit = "Intervals are 95 % over blocks; p-values are corrected by Holm for each question."
     lines.append(("Blocks", f"{counted} {unit}"))
+    if any(row.figure == CORE_TIME for row in summary.comparisons):
+        lines.append(("Compared", COMPARED))
     if looked := _looked(summary):
         lines.append(("Looks", looked))
     if audit.invalid:
