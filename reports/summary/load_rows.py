@@ -72,9 +72,9 @@ class ComparisonRow(Struct, frozen=True, kw_only=True):
     """The candidate against the baseline in one scenario and metric; a ratio above 1 means that it is faster.
 
     `figure` is the one of each block that the ratio is of; `throughput_ratio` is what users saw, whoever else was
-    on the machine. Without a fair ratio the verdict is `invalid`, with the reason. `family_size` counts the p-values that were
-    corrected together, `margin` is the share within which two count as equal. `look` counts the looks at the pair as
-    its blocks came in, for all of which `p_adjusted` pays too; the interval has the confidence 1 - `level`.
+    on the machine. Without a fair ratio the verdict is `invalid`, with the reason. `family_size` counts the p-values
+    that were corrected together, `margin` is the share within which two count as equal. `look` counts the looks at the
+    pair as its blocks came in, for all of which `p_adjusted` pays too; the interval has the confidence 1 - `level`.
     """
 
     baseline: str
