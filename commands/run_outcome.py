@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from experiment.errors import FINDING, HARNESS, OK
+from experiment.progress import plural
+from reports.deciding import ASKED, in_words
 from reports.headline import headline, leading_pairs
 from reports.ladder_words import counted_rows
 from reports.ladder_words import usual as waterfalls
@@ -22,20 +24,23 @@ def draw_and_print(folder: Path, price_per_core_hour: float | None = None, into:
     """Draw the report of a run folder, there or in `into`; print its verdicts and where it is. Raises JournalError."""
     report = render(folder, price_per_core_hour, into)
     summary = read_summary(report.parent)
-    print("\n".join([*verdict_lines(summary), f"report: {report}"]), flush=True)
+    print("\n".join([*verdict_lines(summary, str(folder)), f"report: {report}"]), flush=True)
     return summary
 
 
-def verdict_lines(summary: Summary) -> list[str]:
+def verdict_lines(summary: Summary, folder: str) -> list[str]:
     """The answer, then a line a comparison, the noise floor first, then capacities and what was refused.
 
     Closed loops are compared by throughput, open ones by their median response time.
     """
-    rows = [row for row in summary.comparisons if row.metric in ("throughput", "response_p50")]
+    rows = [row for row in summary.comparisons if row.metric in ASKED]
     rows.sort(key=lambda row: row.axis != "noise")
     width = max((len(_pair(row)) for row in rows), default=0)
     lines = [f"{headline(summary)} {summary.second_sentence}".strip(), ""]
     lines += [f"{_pair(row):{width}}  {row.scenario:29} {_ratio(row):24} {_said(row)}" for row in rows]
+    lines += [f"undecided: {_pair(row)} {row.scenario}: {row.why}{_more(row)}" for row in rows if row.why]
+    if summary.to_decide:
+        lines.append(in_words(summary.to_decide, folder))
     lines += [_capacity(row) for row in summary.capacity]
     lines += [f"refused: {entry.target}: {entry.reason}" for entry in summary.refused]
     lines += [f"not run: {entry.what}: {entry.reason}" for entry in summary.not_run]
@@ -81,6 +86,11 @@ def _capacity(row: CapacityRow) -> str:
     found = f"{row.rate_rps.median:.0f} requests/s, saturated at {row.saturated_rps.median:.0f}"
     # A block that was left out, because a worker was lost in it for example.
     return f"{place}: {found}" + (f" ({row.reason})" if row.reason else "")
+
+
+def _more(row: ComparisonRow) -> str:
+    """How long more blocks of this comparison alone would take."""
+    return f"; some {plural(row.minutes_needed, 'minute')} more decide it" if row.minutes_needed else ""
 
 
 def _pair(row: ComparisonRow) -> str:

@@ -23,6 +23,7 @@ from reports.comparisons import BLOCK_FIGURE, LATENCIES, TargetScenario, UnfairE
 from reports.independent import IndependentRatio
 from reports.runs_compared import CellRow, RefusedSince, RunsCompared, RunSide
 from reports.sameness import changes, machine_differences, plan_differences
+from reports.shared_variance import noise_reach
 from reports.statistics import PairedRatio
 from reports.summary.measures import BlockFigures
 from reports.verdicts import NoiseFloor, Verdict
@@ -106,7 +107,7 @@ def noise_floors(base: Run, new: Run, blocks: int) -> dict[TargetScenario, Noise
             for (name, other), ratio in side.items()
             if (name, endpoints[other]) == (metric, endpoints[scenario])
         ]
-        reach = statistics.noise_reach(alike, blocks)
+        reach = noise_reach(alike, blocks)
         floors[metric, scenario] = NoiseFloor(low=math.exp(-reach), high=math.exp(reach))
     return floors
 

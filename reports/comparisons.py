@@ -18,7 +18,7 @@ from experiment.journal_records import ComparisonRecord
 from experiment.run_folder import Run
 from loadtests.trial_record import ScenarioRecord
 from reports import looks, statistics, treatment, verdicts, wording
-from reports.shared_variance import common_variance, moderated
+from reports.shared_variance import CommonVariance, common_variance, moderated, noise_reach
 from reports.statistics import PairedRatio
 from reports.summary.load_rows import ComparisonRow, NoiseRow, NoiseSummary, ResultRow
 from reports.verdicts import Judgement, NoiseFloor, Verdict
@@ -76,10 +76,13 @@ def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow]
                 except UnfairError as error:
                     row = replace(row, reason=str(error))
                 rows.append(row)
-    noise = _noise_floors(rows, ratios)
+    common = _common(rows, ratios)
+    noise = _noise_floors(rows, ratios, common)
     # A floor is that of so many blocks, of which after some looks not all pairs have the same number.
-    own_floors = {count: _noise_floors(rows, ratios, count) for own in looked.values() for count in own[-1:]}
-    ratios = _shared(rows, ratios, looked)
+    own_floors = {count: _noise_floors(rows, ratios, common, count) for own in looked.values() for count in own[-1:]}
+    ratios = {
+        index: moderated(ratio, common[rows[index].metric], _level(looked[index])) for index, ratio in ratios.items()
+    }
     for family in _families(rows, ratios):
         adjusted = statistics.holm([looks.p_after(ratios[index].p_value, looked[index]) for index in family])
         for index, p_value in zip(family, adjusted.tolist(), strict=True):
@@ -105,18 +108,15 @@ def _with_figure(row: ComparisonRow, cells: Mapping[TargetScenario, ResultRow]) 
     return replace(row, figure=figure_of(row.metric, pair), throughput_ratio=math.exp(seen))
 
 
-def _shared(
-    rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRatio], looked: Mapping[int, tuple[int, ...]]
-) -> dict[int, PairedRatio]:
-    """The ratios with what all pairs of a metric tell of each other's variance (`reports/shared_variance.py`)."""
-    found: dict[int, PairedRatio] = {}
-    for metric in {rows[index].metric for index in ratios}:
-        alike = {index: ratio for index, ratio in ratios.items() if rows[index].metric == metric}
-        common = common_variance(
-            [ratio.log_sd**2 for ratio in alike.values()], [ratio.blocks - 1 for ratio in alike.values()]
-        )
-        found |= {index: moderated(ratio, common, _level(looked[index])) for index, ratio in alike.items()}
-    return {index: found[index] for index in ratios}
+def _common(rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRatio]) -> dict[str, CommonVariance | None]:
+    """What all pairs of a metric tell of each other's variance (`reports/shared_variance.py`), by metric."""
+    alike: dict[str, list[PairedRatio]] = {}
+    for index, ratio in ratios.items():
+        alike.setdefault(rows[index].metric, []).append(ratio)
+    return {
+        metric: common_variance([one.log_sd**2 for one in those], [one.blocks - 1 for one in those])
+        for metric, those in alike.items()
+    }
 
 
 def _level(own: tuple[int, ...]) -> float:
@@ -125,7 +125,10 @@ def _level(own: tuple[int, ...]) -> float:
 
 
 def _noise_floors(
-    rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRatio], blocks: int | None = None
+    rows: Sequence[ComparisonRow],
+    ratios: Mapping[int, PairedRatio],
+    common: Mapping[str, CommonVariance | None],
+    blocks: int | None = None,
 ) -> dict[TargetScenario, NoiseFloor]:
     """The noise floor of every scenario that has an A/A pair, pooled over the scenarios of one endpoint.
 
@@ -139,7 +142,9 @@ def _noise_floors(
         alike = [
             ratios[other] for other, its in own.items() if (its.metric, its.endpoint) == (row.metric, row.endpoint)
         ]
-        reach = statistics.noise_reach(alike, blocks or ratios[index].blocks)
+        shared = common[row.metric]
+        worth = (shared.variance, shared.freedom) if shared else (0.0, 0.0)
+        reach = noise_reach(alike, blocks or ratios[index].blocks, *worth)
         floors[row.metric, row.scenario] = NoiseFloor(low=math.exp(-reach), high=math.exp(reach))
     return floors
 

@@ -79,6 +79,29 @@ def moderated(measured: PairedRatio, common: CommonVariance | None, level: float
     )
 
 
+def noise_reach(
+    itself: Sequence[PairedRatio], blocks: int, shared_variance: float = 0.0, shared_freedom: float = 0.0
+) -> float:
+    """How far from 1 the mean ratio of the same code over `blocks` blocks comes out, 95 times in 100, as a log.
+
+    `itself` are A/A ratios whose noise is taken to be of one size. Their true value is known to be 1, so every block of
+    every one of them is a deviation, and the pooled variance has as many degrees of freedom as there are blocks in all,
+    and as many more as `shared_variance` is worth, which other pairs tell of.
+    Raises ValueError where there is no block.
+    """
+    total = sum(one.blocks for one in itself)
+    if total < 1 or blocks < 1:
+        raise ValueError("no block, so no noise is known")
+    # (n - 1) sd^2 + n mean^2 is the sum of squares about zero.
+    squares = sum((one.blocks - 1) * one.log_sd**2 + one.blocks * math.log(one.ratio) ** 2 for one in itself)
+    finite([squares])
+    if math.isinf(shared_freedom):
+        variance = shared_variance
+    else:
+        variance = (squares + shared_freedom * shared_variance) / (total + shared_freedom)
+    return student_quantile(total + shared_freedom, 0.975) * math.sqrt(variance / blocks)
+
+
 def _inverse_trigamma(value: float) -> float:
     """Newton's method on the reciprocal, which is convex and nearly linear (Smyth 2004, appendix)."""
     found = 0.5 + 1 / value

@@ -87,22 +87,6 @@ def finite(values: Sequence[float] | Floats, least: int = 1) -> Floats:
     return vector
 
 
-def noise_reach(itself: Sequence[PairedRatio], blocks: int) -> float:
-    """How far from 1 the mean ratio of the same code over `blocks` blocks comes out, 95 times in 100, as a log.
-
-    `itself` are A/A ratios whose noise is taken to be of one size. Their true value is known to be 1, so every block of
-    every one of them is a deviation, and the pooled variance has as many degrees of freedom as there are blocks in all.
-    Raises ValueError where there is no block.
-    """
-    total = sum(one.blocks for one in itself)
-    if total < 1 or blocks < 1:
-        raise ValueError("no block, so no noise is known")
-    # (n - 1) sd^2 + n mean^2 is the sum of squares about zero.
-    squares = sum((one.blocks - 1) * one.log_sd**2 + one.blocks * math.log(one.ratio) ** 2 for one in itself)
-    finite([squares])
-    return float(special.stdtrit(total, 0.975)) * math.sqrt(squares / total / blocks)
-
-
 @cache
 def resamples(blocks: int, seed: int = 0, exact_up_to: int = EXACT_UP_TO, random: int = RESAMPLES) -> Resamples:
     """All bootstrap resamples of `blocks` with their chances, or `random` drawn ones above `exact_up_to`.

@@ -9,6 +9,7 @@ from experiment.journal_records import BLOCKS
 from experiment.progress import plural
 from reports import wording
 from reports.comparisons import CORE_TIME
+from reports.deciding import in_words
 from reports.headline_rows import busiest, usual
 from reports.summary import Summary, TargetSummary
 from reports.summary.ladder_rows import LadderSummary
@@ -157,6 +158,8 @@ def trust(summary: Summary) -> list[tuple[str, str]]:
     lines.append(("Blocks", f"{counted} {unit}"))
     if any(row.figure == CORE_TIME for row in summary.comparisons):
         lines.append(("Compared", COMPARED))
+    if summary.to_decide:
+        lines.append(("Undecided", f"{in_words(summary.to_decide)}."))
     if looked := _looked(summary):
         lines.append(("Looks", looked))
     if audit.invalid:

@@ -7,10 +7,8 @@ from pathlib import Path
 from experiment.rounds import OpenPair, Standing
 from experiment.run_folder import read_run
 from reports import cells, comparisons
+from reports.deciding import ASKED
 from reports.verdicts import Verdict
-
-METRICS = (comparisons.THROUGHPUT, comparisons.RESPONSE_P50)
-"""What a verdict is about: throughput in a closed loop, the median response time on a schedule."""
 
 
 def standing(folder: Path) -> Standing:
@@ -20,7 +18,7 @@ def standing(folder: Path) -> Standing:
     """
     run = read_run(folder)
     rows, _ = comparisons.compare(run, cells.results(run))
-    asked = [row for row in rows if row.axis != comparisons.NOISE_AXIS and row.metric in METRICS]
+    asked = [row for row in rows if row.axis != comparisons.NOISE_AXIS and row.metric in ASKED]
     still = [row for row in asked if row.verdict == Verdict.INCONCLUSIVE]
     return Standing(
         undecided=tuple(

@@ -24,6 +24,7 @@ from reports.summary.load_rows import (
     FrameworkCost,
     NoiseSummary,
     ResultRow,
+    ToDecide,
     WhatMatters,
 )
 from reports.summary.measures import JsonObject
@@ -99,6 +100,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     noise_floor: NoiseSummary
     results: list[ResultRow]
     comparisons: list[ComparisonRow]
+    to_decide: ToDecide | None = None
     parity_table: list[TreatmentRow]
     framework_costs: list[FrameworkCost]
     capacity: list[CapacityRow]

@@ -75,6 +75,7 @@ class ComparisonRow(Struct, frozen=True, kw_only=True):
     on the machine. Without a fair ratio the verdict is `invalid`, with the reason. `family_size` counts the p-values
     that were corrected together, `margin` is the share within which two count as equal. `look` counts the looks at the
     pair as its blocks came in, for all of which `p_adjusted` pays too; the interval has the confidence 1 - `level`.
+    `why` tells what stands in the way of a verdict, and `minutes_needed` how long more blocks of it alone take.
     """
 
     baseline: str
@@ -98,6 +99,8 @@ class ComparisonRow(Struct, frozen=True, kw_only=True):
     margin: float | None = None
     noise_ci95: Interval | None = None
     blocks_needed: int | None = None
+    minutes_needed: int | None = None
+    why: str | None = None
     look: int | None = None
     level: float | None = None
     verdict: str
@@ -110,6 +113,19 @@ class ComparisonRow(Struct, frozen=True, kw_only=True):
         if self.ratio is None or self.ci95 is None:
             raise ValueError(f"{self.candidate} has no ratio to {self.baseline} in {self.scenario}")
         return self.ratio, self.ci95
+
+
+class ToDecide(Struct, frozen=True, kw_only=True):
+    """What it takes to decide what is undecided, of so many `pairs`: blocks after those that there are, and minutes.
+
+    Both are None where no number of blocks worth naming would do.
+    """
+
+    undecided: int
+    pairs: int
+    blocks: int | None
+    minutes: int | None
+    command: str
 
 
 class NoiseRow(Struct, frozen=True, kw_only=True):

@@ -70,7 +70,7 @@ def test_a_run_of_open_loops_alone_has_an_answer(tmp_path: Path) -> None:
     render(folder)
     found = read_summary(folder)
     assert "at 200/s poisson in" in found.headline
-    lines = verdict_lines(found)
+    lines = verdict_lines(found, "RUN")
     assert any("bottle/flask" in line and "predict~poisson200rps" in line for line in lines)
 
 

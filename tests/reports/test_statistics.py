@@ -12,6 +12,7 @@ from scipy import stats
 
 from reports import statistics, verdicts
 from reports.independent import independent_ratio
+from reports.shared_variance import noise_reach
 from reports.statistics import PairedRatio
 from reports.verdicts import NoiseFloor, Verdict
 
@@ -202,7 +203,7 @@ def test_the_noise_floor_covers_what_the_same_code_does() -> None:
             )
             for row in draws[:3]
         ]
-        inside.append(abs(draws[3].mean()) < statistics.noise_reach(itself, 5))
+        inside.append(abs(draws[3].mean()) < noise_reach(itself, 5))
     assert 0.935 < np.mean(inside) < 0.965
 
 
@@ -211,7 +212,7 @@ def test_no_block_is_no_noise_floor() -> None:
     broken = PairedRatio(ratio=1.0, low=0.9, high=1.1, p_value=1.0, blocks=5, log_sd=math.nan)
     for itself in ([], [broken]):
         with pytest.raises(ValueError, match=r"noise|finite"):
-            statistics.noise_reach(itself, 5)
+            noise_reach(itself, 5)
 
 
 def test_a_significant_ratio_inside_the_noise_floor_is_open() -> None:
