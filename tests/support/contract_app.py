@@ -247,9 +247,16 @@ class ContractApp:
             return {"target": "test", "versions": {}, "models": {}, "device": None, "threads": {}}
         if path == "/openapi.json":
             operation = {"responses": {status: {"description": "x"} for status in ("200", "400", "413", "415")}}
-            gets, posts = ({each: {verb: operation} for each in of} for verb, of in (("get", GETS), ("post", POSTS)))
-            return {"openapi": "3.1.0", "paths": gets | posts}
+            gets = {each: {"get": {"responses": {"200": self.told(each)}}} for each in GETS}
+            return {"openapi": "3.1.0", "paths": gets | {each: {"post": operation} for each in POSTS}}
         return {"status": "alive" if path == "/healthz" else "ready"}
+
+    def told(self, path: str) -> Any:  # contract.md#service-routes
+        schema: dict[str, Any] = {"type": "object"}
+        if path in ("/healthz", "/readyz"):
+            status = {"status": {"const": self.service(path)["status"]}}
+            schema |= {"properties": status, "required": ["status"], "additionalProperties": False}
+        return {"description": "x", "content": {"application/json": {"schema": schema}}}
 
     def invalid(self, pointer: str, _body: bytes) -> RefusedError:  # contract.md#input-errors
         return RefusedError("invalid_input", f"Input validation error: {pointer}: breaks the rule")
