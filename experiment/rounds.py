@@ -6,7 +6,7 @@ every look takes its share of the error that all of them may make (`reports/look
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
@@ -125,6 +125,19 @@ class Pace:
         return len(targets) * self.target_s + load_s
 
 
+def asked_again(
+    pairs: Iterable[OpenPair], targets: Sequence[str], twins: AbstractSet[str]
+) -> dict[str, tuple[str, ...]]:
+    """Which of `targets` more blocks need for these pairs, by scenario: the sides of a pair, and with them the `twins`.
+
+    The twins are one code under two names; without them the noise floor would not be known.
+    """
+    open_in: dict[str, set[str]] = {}
+    for pair in pairs:
+        open_in.setdefault(pair.scenario, set(twins)).update((pair.baseline, pair.candidate))
+    return {name: tuple(one for one in targets if one in those) for name, those in open_in.items()}
+
+
 def next_look(
     looks: Sequence[LookRecord],
     *,
@@ -137,18 +150,14 @@ def next_look(
 ) -> LookRecord:
     """What follows from how it stands, given `blocks` so far and the seconds that are left, None for any number.
 
-    Of `targets` those are measured that are a side of an undecided pair, by scenario, and with them the `twins`, which
-    are one code under two names: without them the noise floor would not be known.
+    Those of `targets` are measured that `asked_again` names for what is undecided.
     """
     record = LookRecord(
         number=len(looks) + 1, block=blocks, blocks=0, undecided=len(standing.undecided), pairs=standing.pairs
     )
-    open_in: dict[str, set[str]] = {}
-    for pair in standing.undecided:
-        open_in.setdefault(pair.scenario, set(twins)).update((pair.baseline, pair.candidate))
-    if not open_in:
+    scenarios = asked_again(standing.undecided, targets, twins)
+    if not scenarios:
         return replace(record, reason="nothing is undecided")
-    scenarios = {name: tuple(one for one in targets if one in those) for name, those in open_in.items()}
     block_s = pace.block_s(scenarios)
     count = min((blocks + 1) // 2, MOST_BLOCKS - blocks)
     if count < 1:

@@ -20,9 +20,8 @@ from loadtests.trial_record import Backlog, OverLimit, TrialRecord, WorkerNode
 from loadtests.visit_log import VisitLog
 
 TURNS_IN_SLICE, ROUNDS_IN_SLICE = 8, 2
-"""A slice holds at least so many answers one after the other, and so many rounds of all users: with many
-users
-one round fills the first phase, and only what comes after it counts."""
+"""A slice holds at least so many answers one after the other, and so many rounds of all users: with
+many users one round fills the first phase, and only what comes after it counts."""
 
 WINDOWS, WINDOWS_AGREE = 3, 1.10
 """So many slices in a row must agree so far, largest over smallest, before a target counts as warm (Triton's

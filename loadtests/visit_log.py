@@ -20,6 +20,7 @@ class VisitLog:
     def __init__(self, pids: Sequence[int]) -> None:
         self._pids = tuple(pids)
         self._cores = cores_of(self._pids)
+        self._generators = cores_of([os.getpid()])
         self._rows: list[tuple[int, ...]] = []
 
     def clear(self) -> None:
@@ -32,8 +33,8 @@ class VisitLog:
         `queued_ns` is what the generator waited for its core, None where it is elsewhere. That is what others took of
         that core; the rest they took of the target's.
         """
-        mine = cores_of([os.getpid()]) if queued_ns is not None else set()
-        both = others_ns(before, after, own=(*self._pids, os.getpid()), cores=self._cores | mine)
+        cores = self._cores if queued_ns is None else self._cores | self._generators
+        both = others_ns(before, after, own=(*self._pids, os.getpid()), cores=cores)
         used_ns = sum(after.used_ns.get(pid, 0) - before.used_ns.get(pid, 0) for pid in self._pids)
         self._rows.append(
             (

@@ -9,17 +9,18 @@ from typing import Final
 from msgspec.structs import replace
 
 from experiment.progress import plural
-from experiment.rounds import Pace
+from experiment.rounds import OpenPair, Pace, asked_again
 from experiment.run_folder import Run
 from loadtests.plans import PLANS
 from reports import wording
+from reports.comparisons import NOISE_AXIS, RESPONSE_P50, THROUGHPUT
 from reports.summary.load_rows import ComparisonRow, ToDecide
 from reports.verdicts import Verdict
 
 FOLDER: Final = "RUN"
 """Stands for the run's folder in a command, which is read wherever the run has been carried to."""
 
-ASKED: Final = ("throughput", "response_p50")
+ASKED: Final = (THROUGHPUT, RESPONSE_P50)
 """What a verdict is about: throughput in a closed loop, the median response time on a schedule."""
 
 _SPARE: Final = 1.3
@@ -30,14 +31,14 @@ def with_reasons(run: Run, rows: Sequence[ComparisonRow]) -> list[ComparisonRow]
     """The rows; an undecided one says why, and in how many minutes it alone would be decided."""
     pace = _pace(run)
     return [
-        replace(row, why=_why(row), minutes_needed=_minutes(run, pace, [row])) if _open(row) else row for row in rows
+        replace(row, why=_why(row), minutes_needed=_minutes(run, pace, [row])) if is_open(row) else row for row in rows
     ]
 
 
 def to_decide(run: Run, rows: Sequence[ComparisonRow]) -> ToDecide | None:
     """What would decide all that is undecided; None where nothing is, or the run is no plan's."""
-    asked = [row for row in rows if row.axis != "noise" and row.ratio is not None and row.metric in ASKED]
-    still = [row for row in asked if _open(row)]
+    asked = [row for row in rows if is_asked(row) and row.ratio is not None]
+    still = [row for row in asked if is_open(row)]
     if not still or run.plan not in PLANS:
         return None
     named = [row for row in still if row.blocks_needed]
@@ -61,8 +62,19 @@ def in_words(found: ToDecide, folder: str = FOLDER) -> str:
     return f"{some}: about {plural(found.blocks or 0, 'more block')}, {plural(found.minutes, 'minute')}: {command}"
 
 
-def _open(row: ComparisonRow) -> bool:
-    return row.verdict == Verdict.INCONCLUSIVE and row.axis != "noise"
+def is_asked(row: ComparisonRow) -> bool:
+    """Whether the row is a question: the A/A pair is none."""
+    return row.axis != NOISE_AXIS and row.metric in ASKED
+
+
+def is_open(row: ComparisonRow) -> bool:
+    """Whether the row is undecided; the A/A pair never is."""
+    return row.verdict == Verdict.INCONCLUSIVE and row.axis != NOISE_AXIS
+
+
+def open_pair(row: ComparisonRow) -> OpenPair:
+    """The pair of the row, for whoever measures it again."""
+    return OpenPair(baseline=row.baseline, candidate=row.candidate, scenario=row.scenario)
 
 
 def _why(row: ComparisonRow) -> str:
@@ -84,9 +96,6 @@ def _minutes(run: Run, pace: Pace | None, rows: Sequence[ComparisonRow]) -> int 
     if pace is None or not blocks:
         return None
     twins = {one for target in run.targets if target.twin_of for one in (target.id, target.twin_of)}
-    scenarios: dict[str, set[str]] = {}
-    for row in rows:
-        if row.scenario in pace.trial_s:
-            scenarios.setdefault(row.scenario, set(twins)).update((row.baseline, row.candidate))
-    each_s = pace.block_s({scenario: sorted(names) for scenario, names in scenarios.items()})
+    pairs = [open_pair(row) for row in rows if row.scenario in pace.trial_s]
+    each_s = pace.block_s(asked_again(pairs, [target.id for target in run.targets], twins))
     return max(1, math.ceil(blocks * each_s / 60))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiment.rounds import OpenPair, Standing
+from experiment.rounds import Standing
 from experiment.run_folder import read_run
 from reports import cells, comparisons
-from reports.deciding import ASKED
-from reports.verdicts import Verdict
+from reports.deciding import is_asked, is_open, open_pair
 
 
 def standing(folder: Path) -> Standing:
@@ -18,11 +17,5 @@ def standing(folder: Path) -> Standing:
     """
     run = read_run(folder)
     rows, _ = comparisons.compare(run, cells.results(run))
-    asked = [row for row in rows if row.axis != comparisons.NOISE_AXIS and row.metric in ASKED]
-    still = [row for row in asked if row.verdict == Verdict.INCONCLUSIVE]
-    return Standing(
-        undecided=tuple(
-            OpenPair(baseline=row.baseline, candidate=row.candidate, scenario=row.scenario) for row in still
-        ),
-        pairs=len(asked),
-    )
+    asked = [row for row in rows if is_asked(row)]
+    return Standing(undecided=tuple(open_pair(row) for row in asked if is_open(row)), pairs=len(asked))
