@@ -59,7 +59,10 @@ def in_words(found: ToDecide, folder: str = FOLDER) -> str:
     command = found.command.replace(FOLDER, folder)
     if found.minutes is None:
         return f"{some}: more than a thousand blocks would be needed, so the difference hardly matters here"
-    return f"{some}: about {plural(found.blocks or 0, 'more block')}, {plural(found.minutes, 'minute')}: {command}"
+    where = f" ({FOLDER} is this run\u2019s folder)" if folder == FOLDER else ""
+    return (
+        f"{some}: about {plural(found.blocks or 0, 'more block')}, {plural(found.minutes, 'minute')}: {command}{where}"
+    )
 
 
 def is_asked(row: ComparisonRow) -> bool:

@@ -154,13 +154,16 @@ def trust(summary: Summary) -> list[tuple[str, str]]:
         )
     done = len({entry.block for row in summary.results for entry in row.blocks})
     counted = f"{done} of {plural(summary.all_blocks, 'block')}, each with fresh processes."
-    unit = "Intervals are 95 % over blocks; p-values are corrected by Holm for each question."
+    looked = _looked(summary)
+    # After looks the comparisons have intervals of their own confidence, which the line on looks tells.
+    whose = "Intervals of a target's own figures" if looked else "Intervals"
+    unit = f"{whose} are 95 % over blocks; p-values are corrected by Holm for each question."
     lines.append(("Blocks", f"{counted} {unit}"))
     if any(row.figure == CORE_TIME for row in summary.comparisons):
         lines.append(("Compared", COMPARED))
     if summary.to_decide:
         lines.append(("Undecided", f"{in_words(summary.to_decide)}."))
-    if looked := _looked(summary):
+    if looked:
         lines.append(("Looks", looked))
     if audit.invalid:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in audit.invalid_reasons.items())
