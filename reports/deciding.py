@@ -60,9 +60,8 @@ def in_words(found: ToDecide, folder: str = FOLDER) -> str:
     if found.minutes is None:
         return f"{some}: more than a thousand blocks would be needed, so the difference hardly matters here"
     where = f" ({FOLDER} is this run\u2019s folder)" if folder == FOLDER else ""
-    return (
-        f"{some}: about {plural(found.blocks or 0, 'more block')}, {plural(found.minutes, 'minute')}: {command}{where}"
-    )
+    needed = f"about {plural(found.blocks or 0, 'more block')}, {plural(found.minutes, 'minute')}"
+    return f"{some}: {needed}: {command}{where}"
 
 
 def is_asked(row: ComparisonRow) -> bool:
