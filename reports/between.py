@@ -1,8 +1,9 @@
 """Two runs held against each other, cell by cell: what became faster or slower, and one verdict for the whole.
 
-A cell is a target under a scenario; its figure is the throughput of a closed loop and the median response time of an
-open one. The blocks of two runs are independent (`reports.independent`). All cells are one family, since one decision
-hangs on them: a comparison with nothing changed has a chance of at most 5 % of even one false `faster` or `slower`.
+A cell is a target under a scenario; its figure is the throughput of a closed loop, in core time where both runs know
+it (`reports.sides`), and the median response time of an open one. The blocks of two runs are independent
+(`reports.independent`). All cells are one family, since one decision hangs on them: a comparison with nothing changed
+has a chance of at most 5 % of even one false `faster` or `slower`.
 """
 
 from __future__ import annotations
@@ -11,21 +12,21 @@ import math
 import statistics as plain
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from msgspec.structs import replace
 
 from experiment.progress import plural
 from experiment.run_folder import Run
-from loadtests.trial_record import ScenarioRecord, TrialRecord
-from reports import cells, independent, latencies, statistics, verdicts, wording
-from reports.comparisons import BLOCK_FIGURE, LATENCIES, TargetScenario, UnfairError, floor_for, metrics_of
-from reports.independent import IndependentRatio
+from loadtests.trial_record import ScenarioRecord
+from reports import statistics, verdicts, wording
+from reports.comparisons import LATENCIES, TargetScenario, UnfairError, floor_for
+from reports.independent import IndependentRatio, independent_ratio
 from reports.runs_compared import CellRow, RefusedSince, RunsCompared, RunSide
 from reports.sameness import changes, machine_differences, plan_differences
-from reports.shared_variance import noise_reach
-from reports.statistics import PairedRatio
-from reports.summary.measures import BlockFigures
+from reports.shared_variance import CommonVariance, noise_reach
+from reports.sides import common_variances, itself_of, metric_of, shared_figures, side_of
 from reports.verdicts import NoiseFloor, Verdict
 
 
@@ -37,94 +38,20 @@ class RunVerdict(StrEnum):
     OPEN = "could not tell"
 
 
-def metric_of(scenario: ScenarioRecord) -> str:
-    """The one figure by which a cell is judged between runs."""
-    return metrics_of(scenario)[0]
-
-
-def side_of(run: Run, target: str, scenario: ScenarioRecord) -> dict[int, float]:
-    """The figures of one cell by valid block. Raises UnfairError, with the published reason, where it has too few."""
-    refusal = next((one for one in run.refusals if one.target == target), None)
-    trials = run.trials_of(target, scenario.id)
-    used = [trial for trial in trials if trial.unusable() is None]
-    figure = BLOCK_FIGURE[metric_of(scenario)]
-    told = (_figures_of(run, trial, scenario) for trial in used)
-    values = {one.block: value for one in told if (value := one.figure(figure)) is not None}
-    if refusal and not values:
-        raise UnfairError(f"was not measured: {refusal.reason}")
-    if len(values) < 2:
-        why = next((f": {reason}" for trial in trials if (reason := trial.unusable())), "")
-        counted = "no block" if not values else "one block only"
-        raise UnfairError(f"{counted} has a valid figure; a verdict needs at least two{why}")
-    if 2 * len(values) < len(trials):
-        raise UnfairError(f"only {len(values)} of {len(trials)} blocks have valid figures")
-    return values
-
-
-def _figures_of(run: Run, trial: TrialRecord, scenario: ScenarioRecord) -> BlockFigures:
-    if not scenario.is_open or trial.samples is None:
-        return cells.block_figures(trial, None)
-    try:
-        return cells.block_figures(trial, latencies.read(run.folder / trial.samples))
-    except latencies.SamplesError:
-        # Lost samples leave the block without a latency; the cell says how many blocks it has.
-        return cells.block_figures(trial, None)
-
-
-def itself_of(run: Run) -> dict[TargetScenario, PairedRatio]:
-    """The A/A ratios of one run, by metric and scenario."""
-    found: dict[TargetScenario, PairedRatio] = {}
-    for twin in run.targets:
-        for scenario in run.scenarios:
-            if twin.twin_of is None:
-                continue
-            try:
-                first, second = (side_of(run, one, scenario) for one in (twin.twin_of, twin.id))
-                both = statistics.in_pairs(first, second)
-                found[metric_of(scenario), scenario.id] = statistics.paired_ratio(*both, seed=run.seed)
-            except ValueError:
-                # No A/A figure here: the floor comes from other scenarios, or nothing is called a difference.
-                continue
-    return found
-
-
-def noise_floors(base: Run, new: Run, blocks: int) -> dict[TargetScenario, NoiseFloor]:
-    """How far two runs of the same code come apart by chance, by metric and scenario: from what both did to themselves.
-
-    An A/A ratio inside a run is the difference of two sides of one run's blocks; between runs the sides are of two
-    runs, with the same noise. So both runs' A/A ratios of an endpoint are pooled. Empty where one run has none: of
-    its noise nothing is known.
-    """
-    own = [itself_of(run) for run in (base, new)]
-    if not all(own):
-        return {}
-    endpoints = {one.id: one.endpoint for run in (base, new) for one in run.scenarios}
-    floors = {}
-    for metric, scenario in dict.fromkeys([*own[0], *own[1]]):
-        alike = [
-            ratio
-            for side in own
-            for (name, other), ratio in side.items()
-            if (name, endpoints[other]) == (metric, endpoints[scenario])
-        ]
-        reach = noise_reach(alike, blocks)
-        floors[metric, scenario] = NoiseFloor(low=math.exp(-reach), high=math.exp(reach))
-    return floors
-
-
 def between(base: Run, new: Run, targets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> RunsCompared:
     """The whole comparison; `targets` and `scenarios` narrow it and its family."""
     rows: list[CellRow] = []
     measured: dict[int, IndependentRatio] = {}
     held = [places(run, targets, scenarios) for run in (base, new)]
+    pair = _pair(base, new)
     for target, scenario in held[0]:
         if (target, scenario) not in held[1]:
             continue
-        row, ratio = _cell(base, new, target, _scenario(base, scenario))
+        row, ratio = _cell(pair, target, _scenario(base, scenario))
         if ratio is not None:
             measured[len(rows)] = ratio
         rows.append(row)
-    _judge(base, new, rows, measured)
+    _judge(pair, rows, measured)
     result = RunsCompared(
         base=_told(base),
         new=_told(new),
@@ -165,40 +92,60 @@ def _scenario(run: Run, identifier: str) -> ScenarioRecord:
     return found
 
 
-def _cell(base: Run, new: Run, target: str, scenario: ScenarioRecord) -> tuple[CellRow, IndependentRatio | None]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """Two runs, the figures that both have, by metric, and what each tells of its cells' variances."""
+
+    base: Run
+    new: Run
+    figures: dict[str, str]
+    common: tuple[Mapping[str, CommonVariance | None], Mapping[str, CommonVariance | None]]
+
+
+def _pair(base: Run, new: Run) -> _Pair:
+    figures = shared_figures((base, new))
+    common = (common_variances(base, figures), common_variances(new, figures))
+    return _Pair(base=base, new=new, figures=figures, common=common)
+
+
+def _cell(pair: _Pair, target: str, scenario: ScenarioRecord) -> tuple[CellRow, IndependentRatio | None]:
     """One cell with its medians, and the ratio if there is a fair one; else the row has the published reason."""
+    metric = metric_of(scenario)
     row = CellRow(
         target=target,
         scenario=scenario.id,
         endpoint=scenario.endpoint,
         load=wording.load(scenario.arrival, scenario.users, scenario.rates_rps),
-        metric=metric_of(scenario),
+        metric=metric,
+        figure=pair.figures[metric],
         verdict=Verdict.INVALID.value,
         reason=None,
     )
     try:
-        before = _side(base, "BASE", target, scenario.id)
+        before = _side(pair, "BASE", target, scenario.id)
         row = replace(row, base=plain.median(before))
-        after = _side(new, "NEW", target, scenario.id)
+        after = _side(pair, "NEW", target, scenario.id)
         row = replace(row, new=plain.median(after))
-        return row, independent.independent_ratio(before, after, lower_is_better=row.metric in LATENCIES)
+        common = (pair.common[0].get(metric), pair.common[1].get(metric))
+        return row, independent_ratio(before, after, lower_is_better=metric in LATENCIES, common=common)
     except (UnfairError, statistics.NoVariationError) as error:
         return replace(row, reason=str(error)), None
 
 
-def _side(run: Run, name: str, target: str, scenario: str) -> list[float]:
+def _side(pair: _Pair, name: str, target: str, scenario: str) -> list[float]:
     """The figures of one cell in one run. Raises UnfairError with the reason that is published."""
+    run = pair.base if name == "BASE" else pair.new
     try:
-        return list(side_of(run, target, _scenario(run, scenario)).values())
+        return list(side_of(run, target, _scenario(run, scenario), pair.figures).values())
     except UnfairError as error:
         raise UnfairError(f"{name}: {error}") from error
 
 
-def _judge(base: Run, new: Run, rows: list[CellRow], measured: Mapping[int, IndependentRatio]) -> None:
+def _judge(pair: _Pair, rows: list[CellRow], measured: Mapping[int, IndependentRatio]) -> None:
     if not measured:
         return
     adjusted = statistics.holm([one.p_value for one in measured.values()]).tolist()
-    floors = {blocks: noise_floors(base, new, blocks) for blocks in {one.blocks for one in measured.values()}}
+    floors = {blocks: noise_floors(pair, blocks) for blocks in {one.blocks for one in measured.values()}}
     for (index, ratio), p_value in zip(measured.items(), adjusted, strict=True):
         row = rows[index]
         noise = floor_for(floors[ratio.blocks], row.metric, row.scenario)
@@ -216,6 +163,30 @@ def _judge(base: Run, new: Run, rows: list[CellRow], measured: Mapping[int, Inde
             verdict=judged.verdict.value,
             reason=f"{judged.reason} in each run" if judged.blocks_needed else judged.reason,
         )
+
+
+def noise_floors(pair: _Pair, blocks: int) -> dict[TargetScenario, NoiseFloor]:
+    """How far two runs of the same code come apart by chance, by metric and scenario: from what both did to themselves.
+
+    An A/A ratio inside a run is the difference of two sides of one run's blocks; between runs the sides are of two
+    runs, with the same noise. So both runs' A/A ratios of an endpoint are pooled. Empty where one run has none: of
+    its noise nothing is known.
+    """
+    own = [itself_of(run, pair.figures) for run in (pair.base, pair.new)]
+    if not all(own):
+        return {}
+    endpoints = {one.id: one.endpoint for run in (pair.base, pair.new) for one in run.scenarios}
+    floors = {}
+    for metric, scenario in dict.fromkeys([*own[0], *own[1]]):
+        alike = [
+            ratio
+            for side in own
+            for (name, other), ratio in side.items()
+            if (name, endpoints[other]) == (metric, endpoints[scenario])
+        ]
+        reach = noise_reach(alike, blocks)
+        floors[metric, scenario] = NoiseFloor(low=math.exp(-reach), high=math.exp(reach))
+    return floors
 
 
 def _refused_since(base: Run, new: Run, places: Sequence[Sequence[tuple[str, str]]]) -> list[RefusedSince]:

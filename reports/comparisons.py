@@ -21,6 +21,7 @@ from reports import looks, statistics, treatment, verdicts, wording
 from reports.shared_variance import CommonVariance, common_variance, moderated, noise_reach
 from reports.statistics import PairedRatio
 from reports.summary.load_rows import ComparisonRow, NoiseRow, NoiseSummary, ResultRow
+from reports.summary.measures import BlockFigures
 from reports.verdicts import Judgement, NoiseFloor, Verdict
 
 THROUGHPUT = "throughput"
@@ -50,10 +51,9 @@ def metrics_of(scenario: ScenarioRecord) -> tuple[str, ...]:
     return (THROUGHPUT, LATENCY_P50) if scenario.users == 1 else (THROUGHPUT,)
 
 
-def figure_of(metric: str, cells: Iterable[ResultRow | None]) -> str:
-    """By which figure of a block these cells are compared: one that all of them have in every block."""
-    known = [one for cell in cells if cell for one in cell.blocks]
-    if metric == THROUGHPUT and known and all(one.core_time_rps for one in known):
+def figure_of(metric: str, blocks: Sequence[BlockFigures]) -> str:
+    """By which figure these blocks are compared: one that all of them have."""
+    if metric == THROUGHPUT and blocks and all(one.core_time_rps for one in blocks):
         return CORE_TIME
     return BLOCK_FIGURE[metric]
 
@@ -105,7 +105,8 @@ def _with_figure(row: ComparisonRow, cells: Mapping[TargetScenario, ResultRow]) 
     pair = [cells[one, row.scenario] for one in (row.baseline, row.candidate)]
     both = statistics.in_pairs(*(one.by_block(BLOCK_FIGURE[THROUGHPUT]) for one in pair))
     seen = statistics.logarithms(both[1]).mean() - statistics.logarithms(both[0]).mean()
-    return replace(row, figure=figure_of(row.metric, pair), throughput_ratio=math.exp(seen))
+    figure = figure_of(row.metric, [one for cell in pair for one in cell.blocks])
+    return replace(row, figure=figure, throughput_ratio=math.exp(seen))
 
 
 def _common(rows: Sequence[ComparisonRow], ratios: Mapping[int, PairedRatio]) -> dict[str, CommonVariance | None]:
@@ -226,7 +227,8 @@ def _ratio(
     unequal = treatment.differences(run, first, second, comparison.axis)
     if unequal:
         raise UnfairError(f"not treated equally: {'; '.join(unequal)}")
-    figure = figure_of(metric, [cells.get((one.id, scenario.id)) for one in (first, second)])
+    measured = [cells.get((one.id, scenario.id)) for one in (first, second)]
+    figure = figure_of(metric, [one for cell in measured if cell for one in cell.blocks])
     sides = [_blocks(run, cells, identifier, scenario.id, figure) for identifier in (first.id, second.id)]
     paired = statistics.in_pairs(*sides)
     blocks = len(paired[0])
@@ -239,12 +241,10 @@ def _ratio(
     pays = run.looks_again and comparison.axis != NOISE_AXIS
     own = looks.looks_of(sides[0].keys() & sides[1].keys(), run.cuts) if pays else ()
     try:
-        measured = statistics.paired_ratio(
-            *paired, lower_is_better=metric in LATENCIES, seed=run.seed, level=_level(own)
-        )
+        ratio = statistics.paired_ratio(*paired, lower_is_better=metric in LATENCIES, seed=run.seed, level=_level(own))
     except statistics.NoVariationError as error:
         raise UnfairError(str(error)) from error
-    return measured, own
+    return ratio, own
 
 
 def _tried(run: Run, pair: Sequence[str], scenario: str) -> set[int]:

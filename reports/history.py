@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from experiment.run_folder import Run
 from loadtests.trial_record import ScenarioRecord
 from reports import statistics, wording
-from reports.between import metric_of, places, side_of
+from reports.between import places
 from reports.comparisons import LATENCIES, UnfairError
 from reports.runs_compared import History, LeftOutRun, Series, SeriesPoint, SeriesRun, SeriesStep, SeriesTarget
 from reports.sameness import machine_differences, plan_differences
+from reports.sides import metric_of, shared_figures, side_of
 from reports.steps import LEAST_RUNS, find_steps
 from reports.verdicts import LEAST_MARGIN
 
@@ -50,7 +51,8 @@ def history(
     most 5 % of even one false step.
     """
     cells = list(dict.fromkeys(place for run in runs for place in places(run, targets, scenarios)))
-    rows = [_series(runs, target, scenario) for target, scenario in cells]
+    figures = shared_figures(runs)
+    rows = [_series(runs, target, scenario, figures) for target, scenario in cells]
     judged = sum(row.judged for row in rows)
     rows = [_marked(row, statistics.SIGNIFICANCE / judged) if row.judged else row for row in rows]
     described = {target.id: target for run in runs for target in run.targets}
@@ -76,14 +78,14 @@ def history(
     )
 
 
-def _series(runs: Sequence[Run], target: str, scenario: str) -> Series:
+def _series(runs: Sequence[Run], target: str, scenario: str, figures: dict[str, str]) -> Series:
     known: ScenarioRecord = next(found for run in runs if (found := run.scenario(scenario)) is not None)
     points = []
     for index, run in enumerate(runs):
         if (target, scenario) not in places(run):
             continue
         try:
-            logs = statistics.logarithms(list(side_of(run, target, known).values()), least=2)
+            logs = statistics.logarithms(list(side_of(run, target, known, figures).values()), least=2)
         except UnfairError:
             continue
         if logs.std(ddof=1) <= np.finfo(np.float64).eps:

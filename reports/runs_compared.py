@@ -24,7 +24,9 @@ class RunSide(Struct, frozen=True, kw_only=True):
 class CellRow(Struct, frozen=True, kw_only=True):
     """One cell in both runs: `base` and `new` are medians over blocks, a ratio above 1 means that NEW is faster.
 
-    Without a fair ratio the verdict is `invalid`, with the reason. `blocks` are those of BASE and of NEW.
+    `figure` is what they and the ratio are of: throughput in core time where both runs kept the books of the cores,
+    the throughput that users saw where one did not. Without a fair ratio the verdict is `invalid`, with the reason.
+    `blocks` are those of BASE and of NEW.
     """
 
     target: str
@@ -32,6 +34,7 @@ class CellRow(Struct, frozen=True, kw_only=True):
     endpoint: str
     load: str
     metric: str
+    figure: str
     base: float | None = None
     new: float | None = None
     ratio: float | None = None

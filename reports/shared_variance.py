@@ -53,6 +53,16 @@ def common_variance(variances: Sequence[float], freedoms: Sequence[float]) -> Co
     return CommonVariance(variance=math.exp(centred.mean() + special.digamma(half) - math.log(half)), freedom=2 * half)
 
 
+def drawn(variance: float, freedom: float, common: CommonVariance | None) -> tuple[float, float]:
+    """A sample variance of so many degrees of freedom drawn towards the common one, and the freedom of both."""
+    if common is None:
+        return variance, freedom
+    if math.isinf(common.freedom):
+        return common.variance, math.inf
+    both = freedom + common.freedom
+    return (freedom * variance + common.freedom * common.variance) / both, both
+
+
 def moderated(measured: PairedRatio, common: CommonVariance | None, level: float = SIGNIFICANCE) -> PairedRatio:
     """The same ratio with its own variance drawn towards the common one, by Student's t with the freedom of both.
 
@@ -60,12 +70,7 @@ def moderated(measured: PairedRatio, common: CommonVariance | None, level: float
     """
     if common is None:
         return measured
-    own = measured.blocks - 1
-    if math.isinf(common.freedom):
-        variance, freedom = common.variance, math.inf
-    else:
-        freedom = own + common.freedom
-        variance = (own * measured.log_sd**2 + common.freedom * common.variance) / freedom
+    variance, freedom = drawn(measured.log_sd**2, measured.blocks - 1, common)
     error = math.sqrt(variance / measured.blocks)
     centre = math.log(measured.ratio)
     half = student_quantile(freedom, 1 - level / 2) * error

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from scipy import special
+from synthetic_run import Truth, write_run
 
-from loadtests.trial_record import Visits
+from experiment.run_folder import Run, read_run
+from loadtests.trial_record import TrialRecord, Visits
+from reports.between import between
 from reports.core_time import core_time_rps
 from reports.shared_variance import LEAST_PAIRS, common_variance, moderated
 from reports.statistics import PairedRatio, paired_ratio
@@ -55,6 +61,31 @@ def test_no_more_is_credited_than_the_target_was_without() -> None:
     assert core_time_rps(visits(500, SECOND, 900_000, others=5 * SECOND)) == pytest.approx(500 / 0.9)
     assert core_time_rps(visits(2000, SECOND, 2 * SECOND, cores=2)) == pytest.approx(2000)
     assert core_time_rps(visits(0, SECOND, SECOND)) is None
+
+
+def with_books(run: Run, taken: float) -> Run:
+    """The run with its cores' books, in which others took that share of every target's core."""
+
+    def slowed(trial: TrialRecord) -> TrialRecord:
+        rps = (trial.throughput_rps or 0.0) * (1 - taken)
+        served, others = 100 * SECOND, round(100 * SECOND * taken)
+        books = visits(round(100 * rps), served, served - others, others=others)
+        return msgspec.structs.replace(trial, throughput_rps=rps, visits=books)
+
+    return msgspec.structs.replace(run, trials=tuple(slowed(trial) for trial in run.trials))
+
+
+def test_runs_are_compared_by_core_time_where_both_have_it(tmp_path: Path) -> None:
+    """A neighbour that takes a fifth of every core between two runs is no regression where both kept the books."""
+    truth = Truth(samples=40, scenarios=("predict@16",), modes=("function",), native=False, drift_sd=0.004)
+    base = read_run(write_run(tmp_path / "a", truth))
+    new = with_books(read_run(write_run(tmp_path / "b", dataclasses.replace(truth, seed=8))), taken=0.2)
+    told = between(with_books(base, taken=0.0), new)
+    assert told.verdict == "fine"
+    assert {row.figure for row in told.cells} == {"core_time_rps"}
+    seen = between(base, new)
+    assert seen.verdict == "regression"
+    assert {row.figure for row in seen.cells} == {"throughput_rps"}
 
 
 def test_alike_variances_are_taken_as_one() -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from reports import statistics, verdicts
 from reports.independent import independent_ratio
-from reports.shared_variance import noise_reach
+from reports.shared_variance import CommonVariance, noise_reach
 from reports.statistics import PairedRatio
 from reports.verdicts import NoiseFloor, Verdict
 
@@ -126,6 +126,16 @@ def test_the_ratio_of_two_runs_follows_welch() -> None:
     assert np.log([measured.low, measured.high]) == pytest.approx(list(known.confidence_interval()))
     inverse = independent_ratio(base, new, lower_is_better=True)
     assert (inverse.ratio, inverse.p_value) == pytest.approx((1 / measured.ratio, measured.p_value))
+
+
+def test_what_other_cells_tell_narrows_the_ratio_of_two_runs() -> None:
+    """With a variance known for certain the interval is the normal one of that variance; the ratio stays."""
+    base, new = [100.0, 104.0, 97.0, 101.0], [110.0, 118.0, 109.0, 107.0]
+    known = CommonVariance(variance=4e-4, freedom=math.inf)
+    alone, told = independent_ratio(base, new), independent_ratio(base, new, common=(known, known))
+    assert told.ratio == alone.ratio
+    assert math.log(told.high / told.ratio) == pytest.approx(stats.norm.ppf(0.975) * math.sqrt(2 * 4e-4 / 4))
+    assert told.high - told.low < alone.high - alone.low
 
 
 def test_blocks_of_two_runs_are_not_paired() -> None:

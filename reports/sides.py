@@ -1,0 +1,101 @@
+"""One side of a comparison of runs: the figures of a cell by block, and by which figure runs may be held together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from experiment.run_folder import Run
+from loadtests.trial_record import ScenarioRecord, TrialRecord
+from reports import cells, latencies, statistics
+from reports.comparisons import BLOCK_FIGURE, THROUGHPUT, TargetScenario, UnfairError, figure_of, metrics_of
+from reports.shared_variance import CommonVariance, common_variance
+from reports.statistics import PairedRatio
+from reports.summary.measures import BlockFigures
+
+
+def metric_of(scenario: ScenarioRecord) -> str:
+    """The one figure by which a cell is judged between runs."""
+    return metrics_of(scenario)[0]
+
+
+def shared_figures(runs: Sequence[Run]) -> dict[str, str]:
+    """By metric the figure of a block that all runs have: throughput in core time, or as users saw it.
+
+    A run of before the books of the cores has the latter alone, and then every run is judged by it.
+    """
+    closed = [
+        cells.block_figures(trial, None)
+        for run in runs
+        for trial in run.trials
+        if trial.unusable() is None and _is_closed(run, trial)
+    ]
+    return {**BLOCK_FIGURE, THROUGHPUT: figure_of(THROUGHPUT, closed)}
+
+
+def side_of(run: Run, target: str, scenario: ScenarioRecord, figures: dict[str, str]) -> dict[int, float]:
+    """The figures of one cell by valid block. Raises UnfairError, with the published reason, where it has too few."""
+    refusal = next((one for one in run.refusals if one.target == target), None)
+    trials = run.trials_of(target, scenario.id)
+    used = [trial for trial in trials if trial.unusable() is None]
+    figure = figures[metric_of(scenario)]
+    told = (_figures_of(run, trial, scenario) for trial in used)
+    values = {one.block: value for one in told if (value := one.figure(figure)) is not None}
+    if refusal and not values:
+        raise UnfairError(f"was not measured: {refusal.reason}")
+    if len(values) < 2:
+        why = next((f": {reason}" for trial in trials if (reason := trial.unusable())), "")
+        counted = "no block" if not values else "one block only"
+        raise UnfairError(f"{counted} has a valid figure; a verdict needs at least two{why}")
+    if 2 * len(values) < len(trials):
+        raise UnfairError(f"only {len(values)} of {len(trials)} blocks have valid figures")
+    return values
+
+
+def common_variances(run: Run, figures: dict[str, str]) -> dict[str, CommonVariance | None]:
+    """What all cells of a run tell of the variance of a logarithm from block to block, by metric.
+
+    See `reports/shared_variance.py`; None where they are too few to tell.
+    """
+    found: dict[str, list[tuple[float, float]]] = {}
+    for target in run.targets:
+        for scenario in run.scenarios:
+            try:
+                logs = statistics.logarithms(list(side_of(run, target.id, scenario, figures).values()), least=2)
+            except UnfairError:
+                # A cell without figures tells nothing; its own row has the reason.
+                continue
+            if (variance := float(logs.var(ddof=1))) > 0:
+                found.setdefault(metric_of(scenario), []).append((variance, logs.size - 1))
+    return {metric: common_variance(*zip(*own, strict=True)) for metric, own in found.items()}
+
+
+def itself_of(run: Run, figures: dict[str, str]) -> dict[TargetScenario, PairedRatio]:
+    """The A/A ratios of one run, by metric and scenario."""
+    found: dict[TargetScenario, PairedRatio] = {}
+    for twin in run.targets:
+        for scenario in run.scenarios:
+            if twin.twin_of is None:
+                continue
+            try:
+                first, second = (side_of(run, one, scenario, figures) for one in (twin.twin_of, twin.id))
+                both = statistics.in_pairs(first, second)
+                found[metric_of(scenario), scenario.id] = statistics.paired_ratio(*both, seed=run.seed)
+            except ValueError:
+                # No A/A figure here: the floor comes from other scenarios, or nothing is called a difference.
+                continue
+    return found
+
+
+def _is_closed(run: Run, trial: TrialRecord) -> bool:
+    scenario = run.scenario(trial.scenario)
+    return scenario is not None and not scenario.is_open
+
+
+def _figures_of(run: Run, trial: TrialRecord, scenario: ScenarioRecord) -> BlockFigures:
+    if not scenario.is_open or trial.samples is None:
+        return cells.block_figures(trial, None)
+    try:
+        return cells.block_figures(trial, latencies.read(run.folder / trial.samples))
+    except latencies.SamplesError:
+        # Lost samples leave the block without a latency; the cell says how many blocks it has.
+        return cells.block_figures(trial, None)
