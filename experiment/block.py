@@ -23,6 +23,7 @@ from experiment.meter import Meter
 from experiment.priming import WrongAnswerError, prime
 from loadtests.orders import PreparedRequest, TargetOrder
 from loadtests.remote import Generator
+from loadtests.resources import listening_here
 from loadtests.scenarios import Scenario
 from servers.fleet import Fleet
 
@@ -128,7 +129,9 @@ class Block:
         return requests
 
     def _target(self, name: str, fleet: Fleet, requests: tuple[PreparedRequest, ...]) -> TargetOrder:
-        return TargetOrder(id=name, base_url=self.urls[name], requests=requests, pids=fleet.pids(name))
+        url, own = self.urls[name], fleet.pids(name)
+        pids = own or listening_here(url)
+        return TargetOrder(id=name, base_url=url, requests=requests, pids=pids, launched=bool(own))
 
     def _trial(self, scenario: Scenario, fleet: Fleet, requests: Primed) -> None:
         targets = tuple(

@@ -39,12 +39,14 @@ class PreparedRequest(Struct, frozen=True, kw_only=True):
 class TargetOrder(Struct, frozen=True, kw_only=True):
     """One target that is up: its id, `http://host:port[/prefix]`, requests, and the roots of its processes.
 
-    Without `pids` (a foreign server, perhaps on another machine) no resources are measured.
+    Without `pids` (a foreign server, perhaps on another machine) no resources are measured. `launched` means that the
+    processes are ours: the end of one is then the target's.
     """
 
     id: str
     base_url: str
     pids: tuple[int, ...] = ()
+    launched: bool = True
     requests: tuple[PreparedRequest, ...]
 
     def __post_init__(self) -> None:

@@ -7,13 +7,18 @@ that are started during a trial are not seen, one that ends is reported.
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
+_ANY = ("0.0.0.0", "::")  # noqa: S104 -- what is looked for; nothing is bound to it
 PROCESS_CLOCK = 2
 """CPUCLOCK_SCHED, the process-wide clock in the low bits of a clock id (linux/posix-timers.h)."""
 
@@ -39,7 +44,9 @@ class ProcessSet:
     """The processes under some roots, found once."""
 
     def __init__(self, roots: Sequence[int]) -> None:
-        self.pids: tuple[int, ...] = tuple(sorted({pid for root in roots for pid in _tree(root)}))
+        self._roots = tuple(roots)
+        self.pids: tuple[int, ...] = self._alive()
+        self._ended_s = self._of_ended()
 
     def cpu_ns(self) -> int:
         """CPU time used since each process began, in ns. Raises ProcessGoneError."""
@@ -49,6 +56,27 @@ class ProcessSet:
                 total += time.clock_gettime_ns((~pid << 3) | PROCESS_CLOCK)
             except OSError as error:
                 raise ProcessGoneError(f"process {pid} of the target has ended") from error
+        return total
+
+    def has_others(self) -> bool:
+        """Whether the roots started processes since, or any ended: then their CPU time is not all in `cpu_ns`."""
+        try:
+            return self._alive() != self.pids or self._of_ended() != self._ended_s
+        except ProcessGoneError:
+            return True
+
+    def _alive(self) -> tuple[int, ...]:
+        return tuple(sorted({pid for root in self._roots for pid in _tree(root)}))
+
+    def _of_ended(self) -> float:
+        """CPU time of children that have ended, s."""
+        total = 0.0
+        for pid in self.pids:
+            try:
+                times = psutil.Process(pid).cpu_times()
+            except psutil.Error as error:
+                raise ProcessGoneError(f"process {pid} of the target has ended") from error
+            total += times.children_user + times.children_system
         return total
 
     def sizes(self) -> Sizes:
@@ -77,6 +105,34 @@ class ProcessSet:
             for thread in threads:
                 total += _thread_switches(thread / "status")
         return total
+
+
+def listening_here(base_url: str) -> tuple[int, ...]:
+    """The processes of this machine that listen at a loopback address: those of a server that somebody else started.
+
+    Gunicorn's master and its workers hold one listening socket, so it may be several. Empty where the address is none
+    of this machine's loopback, and where the processes are of another user. Who started this process is left out:
+    below it are this process and the load generator.
+    """
+    parts = urlsplit(base_url)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        return ()  # What cannot be reached is told by whoever asks it.
+    addresses = {str(address[0]) for *_, address in found}
+    if not all(ip_address(one.partition("%")[0]).is_loopback for one in addresses):
+        return ()
+    heard = {(one, parts.port or 80) for one in (*addresses, *_ANY)}
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    return tuple(pid for pid in psutil.pids() if pid not in own and heard & _listens_at(pid))
+
+
+def _listens_at(pid: int) -> set[tuple[str, int]]:
+    try:
+        opened = psutil.Process(pid).net_connections(kind="tcp")
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return set()
+    return {(one.laddr.ip, one.laddr.port) for one in opened if one.status == psutil.CONN_LISTEN}
 
 
 def _tree(root: int) -> list[int]:

@@ -44,7 +44,7 @@ class TargetTally:
             try:
                 self.processes = ProcessSet(order.pids)
             except ProcessGoneError as error:
-                self.lost = str(error)
+                self._process_gone(str(error))
         self.visits = VisitLog(self.processes.pids if self.processes else ())
         self.warmup_slices = 0
         self.steady: bool | None = None
@@ -55,6 +55,17 @@ class TargetTally:
         self.cap_hits = self.unsent = 0
         self.slices = self.completed = self.window_ns = self.requests = self.wall_ns = 0
         self.cpu_ns = self.context_switches = self.others_cpu_ns = 0
+
+    def _process_gone(self, words: str) -> None:
+        """The target is lost, if we started it; a foreign server may replace its processes, but is no longer known."""
+        if self.order.launched:
+            self.lost = words
+        else:
+            self._forget_processes()
+
+    def _forget_processes(self) -> None:
+        self.processes = None
+        self.visits = VisitLog(())
 
     def steady_yet(self) -> bool:
         """Whether the last three slices agree within 10 %: in what was answered, or, on a schedule, in how soon."""
@@ -82,8 +93,13 @@ class TargetTally:
         try:
             return self.processes.cpu_ns()
         except ProcessGoneError as error:
-            self.lost = str(error)
+            self._process_gone(str(error))
             return None
+
+    def shares_processes(self, other: TargetTally) -> bool:
+        """Whether both are one server, at two addresses perhaps: what it uses says nothing of who waits."""
+        both = (self.processes, other.processes)
+        return not set.isdisjoint(*(set(one.pids) if one else set() for one in both))
 
     def switches_now(self) -> int | None:
         """The target's context switches so far, or None as above."""
@@ -92,7 +108,7 @@ class TargetTally:
         try:
             return self.processes.context_switches()
         except ProcessGoneError as error:
-            self.lost = str(error)
+            self._process_gone(str(error))
             return None
 
     def needed_s(self, figures: SliceFigures) -> float:
@@ -143,6 +159,8 @@ class TargetTally:
             generator.record(worker, self.samples, self.window_ns)
             for generator, worker in zip(self.generators, workers, strict=bool(workers))
         )
+        if self.processes and not self.order.launched and self.processes.has_others():
+            self._forget_processes()
         sizes = self._sizes()
         reason = reason_against(
             share=share,
@@ -229,5 +247,5 @@ class TargetTally:
             try:
                 return self.processes.sizes()
             except OSError as error:
-                self.lost = f"a process of the target has ended ({error})"
+                self._process_gone(f"a process of the target has ended ({error})")
         return Sizes(rss_mib=None, pss_mib=None, threads=None)

@@ -160,7 +160,7 @@ class Trial:
                 continue
             if tally is visited:
                 own_ns = after - before
-            else:
+            elif not tally.shares_processes(visited):
                 others_ns += after - before
         # Threads that ended in between took their counts with them.
         switches = max(0, (closing.switches or 0) - (opening.switches or 0))

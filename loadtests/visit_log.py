@@ -49,8 +49,8 @@ class VisitLog:
         )
 
     def record(self) -> Visits | None:
-        """All of them; None where there is none."""
-        if not self._rows:
+        """All of them; None where there is none, or no process is known."""
+        if not self._rows or not self._pids:
             return None
         columns = zip(*self._rows, strict=True)
         return Visits(cores=max(1, len(self._cores)), **dict(zip(COLUMNS, columns, strict=True)))

@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from loadtests_servers import GOOD, KnownServer, ok
 from trials import order
 
 from loadtests.orders import PreparedRequest, TargetOrder
 from loadtests.remote import Generator
+from loadtests.resources import listening_here
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,41 @@ def test_resources_are_the_targets_own(generator: Generator, waitress_targets: t
     # What the restless one burns shows in the quiet one's slices, not the other way round.
     assert quiet.idle_cpu_share > 0.05
     assert restless.idle_cpu_share < quiet.idle_cpu_share / 2
+
+
+def test_a_server_that_listens_here_is_found(waitress_targets: tuple[TargetOrder, TargetOrder]) -> None:
+    """By loopback address or by name, each with its own process alone; who started this process is none of them."""
+    for target in waitress_targets:
+        assert listening_here(target.base_url) == target.pids
+        assert listening_here(target.base_url.replace("127.0.0.1", "localhost")) == target.pids
+    with KnownServer(lambda _n, _b: [0.001, ok()]) as server:
+        assert listening_here(server.base_url) == ()
+    assert listening_here("http://192.0.2.1:80") == listening_here("http://nowhere.invalid") == ()
+
+
+def test_one_server_under_two_names_is_no_idle_target(
+    generator: Generator, waitress_targets: tuple[TargetOrder, TargetOrder]
+) -> None:
+    """What it uses while it is visited is not said of a target that waits, for both are its processes."""
+    quiet, _ = waitress_targets
+    first, second = generator.trial(order(quiet, msgspec.structs.replace(quiet, id="same"), slices=4, slice_s=0.1))
+    assert first.cpu_ms_per_request > 0
+    assert first.idle_cpu_share == second.idle_cpu_share == 0
+
+
+@pytest.mark.parametrize("launched", [True, False])
+def test_the_end_of_a_process_is_the_targets_where_it_is_ours(
+    generator: Generator, waitress_targets: tuple[TargetOrder, TargetOrder], *, launched: bool
+) -> None:
+    """A foreign server may replace a process of its own, and then nothing is said of its resources any more."""
+    quiet, _ = waitress_targets
+    with subprocess.Popen(["sleep", "0.3"]) as ending:
+        pids = (*quiet.pids, ending.pid)
+        replaced = msgspec.structs.replace(quiet, pids=pids, launched=launched)
+        (record,) = generator.trial(order(replaced, slices=8, slice_s=0.1))
+    assert record.valid is not launched
+    assert record.visits is record.cpu_ms_per_request is None or launched
+    assert not launched or "has ended" in record.reason
 
 
 def test_foreign_servers_have_no_resources(generator: Generator) -> None:

@@ -74,10 +74,12 @@ def test_what_the_generator_waited_is_not_charged_to_the_target() -> None:
 
 
 def test_a_log_that_is_cleared_says_nothing() -> None:
-    """Warm-up visits are forgotten."""
-    log = VisitLog(())
-    log.add(0, figures(1, 1), *between(0), queued_ns=None)
+    """Warm-up visits are forgotten; and where no process is known there is nothing to say."""
+    log, unknown = VisitLog([os.getpid()]), VisitLog(())
+    for one in (log, unknown):
+        one.add(0, figures(1, 1), *between(0), queued_ns=None)
     assert log.record() is not None
+    assert unknown.record() is None
     log.clear()
     assert log.record() is None
 

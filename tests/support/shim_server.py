@@ -1,13 +1,15 @@
-"""One waitress at two addresses, the second behind a shim: `python shim_server.py PORT SHARE`, a target's command line.
+"""One waitress at several addresses with shims: `python shim_server.py PORT:10 PORT:stalls`, a target's command line.
 
-Its application and its first address are in its environment (servers.launch). At PORT every request costs SHARE more of
-the CPU time that the application itself took for it.
+Its application and its first address, without a shim, are in its environment (servers.launch). At `PORT:10` every
+request costs 10 % more of the CPU time that the application itself took for it. At `PORT:stalls` the server sleeps for
+5 % of the time that it serves, 50 ms at a time, whatever is asked meanwhile.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -18,6 +20,8 @@ from servers.entry import app
 from servers.settings import Settings
 
 WORK = bytes(16_384)
+STALL_S = 0.05
+WORKED_S = 19 * STALL_S
 
 
 def slowed(inner: WSGIApplication, share: float) -> WSGIApplication:
@@ -35,18 +39,39 @@ def slowed(inner: WSGIApplication, share: float) -> WSGIApplication:
     return shim
 
 
+def stalling(inner: WSGIApplication) -> WSGIApplication:
+    """The application, which stands still for 50 ms after every 950 ms that it was asked for something."""
+    lock, worked_s = threading.Lock(), 0.0
+
+    def shim(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        nonlocal worked_s
+        began = time.monotonic()
+        body = list(inner(environ, start_response))
+        with lock:
+            # One user: requests follow each other, so their times add up to the time under load.
+            worked_s += time.monotonic() - began
+            if worked_s >= WORKED_S:
+                worked_s -= WORKED_S
+                time.sleep(STALL_S)
+        return body
+
+    return shim
+
+
 def main() -> None:
     """Serve until the guard ends it."""
-    port, share = int(sys.argv[1]), float(sys.argv[2])
     _, settings = Settings.from_environment()
-    behind = slowed(app, share)
+    behind: dict[str, WSGIApplication] = {}
+    for argument in sys.argv[1:]:
+        port, _, kind = argument.partition(":")
+        behind[port] = stalling(app) if kind == "stalls" else slowed(app, float(kind) / 100)
 
     def by_port(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return (behind if environ["SERVER_PORT"] == str(port) else app)(environ, start_response)
+        return behind.get(environ["SERVER_PORT"], app)(environ, start_response)
 
     waitress.serve(
         by_port,
-        listen=f"{settings.host}:{settings.port} {settings.host}:{port}",
+        listen=" ".join(f"{settings.host}:{port}" for port in (settings.port, *behind)),
         threads=settings.threads,
         clear_untrusted_proxy_headers=True,
     )
