@@ -131,7 +131,8 @@ class Block:
     def _target(self, name: str, fleet: Fleet, requests: tuple[PreparedRequest, ...]) -> TargetOrder:
         url, own = self.urls[name], fleet.pids(name)
         pids = own or listening_here(url)
-        return TargetOrder(id=name, base_url=url, requests=requests, pids=pids, launched=bool(own))
+        log = fleet.log(name)
+        return TargetOrder(id=name, base_url=url, requests=requests, pids=pids, launched=bool(own), log=log)
 
     def _trial(self, scenario: Scenario, fleet: Fleet, requests: Primed) -> None:
         targets = tuple(

@@ -112,6 +112,8 @@ def _facts(target: Target, settings: Settings) -> dict[str, Any]:
     }
 
 
+# Waitress tells of its queue for every request that finds no free thread: work that no other server does.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 _target_id, _settings = Settings.from_environment()
 app: Final = make_app(Target.parse(_target_id), _settings)
