@@ -50,10 +50,23 @@ def _lines(section: str) -> list[str]:
         case "plans":
             return [
                 f"{plan.name:9} {plan.blocks:2} blocks of {len(plan.scenarios)} scenarios, {plan.slices} slices of"
-                f" {plan.slice_s:g} s each"
+                f" {plan.slice_s:g} s each, {_minutes(plan.name)}"
                 for plan in PLANS.values()
             ]
         case "cases":
             return [f"{case.id:44} {case.proves}" for case in CASES]
         case _:
             return names()
+
+
+def _minutes(name: str) -> str:
+    """How long a plan takes with its own targets, as this machine's last run tells."""
+    from experiment.line_up import PLAN_TARGETS
+    from experiment.pace import usual_pace
+    from experiment.progress import plural
+    from loadtests.plans import PLANS
+
+    # The first target is measured twice, against itself.
+    targets = len(PLAN_TARGETS[name]) + 1
+    minutes = max(1, round(usual_pace().run_s(PLANS[name], targets) / 60))
+    return f"about {plural(minutes, 'minute')} here for its {targets} targets"
