@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from servers.models.quiet_import import import_quietly
 from servers.models.signature import KINDS, Signature, Tensor
+from servers.models.signature_defs import read_signature_defs
 from servers.models.user_model import DESCRIPTION, UserModel, UserModelError, digest_of
 
 SERVING: Final = "serving_default"
@@ -77,6 +78,7 @@ def _describe(saved_model: Path, payload: Path | None, out: Path) -> None:
             payloads=asked.payloads,
             sample=asked.sample,
             accepts=UserModelCodec(signature=asked.signature).accepts,
+            signature_defs=read_signature_defs(saved_model),
         )
         write_probes(model, asked.probes)
         model.write()
