@@ -127,11 +127,13 @@ class Block:
     def _prime(self, present: Sequence[Contender]) -> Primed:
         design = self.design
         requests = {}
-        own = {design.user_model.name: design.user_model.model.payloads} if design.user_model else {}
+        own = {design.user_model.name: design.user_model.model} if design.user_model else {}
         for one in present:
             taken = [each for each in design.plan.scenarios if takes(one, each, skip_check=design.skip_check)]
             try:
-                requests[one.id] = prime(self.urls[one.id], taken, foreign=one.target is None, user_models=own)
+                requests[one.id] = prime(
+                    self.urls[one.id], taken, foreign=one.target is None, user_models=own, route=one.route
+                )
             except WrongAnswerError as error:
                 self.refused.add(one.id)
                 self.journal.append(RefusedRecord(block=self.number, target=one.id, reason=str(error)))

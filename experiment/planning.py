@@ -41,7 +41,7 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{request.plan}"
     folder = (request.out or RUNS / run_id).resolve()
-    asked = (request.plan, request.targets, request.urls)
+    asked = (request.plan, request.targets, request.urls_alone)
     header = RunRecord(
         run_id=run_id,
         plan=request.plan,
@@ -109,7 +109,7 @@ def described(one: Contender, cores: Cores, apart: Mapping[str, Mapping[str, str
         **parts,
         twin_of=one.twin_of,
         judged=one.judged,
-        settings=own if one.target else {"base_url": one.base_url},
+        settings=own if one.target else {"base_url": one.address},
     )
 
 

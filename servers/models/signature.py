@@ -28,6 +28,9 @@ DATATYPES: Final = {
 }
 """The same in the Open Inference Protocol."""
 
+SERVING: Final = "serving_default"
+"""The signature that is meant where a request names none, to TensorFlow Serving."""
+
 CLASSIFY, REGRESS = (f"tensorflow/serving/{method}" for method in ("classify", "regress"))
 """Methods of signatures that take serialized examples."""
 
