@@ -72,7 +72,12 @@ def main(arguments: argparse.Namespace) -> int:
     cases = _chosen_cases(arguments.case, suite, model)
     if named:
         built_models(StandardError())
-    present = [one for one in prepared.contenders if one.twin_of is None]
+    present = [one for one in prepared.contenders if one.twin_of is None and (named or one.target is None)]
+    if other := [one.id for one in present if not one.checked]:
+        raise usage(
+            f"--url {other[0]}: check holds servers to this contract, and that is one of another protocol",
+            hint="`bench.py run` compares it with ours",
+        )
     options = ("--json-test-suite", str(suite)) if suite else ()
     judged, differing = _judge(present, cases, foreign_figures(arguments.figures), model=model, options=options)
     for entry in left_out("smoke", named, arguments.url, prepared.lacks):

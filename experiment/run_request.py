@@ -88,7 +88,7 @@ def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
     found = interpreters(request.server_python)
     under = found if distinct(request.server_python) else ()
     present = tuple(
-        _routed(one, model)
+        _routed(one, model.name if model else None)
         for one in contenders(
             request.plan,
             request.targets,
@@ -131,14 +131,14 @@ def scenarios_of(
     return chosen + likewise(scenarios, model.name, model.encoding, len(model.model.payloads))
 
 
-def _routed(one: Contender, model: UserModelSetup | None) -> Contender:
+def _routed(one: Contender, model: str | None) -> Contender:
     """A foreign server with the way in which it is asked of the user's model. Raises ExpectedError."""
     if one.base_url is None:
         return one
     if model is None:
         refuse_without_model(one.id, one.base_url)
         return one
-    base_url, route = route_of(one.base_url, model.name)
+    base_url, route = route_of(one.base_url, model)
     return replace(one, base_url=base_url, route=route)
 
 

@@ -6,6 +6,8 @@ import gzip
 import json
 import struct
 import zlib
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +15,26 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import numpy as np
 import pytest
+from serving_stand_in import INFERENCE, SERVING, stand_in
 from wsgi_callers import Answer, call
 
+from experiment.compared_pairs import comparisons
+from experiment.errors import ExpectedError
+from experiment.foreign_server import ForeignPayload, Route, route_of, translated
+from experiment.journal_records import TargetRecord
+from experiment.line_up import contenders
+from experiment.priming import WrongAnswerError, prime
+from experiment.run_request import _routed
+from loadtests.arrival import ClosedLoop
+from loadtests.scenarios import Scenario
+from reports.treatment import differences
+from reports.wording import part_name
 from servers.core.endpoints import of_model
 from servers.core.openapi_document import document
 from servers.core.reply import invalid_input
 from servers.core.user_model_codec import beside_name
 from servers.models.signature import CLASSIFY, REGRESS, Signature, Tensor, signature_of
-from servers.models.user_model import UserModel
+from servers.models.user_model import UserModel, UserModelPayload
 from servers.registry import FRAMEWORKS
 
 if TYPE_CHECKING:
@@ -450,3 +464,112 @@ def test_inputs_of_different_rows_are_the_models_matter() -> None:
         else:
             _, found, _ = codec.question_in_json(body)
             assert [len(each) for each in found] == [1, 2]
+
+
+def _half(*payloads: UserModelPayload, signature: str = "serving_default") -> UserModel:
+    tensor = {"x": _info("DT_FLOAT", -1, 1)}, {"y": _info("DT_FLOAT", -1, 1)}
+    found = signature_of(signature, _definition(*tensor, ""))
+    assert found is not None
+    return replace(_MODEL, signature=found, payloads=payloads, sample={"x": [[1.0], [3.0]]}, signature_defs={})
+
+
+def _payload(body: bytes, key: str, expected: Any, content_type: str = "application/json") -> UserModelPayload:
+    return UserModelPayload(
+        name="asked", content_type=content_type, body=body, expected_key=key, expected=expected, tolerance=1e-4
+    )
+
+
+_PAYLOADS = [
+    _payload(b'{"instances":[[1.0],[3.0]]}', "predictions", [[2.5], [3.5]]),
+    _payload(b'{"instances":[{"x":[1.0]}]}', "predictions", [[2.5]]),
+    _payload(b'{"inputs":{"x":[[1.0],[3.0]]}}', "outputs", [[2.5], [3.5]]),
+    _payload(b"\x00", "tensor_content", [[2.5], [3.5]], "application/x-protobuf"),
+]
+
+
+@pytest.mark.parametrize("payload", _PAYLOADS)
+@pytest.mark.parametrize("path", [SERVING, INFERENCE])
+def test_a_foreign_server_is_asked_the_same_and_held_to_the_model(path: str, payload: UserModelPayload) -> None:
+    """Each payload becomes a request of the server's protocol; its answer counts only where it is the model's own."""
+    scenario = Scenario(endpoint="mine", encoding="json", payloads=1, arrival=ClosedLoop(users=1))
+    for added in (2.0, 2.001):
+        with stand_in(added=added) as (url, asked):
+            base_url, route = route_of(url + path, "mine")
+            assert (base_url, f"/{route.path}") == (url, path)
+            primed = partial(
+                prime, base_url, [scenario], foreign=True, user_models={"mine": _half(payload)}, route=route
+            )
+            if added == 2.0:
+                (request,) = primed()[scenario.id]
+                assert (request.path, {"Content-Type": "application/json"}) == (path, dict(request.headers))
+                assert request.body == asked[0][1]
+                assert request.expect_body is not None
+            else:
+                with pytest.raises(WrongAnswerError, match="the reference says"):
+                    primed()
+
+
+def test_what_is_asked_of_a_foreign_server() -> None:
+    """TensorFlow Serving gets our JSON with the signature that is not its default, Triton flat tensors by name."""
+    plain, *_, tensor = _PAYLOADS
+    serving = Route(protocol="serving", path="v1/models/half:predict")
+    assert translated(serving, _half(plain))[0].body == b'{"instances":[[1.0],[3.0]]}'
+    (named,) = translated(serving, _half(plain, signature="half"))
+    assert json.loads(named.body) == {"instances": [[1.0], [3.0]], "signature_name": "half"}
+    assert json.loads(translated(serving, _half(tensor))[0].body) == {"inputs": {"x": [[1.0], [3.0]]}}
+    (flat,) = translated(Route(protocol="inference", path="v2/models/half/infer"), _half(plain))
+    assert json.loads(flat.body) == {"inputs": [_tensor("x", "FP32", [2, 1], data=[1.0, 3.0])]}
+    assert flat.expected == {"y": [2.5, 3.5]}
+    assert translated(Route(protocol="contract", path="mine"), _half(plain)) == (plain,)
+
+
+def test_strings_that_are_no_text_reach_a_foreign_server_as_bytes() -> None:
+    """Base64 of our JSON becomes a binary tensor, with the JSON's length in the header."""
+    asked = {"inputs": {**_INPUTS, "word_bytes": [{"b64": "/wA="}]}}
+    payload = _payload(json.dumps(asked).encode(), "outputs", _OUTPUTS)
+    (made,) = translated(Route(protocol="inference", path="v2/models/mine/infer"), replace(_MODEL, payloads=(payload,)))
+    assert isinstance(made, ForeignPayload)
+    length = int(made.headers["Inference-Header-Content-Length"])
+    assert json.loads(made.body[:length])["inputs"][2] == _tensor(
+        "word_bytes", "BYTES", [1], parameters={"binary_data_size": 6}
+    )
+    assert made.body[length:] == struct.pack("<I", 2) + b"\xff\x00"
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "protocol"),
+    [
+        ("http://h:1/v1/models/m:predict", "v1/models/m:predict", "serving"),
+        ("http://h:1/a/v1/models/m/versions/3:predict", "v1/models/m/versions/3:predict", "serving"),
+        ("http://h:1/v1/models/m/labels/new:predict", "v1/models/m/labels/new:predict", "serving"),
+        ("http://h:1/v2/models/m/infer", "v2/models/m/infer", "inference"),
+        ("http://h:1/v2/models/m/versions/1/infer", "v2/models/m/versions/1/infer", "inference"),
+        ("http://h:1/v2/models/m", "mine", "contract"),
+        ("http://h:1", "mine", "contract"),
+    ],
+)
+def test_a_url_names_its_protocol(url: str, path: str, protocol: str) -> None:
+    """What ends as a protocol's own path does is asked by that protocol, and anything else by `POST /NAME`."""
+    base_url, route = route_of(url, "mine")
+    assert (route.path, route.protocol) == (path, protocol)
+    assert base_url == (url if protocol == "contract" else url.removesuffix(f"/{path}"))
+
+
+def test_a_foreign_server_stands_beside_ours() -> None:
+    """With a model a server that is up already is compared with the plan's targets, and each pair is fair."""
+    url = "tfs=http://127.0.0.1:1/v1/models/m:predict"
+    found = [_routed(one, "mine") for one in contenders("smoke", None, [url], alone=False)]
+    pairs = [(one.baseline, one.candidate) for one in comparisons(found, named=False) if one.axis == "server"]
+    ours = [f"{name}+gunicorn+function+cpu" for name in ("flask", "bottle")]
+    assert pairs == [(one, "tfs") for one in ours]
+    (foreign,) = [one for one in found if one.target is None]
+    assert (foreign.base_url, foreign.address) == ("http://127.0.0.1:1", url.removeprefix("tfs="))
+    assert not foreign.checked
+    ours_record, record = (
+        TargetRecord(id=ours[0], framework="flask", server="gunicorn", mode="function"),
+        TargetRecord(id="tfs", settings={"base_url": "http://127.0.0.1:1"}),
+    )
+    assert differences(None, ours_record, record, "server") == []  # type: ignore[arg-type]
+    assert part_name("server", ours_record, record) == "Flask on gunicorn"
+    with pytest.raises(ExpectedError, match="is asked of a model"):
+        _routed(replace(foreign, base_url=foreign.address, route=None), None)
