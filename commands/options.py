@@ -20,7 +20,12 @@ MASTER_PORT: Final = 5557
 def add_server_options(parser: argparse.ArgumentParser) -> None:
     """Servers that are up already, what their models answer, and the interpreter of those that are launched."""
     parser.add_argument(
-        "--url", metavar="NAME=BASE_URL", action="append", default=[], help="a server of yours that is up already"
+        "--url",
+        metavar="NAME=BASE_URL",
+        action="append",
+        default=[],
+        help="a server of yours that is up already; beside --model also TensorFlow Serving's .../v1/models/M:predict"
+        "\nor Open Inference's .../v2/models/M/infer",
     )
     parser.add_argument(
         "--figures",

@@ -36,6 +36,7 @@ examples:
   python bench.py run --plan smoke --slo p99=50ms             the highest rate at which 99 % are answered in 50 ms
   python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
   python bench.py run --model mine=my_model --payload request.json --targets flask,bottle+granian+lite
+  python bench.py run --model mine=my_model --url tfs=http://127.0.0.1:8501/v1/models/mine:predict
   python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001   load from `bench.py worker`s elsewhere
   python bench.py run --targets flask --server-python old=a/bin/python --server-python new=b/bin/python
                                                               one target under two sets of versions
