@@ -17,13 +17,13 @@ from typing import Any, Final
 
 from servers.models.quiet_import import import_quietly
 from servers.models.signature import KINDS, Signature, Tensor
-from servers.models.signature_defs import read_signature_defs
 from servers.models.user_model import DESCRIPTION, UserModel, UserModelError, digest_of
 
 SERVING: Final = "serving_default"
 REFUSED: Final = 2
 
 _LONGEST_REASON: Final = 240
+_SERVE: Final = "serve"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -151,6 +151,45 @@ def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     telling = next((line for line in lines if "error:" in line), lines[0])
     return telling if len(telling) <= _LONGEST_REASON else f"{telling[:_LONGEST_REASON]}..."
+
+
+def read_signature_defs(saved_model: Path) -> dict[str, Any]:
+    """Every signature of the graph with the tag `serve`, or of the first one, as TensorFlow Serving tells of them.
+
+    By name, each the message SignatureDef with the names of its fields (tensorflow/core/protobuf/meta_graph.proto), as
+    `GET /v1/models/NAME/metadata` has it (https://www.tensorflow.org/tfx/serving/api_rest).
+    """
+    from tensorflow.python.saved_model.loader_impl import parse_saved_model  # noqa: PLC0415 - reads every form of it
+
+    graphs = parse_saved_model(str(saved_model)).meta_graphs
+    graph = next((one for one in graphs if _SERVE in one.meta_info_def.tags), graphs[0])
+    return {name: _definition(graph.signature_def[name]) for name in sorted(graph.signature_def)}
+
+
+def _definition(message: Any) -> dict[str, Any]:
+    return {
+        "inputs": {name: _info(message.inputs[name]) for name in sorted(message.inputs)},
+        "outputs": {name: _info(message.outputs[name]) for name in sorted(message.outputs)},
+        "method_name": message.method_name,
+    }
+
+
+def _info(message: Any) -> dict[str, Any]:
+    from tensorflow.core.framework.types_pb2 import DataType  # noqa: PLC0415 - as above
+
+    shape = message.tensor_shape
+    told = {
+        "dtype": DataType.Name(message.dtype),
+        "tensor_shape": {
+            "dim": [{"size": str(dim.size), "name": dim.name} for dim in shape.dim],
+            "unknown_rank": shape.unknown_rank,
+        },
+    }
+    if message.WhichOneof("encoding") == "coo_sparse":
+        sparse = message.coo_sparse
+        parts = ("values_tensor_name", "indices_tensor_name", "dense_shape_tensor_name")
+        return told | {"coo_sparse": {part: getattr(sparse, part) for part in parts}}
+    return told | {"name": message.name}
 
 
 def _say(**facts: Any) -> None:

@@ -152,7 +152,7 @@ def elements(shape: tuple[int, ...]) -> int:
 
 
 def signature_of(name: str, definition: dict[str, Any]) -> Signature | None:
-    """The signature of a definition, as `signature_defs` tells it.
+    """The signature of a definition, as `describe.read_signature_defs` tells it.
 
     None where JSON cannot carry its tensors, or nothing goes in or comes out. Nobody has asked this one anything, so of
     its rows is taken what its shapes say.

@@ -22,7 +22,7 @@ from servers.repository import REPOSITORY
 
 _SOURCES: Final = (
     *sorted((REPOSITORY / "servers" / "core").rglob("*.py")),
-    *(HERE / name for name in ("describe.py", "user_model.py", "signature.py", "signature_defs.py")),
+    *(HERE / name for name in ("describe.py", "user_model.py", "signature.py")),
 )
 """The code that a description depends on: editing it makes earlier ones stale."""
 
