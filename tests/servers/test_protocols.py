@@ -6,6 +6,7 @@ import gzip
 import json
 import struct
 import zlib
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import numpy as np
 import pytest
+import requests
+from geventhttpclient import HTTPClient
 from serving_stand_in import INFERENCE, SERVING, stand_in
-from wsgi_callers import Answer, call
+from wsgi_callers import SERVERS, Answer, call
 
 from experiment.compared_pairs import comparisons
 from experiment.errors import ExpectedError
@@ -573,3 +576,80 @@ def test_a_foreign_server_stands_beside_ours() -> None:
     assert part_name("server", ours_record, record) == "Flask on gunicorn"
     with pytest.raises(ExpectedError, match="is asked of a model"):
         _routed(replace(foreign, base_url=foreign.address, route=None), None)
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "waitress"])
+@pytest.mark.parametrize("framework", _CONTRACT)
+def test_tritons_client_reads_what_it_asked_for(services: dict[str, Service], framework: str, server: str) -> None:
+    """Over the HTTP library that Triton's client stands on, its calls and its requests, byte for byte, are answered."""
+    app = import_module(f"servers.apps.{FRAMEWORKS[framework].module}").create_app(services[framework])
+    head, behind = _binary()
+    text = json.dumps(head, separators=(",", ":")).encode()
+    with SERVERS[server](app) as base_url, closing(HTTPClient.from_url(base_url, concurrency=1)) as client:
+        for path in ("v2/health/live", "v2/health/ready", "v2/models/mine/ready", "v2/models/mine/versions/7/ready"):
+            assert client.get(f"/{path}").status_code == 200
+        assert json.loads(client.get("/v2").read())["extensions"] == ["binary_tensor_data"]
+        assert json.loads(client.get("/v2/models/mine").read())["name"] == "mine"
+        answer = client.post(
+            request_uri="/v2/models/mine/infer",
+            body=text + behind,
+            headers={"Inference-Header-Content-Length": len(text)},
+        )
+        assert answer.status_code == 200
+        told = json.loads(answer.read(length=int(answer.get("Inference-Header-Content-Length"))))
+        rest = answer.read()
+        assert sum(one["parameters"]["binary_data_size"] for one in told["outputs"]) == len(rest)
+        assert np.frombuffer(rest[-12:-8], dtype="<f4").tolist() == [3.0]
+        refused = client.post(request_uri="/v2/models/mine/infer", body=b"{}")
+        assert (refused.status_code, list(json.loads(refused.read()))) == (400, ["error"])
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "waitress"])
+@pytest.mark.parametrize("framework", _CONTRACT)
+def test_a_page_of_requests_is_a_client(services: dict[str, Service], framework: str, server: str) -> None:
+    """What a user of TensorFlow Serving writes with `requests` works with another port and nothing else changed."""
+    app = import_module(f"servers.apps.{FRAMEWORKS[framework].module}").create_app(services[framework])
+    with SERVERS[server](app) as base_url, requests.Session() as session:
+        session.trust_env = False
+        model = f"{base_url}/v1/models/mine"
+        state = session.get(model, timeout=10).json()["model_version_status"][0]
+        version = f"{model}/versions/{state['version']}"
+        assert state["state"] == "AVAILABLE"
+        definitions = session.get(f"{version}/metadata", timeout=10).json()["metadata"]["signature_def"]
+        assert set(definitions["signature_def"]) == set(_DEFINITIONS)
+        # Text as `data=` goes without a Content-Type, a form's fields would go as a form.
+        answer = session.post(f"{version}:predict", data=json.dumps({"inputs": _INPUTS}), timeout=10)
+        assert (answer.status_code, answer.json()) == (200, {"outputs": _OUTPUTS})
+        answer = session.post(f"{model}:predict", json={"signature_name": "half", "instances": [1.0]}, timeout=10)
+        assert answer.json() == {"predictions": [0.5]}
+        answer = session.post(f"{model}:predict", json={"instances": [1]}, timeout=10)
+        assert (answer.status_code, set(answer.json())) == (400, {"error"})
+
+
+def test_tritons_own_client_works_unchanged(services: dict[str, Service]) -> None:
+    """Where the package tritonclient is installed, its HTTP client works against every framework."""
+    client_of = pytest.importorskip("tritonclient.http")
+    for framework in _CONTRACT:
+        app = import_module(f"servers.apps.{FRAMEWORKS[framework].module}").create_app(services[framework])
+        with (
+            SERVERS["waitress"](app) as base_url,
+            client_of.InferenceServerClient(base_url.removeprefix("http://")) as client,
+        ):
+            assert client.is_server_live()
+            assert client.is_server_ready()
+            assert client.is_model_ready("mine")
+            assert client.get_model_metadata("mine")["platform"] == "tensorflow_savedmodel"
+            arrays = {
+                "left": ("FP32", np.array([[1, 2]], dtype=np.float32)),
+                "right": ("INT64", np.array([3], dtype=np.int64)),
+                "word_bytes": ("BYTES", np.array([b"caf\xc3\xa9"], dtype=np.object_)),
+            }
+            for binary in (True, False):
+                asked = []
+                for name, (datatype, array) in arrays.items():
+                    asked.append(client_of.InferInput(name, list(array.shape), datatype))
+                    asked[-1].set_data_from_numpy(array, binary_data=binary)
+                wanted = None if binary else [client_of.InferRequestedOutput("twice", binary_data=False)]
+                packing = "gzip" if binary else None
+                found = client.infer("mine", asked, outputs=wanted, request_compression_algorithm=packing)
+                assert found.as_numpy("twice").tolist() == [6]
