@@ -175,7 +175,7 @@ def read_inference(body: bytes) -> dict[str, Any]:
         found = {}
         for one in told:
             size = one["parameters"]["binary_data_size"]
-            found[one["name"]] = _elements(body[at : at + size], one["datatype"], math.prod(one["shape"]))
+            found[one["name"]] = _elements(body[at : at + size], one["name"], one["datatype"], math.prod(one["shape"]))
             at += size
     except (ValueError, KeyError, TypeError, struct.error) as error:
         raise NotTensorError(f"no outputs in bytes behind their description: {error}") from error
@@ -184,20 +184,26 @@ def read_inference(body: bytes) -> dict[str, Any]:
     return {"outputs": found}
 
 
-def _elements(content: bytes, datatype: str, count: int) -> list[Any]:
+def _elements(content: bytes, name: str, datatype: str, count: int) -> list[Any]:
+    """The elements as JSON has them: bytes that are no text, and those of a name that ends so, in base64."""
     if datatype != "BYTES":
         return list(struct.unpack(f"<{count}{DATATYPES[datatype]}", content))
     found: list[Any] = []
     while content:
         (length,) = struct.unpack_from("<I", content)
         each, content = content[4 : 4 + length], content[4 + length :]
-        try:
-            found.append(each.decode())
-        except UnicodeDecodeError:
-            found.append({"b64": base64.b64encode(each).decode()})
+        text = None if name.endswith("_bytes") else _text_of(each)
+        found.append({"b64": base64.b64encode(each).decode()} if text is None else text)
     if len(found) != count:
         raise ValueError(f"{len(found)} strings where the shape says {count}")
     return found
+
+
+def _text_of(each: bytes) -> str | None:
+    try:
+        return each.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _nested(values: list[Any], sizes: Sequence[int]) -> Any:

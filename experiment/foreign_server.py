@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -46,7 +47,7 @@ class ForeignPayload(UserModelPayload):
     def read(self, body: bytes) -> Any:
         """The prediction in an answer, as `expected` nests it. Raises ValueError, KeyError or TypeError."""
         answer = json.loads(body)[self.expected_key]
-        return {one["name"]: _flat(one["data"]) for one in answer} if self.protocol == "inference" else answer
+        return {one["name"]: _as_text(_flat(one["data"])) for one in answer} if self.protocol == "inference" else answer
 
 
 def route_of(base_url: str, model: str) -> tuple[str, Route]:
@@ -103,9 +104,20 @@ def _inference(payload: UserModelPayload, model: UserModel) -> ForeignPayload:
             told["data"] = data
         tensors.append(told)
     head = json.dumps({"inputs": tensors}, separators=(",", ":")).encode()
-    expected = {name: _flat(column) for name, column in _expected(payload, model).items()}
+    expected = {name: _as_text(_flat(column)) for name, column in _expected(payload, model).items()}
     made = _payload(payload, "inference", head + behind, "outputs", expected)
     return replace(made, headers={_LENGTH: str(len(head))}) if behind else made
+
+
+def _as_text(values: list[Any]) -> list[Any]:
+    """Strings as text where they are text: that protocol has no word for the bytes that others write in base64."""
+    found = []
+    for each in values:
+        try:
+            found.append(b64decode(each["b64"]).decode() if isinstance(each, dict) else each)
+        except UnicodeDecodeError:
+            found.append(each)
+    return found
 
 
 def _payload(payload: UserModelPayload, protocol: Protocol, body: bytes, key: str, expected: Any) -> ForeignPayload:

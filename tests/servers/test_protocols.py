@@ -17,10 +17,13 @@ import jsonschema
 import numpy as np
 import pytest
 import requests
+from case_style import faults
 from geventhttpclient import HTTPClient
 from serving_stand_in import INFERENCE, SERVING, stand_in
 from wsgi_callers import SERVERS, Answer, call
 
+from conformance.examination import Examination, run_cases
+from conformance.parity import differences as differences_of
 from experiment.compared_pairs import comparisons
 from experiment.errors import ExpectedError
 from experiment.foreign_server import ForeignPayload, Route, route_of, translated
@@ -28,6 +31,7 @@ from experiment.journal_records import TargetRecord
 from experiment.line_up import contenders
 from experiment.priming import WrongAnswerError, prime
 from experiment.run_request import _routed
+from experiment.user_model_setup import UserModelSetup
 from loadtests.arrival import ClosedLoop
 from loadtests.scenarios import Scenario
 from reports.treatment import differences
@@ -35,7 +39,7 @@ from reports.wording import part_name
 from servers.core.endpoints import of_model
 from servers.core.openapi_document import document
 from servers.core.reply import invalid_input
-from servers.core.user_model_codec import beside_name
+from servers.core.user_model_codec import UserModelCodec, beside_name
 from servers.models.signature import CLASSIFY, REGRESS, Signature, Tensor, signature_of
 from servers.models.user_model import UserModel, UserModelPayload
 from servers.registry import FRAMEWORKS
@@ -454,8 +458,6 @@ def test_openapi_tells_of_both_protocols(ask: Callable[..., Answer], services: d
 
 def test_inputs_of_different_rows_are_the_models_matter() -> None:
     """Two inputs may have other numbers of rows where a row of one is not a row of the other, and only there."""
-    from servers.core.user_model_codec import UserModelCodec  # noqa: PLC0415 - one test's own
-
     tensors = tuple(Tensor(name=name, dtype="float32", shape=(None, 1)) for name in ("a", "b"))
     body = json.dumps({"inputs": {"a": [[1]], "b": [[1], [2]]}}).encode()
     for independent in (False, True):
@@ -537,6 +539,8 @@ def test_strings_that_are_no_text_reach_a_foreign_server_as_bytes() -> None:
         "word_bytes", "BYTES", [1], parameters={"binary_data_size": 6}
     )
     assert made.body[length:] == struct.pack("<I", 2) + b"\xff\x00"
+    answers = [_tensor("long_bytes", "BYTES", [2], data=["caf\u00e9!!", {"b64": "Y2Fmw6khIQ=="}])]
+    assert made.read(json.dumps({"outputs": answers}).encode()) == {"long_bytes": made.expected["long_bytes"] * 2}
 
 
 @pytest.mark.parametrize(
@@ -653,3 +657,77 @@ def test_tritons_own_client_works_unchanged(services: dict[str, Service]) -> Non
                 packing = "gzip" if binary else None
                 found = client.infer("mine", asked, outputs=wanted, request_compression_algorithm=packing)
                 assert found.as_numpy("twice").tolist() == [6]
+
+
+def _setup() -> UserModelSetup:
+    payload = _payload(json.dumps({"inputs": _INPUTS}).encode(), "outputs", _OUTPUTS)
+    accepts = UserModelCodec(signature=_SIGNATURE).accepts
+    model = replace(_MODEL, payloads=(payload,), sample=_INPUTS, accepts=accepts)
+    return UserModelSetup(name="mine", payload=None, model=model, refusals={})
+
+
+def _examined(app: Any, case_ids: str = "") -> Examination:
+    setup = _setup()
+    cases = [case for case in setup.cases if case.id.startswith(("tfs-", "oip-")) and case.id.startswith(case_ids)]
+    with SERVERS["gunicorn"](app) as base_url:
+        return run_cases(cases, base_url, "mine", {"mine": setup.figures})
+
+
+def _app(services: dict[str, Service], framework: str) -> Any:
+    return import_module(f"servers.apps.{FRAMEWORKS[framework].module}").create_app(services[framework])
+
+
+def test_the_cases_are_kept_by_every_framework_alike(services: dict[str, Service]) -> None:
+    """More than a hundred cases read as the others do, and each framework answers all of them, and in one way."""
+    cases = _setup().cases
+    assert faults(cases) == []
+    counts = {name: sum(case.id.startswith(name) for case in cases) for name in ("tfs", "oip")}
+    assert min(counts.values()) >= 55
+    assert sum(counts.values()) >= 120
+    found = {name: _examined(_app(services, name)) for name in _CONTRACT}
+    for one in found.values():
+        assert [each for each in one.findings if each.verdict.value != "right"] == []
+    assert differences_of({name: one.answers for name, one in found.items()}) == []
+
+
+def _broken(app: Any, change: Callable[[str, bytes], bytes], header: str = "") -> Any:
+    """`app` with its bodies changed, by the path that was asked, and one header left out."""
+
+    def broken(environ: Any, start_response: Any) -> list[bytes]:
+        told: list[Any] = []
+        parts = app(environ, lambda status, headers, *_: told.extend((status, headers)))
+        body = b"".join(parts)
+        if environ["REQUEST_METHOD"] != "HEAD":
+            body = change(environ["PATH_INFO"], body)
+        kept = [(name, value) for name, value in told[1] if name not in ("Content-Length", header)]
+        length = [] if told[0].startswith("204") else [("Content-Length", str(len(body)))]
+        start_response(told[0], [*kept, *length])
+        return [body]
+
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("what", "change", "header"),
+    [
+        ("an error with a code", lambda _, body: body.replace(b'{"error"', b'{"code":"x","error"'), ""),
+        ("a value that is off", lambda path, body: body.replace(b"3.0", b"3.1") if "/v2" in path else body, ""),
+        ("bytes of another value", lambda _, body: body.replace(struct.pack("<f", 3), struct.pack("<f", 4)), ""),
+        ("no length of the JSON", lambda _, body: body, "Inference-Header-Content-Length"),
+        ("a byte behind the tensors", lambda _, body: body + b"\0" if b"binary_data_size" in body else body, ""),
+        ("another version", lambda _, body: body.replace(b'"version":"7"', b'"version":7'), ""),
+        ("no id", lambda _, body: body.replace(b'"id":"42",', b""), ""),
+        (
+            "rows that are not the model's",
+            lambda path, body: body.replace(b"6", b"7") if "predict" in path else body,
+            "",
+        ),
+        ("a pointer that is off", lambda _, body: body.replace(b": /inputs", b": /input"), ""),
+        ("Allow left out", lambda _, body: body, "Allow"),
+    ],
+)
+def test_a_broken_protocol_is_found(services: dict[str, Service], what: str, change: Any, header: str) -> None:
+    """Each fault that is planted into an answer is found by at least one case."""
+    outcome = _examined(_broken(_app(services, "wsgi"), change, header))
+    assert outcome.told
+    assert not outcome.passed, what
