@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from itertools import groupby
 from typing import Any, Final, NoReturn
@@ -25,7 +25,7 @@ class CommandLine(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"formatter_class": WrappedHelp, "allow_abbrev": False, **options})
 
-    def read(self, words: Sequence[str], verbs: dict[str, argparse.ArgumentParser]) -> argparse.Namespace:
+    def read(self, words: Sequence[str], verbs: Mapping[str, argparse.ArgumentParser]) -> argparse.Namespace:
         """What the words say. Raises ExpectedError for what cannot be, where argparse would print half its help."""
         found, unknown = self.parse_known_args(words)
         if unknown:

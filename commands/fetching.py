@@ -1,7 +1,7 @@
 """Fetch the packages of `uv.lock` into the project's environment, with uv, and uv itself where there is none.
 
-pip brings uv with `--target` into the project's cache, which an externally managed Python does not refuse; where there is
-no pip, a venv brings one. (Whoever has pipx has venv.) Nothing is asked, so that a pipe and CI need no answers.
+pip brings uv with `--target` into the project's cache, which an externally managed Python does not refuse; where there
+is no pip, a venv brings one. (Whoever has pipx has venv.) Nothing is asked, so that a pipe and CI need no answers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 import time
 from importlib.util import find_spec
 
-from commands.setting_up import ENVIRONMENT, FORBID_OPTION, FORBID_VARIABLE, KEPT, NEWEST, OLDEST, ROOT
+from commands.setting_up import BEGUN, DONE, ENVIRONMENT, FORBID_OPTION, FORBID_VARIABLE, KEPT, NEWEST, OLDEST, ROOT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class _FetchError(Exception):
     """Why there is no environment, in one line."""
 
 
-def fetch(*, again: bool, suits: bool, note: Callable[[bool], None]) -> int:
+def fetch(*, again: bool, suits: bool, note: Callable[[str], None]) -> int:
     """Make the environment, or bring it up to date; the exit code.
 
-    `suits` is whether this Python may run it, `note` writes down that it is begun (False) and done (True).
+    `suits` is whether this Python may run it, `note` writes down how far it has come.
     """
     # As Ctrl-C is, so that uv ends with this process.
     began = time.monotonic()
@@ -69,10 +69,11 @@ def fetch(*, again: bool, suits: bool, note: Callable[[bool], None]) -> int:
         _say(f"{what}, about {DOWNLOAD_MB} MB, into {ENVIRONMENT}")
         _say(f"{UNPACKED_GB} GB unpacked; uv keeps the downloads; {FORBID_OPTION} or {FORBID_VARIABLE}=1 forbids it")
         if not suits:
-            _say(f"this is Python {sys.version_info[0]}.{sys.version_info[1]}; uv looks for one of {_PYTHONS}, or fetches it")
-        note(False)
+            here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+            _say(f"this is Python {here}; uv looks for one of {_PYTHONS}, or fetches it")
+        note(BEGUN)
         _synchronise(_uv(), suits=suits)
-        note(True)
+        note(DONE)
         _say(f"ready after {time.monotonic() - began:.0f} s; from now on it starts at once")
     except _FetchError as error:
         _say(f"{error} ({_AGAIN})")

@@ -1,7 +1,7 @@
 """Go on in the environment that `bench.py` needs, which is made first where it is missing.
 
-Here and in `commands.fetching` everything is standard library and parses on Python 3.8: it runs before there is anything
-else. What is imported here, every start from outside the environment pays for.
+Here and in `commands.fetching` everything is standard library and parses on Python 3.8: it runs before there is
+anything else. What is imported here, every start from outside the environment pays for.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ ENVIRONMENT = os.path.join(ROOT, ".venv")
 KEPT = os.path.join(ROOT, ".cache", "setup")
 """uv, where this project fetched it; the state of the environment; what uv said."""
 
+BEGUN, DONE = "begun", "done"
+
 _STATE = os.path.join(KEPT, "state")
-_BEGUN, _DONE, _STALE, _NONE = "begun", "done", "stale", ""
+_STALE, _NONE = "stale", ""
 
 
 def enter(words: list[str], parse: Callable[[list[str]], object]) -> list[str]:
@@ -39,11 +41,11 @@ def enter(words: list[str], parse: Callable[[list[str]], object]) -> list[str]:
     state, suits = _state(), OLDEST <= sys.version_info[:2] <= NEWEST
     python = os.path.join(ENVIRONMENT, "bin", "python")
     if os.path.realpath(sys.prefix) == os.path.realpath(ENVIRONMENT):
-        if state == _DONE or (state == _NONE and not _lacks(words)):
+        if state == DONE or (state == _NONE and not _lacks(words)):
             return words
     elif suits and not _lacks(words):
         return words
-    elif state in (_DONE, _NONE) and os.path.exists(python):
+    elif state in (DONE, _NONE) and os.path.exists(python):
         _replace_this_process(python)
     if sys.version_info[:2] >= OLDEST:
         _check(words, parse)
@@ -62,7 +64,10 @@ def explain(error: ModuleNotFoundError) -> int:
     if os.path.isdir(os.path.join(ROOT, package)):
         raise error
     print(f"bench.py: {sys.executable} has no package {package!r}", file=sys.stderr)
-    print(f"hint: without {FORBID_OPTION} and {FORBID_VARIABLE}, `python3 bench.py` fetches what it needs", file=sys.stderr)
+    print(
+        f"hint: without {FORBID_OPTION} and {FORBID_VARIABLE}, `python3 bench.py` fetches what it needs",
+        file=sys.stderr,
+    )
     return 3
 
 
@@ -90,16 +95,16 @@ def _state() -> str:
             said = file.read().split()
     except FileNotFoundError:
         return _NONE
-    if said[:1] == [_DONE]:
-        return _DONE if said[1:] == [_lock()] else _STALE
-    return _BEGUN
+    if said[:1] == [DONE]:
+        return DONE if said[1:] == [_lock()] else _STALE
+    return BEGUN
 
 
-def _note(done: bool) -> None:
-    """Write down that the environment is begun or done."""
+def _note(state: str) -> None:
+    """Write down that the environment is begun, or done."""
     os.makedirs(KEPT, exist_ok=True)
     with open(_STATE, "w", encoding="ascii") as file:
-        file.write(f"{_DONE if done else _BEGUN} {_lock()}\n")
+        file.write(f"{state} {_lock()}\n")
 
 
 def _lock() -> str:
@@ -123,7 +128,7 @@ def _needed(verb: list[str]) -> set[str]:
 
 
 def _listed(text: str, opening: str) -> set[str]:
-    """The names of a list of requirements, one a line. tomllib would take as long as all the rest, and 3.10 has none."""
+    """The names of a list of requirements, one a line. tomllib takes as long as all the rest, and is new in 3.11."""
     lines = text.split(opening, 1)[1].split("\n]", 1)[0].splitlines()
     quoted = [line.split('"')[1] for line in lines if line.lstrip().startswith('"')]
     return {one.replace(">", "<").replace("=", "<").replace("[", "<").split("<")[0] for one in quoted}
