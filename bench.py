@@ -82,7 +82,12 @@ def parsed(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:
         module.add_arguments(verbs.add_parser(name, help=summary, description=summary, epilog=module.EPILOG))
     # No verb means the main job, with its options: `bench.py --plan smoke` is `bench.py run --plan smoke`.
     bare = not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"))
-    chosen = parser.read(["run", *arguments] if bare else arguments, verbs.choices)
+    words, rest = (["run", *arguments] if bare else arguments), []
+    if words[0] == "test" and words[1:2] not in (["-h"], ["--help"]):
+        # What follows is for tox to read.
+        words, rest = words[:1], words[1:]
+    chosen = parser.read(words, verbs.choices)
+    chosen.words = rest
     return modules[chosen.verb], chosen
 
 

@@ -1,4 +1,4 @@
-"""What there is: targets, endpoints, scenarios, plans, cases, plots."""
+"""List targets, endpoints, scenarios, plans, cases and plots."""
 
 from __future__ import annotations
 

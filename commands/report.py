@@ -45,7 +45,7 @@ def main(arguments: argparse.Namespace) -> int:
     formats = [name.strip() for name in arguments.export.split(",") if name.strip()]
     for name in formats:
         if name not in FORMATS:
-            raise usage(f"{name!r} is no format of --export", hint=f"there are {', '.join(FORMATS)}")
+            raise usage(f"--export: unknown format {name!r}; choose from {', '.join(FORMATS)}")
     run: Path = arguments.run
     out: Path = arguments.out or (run.with_name(f"{run.stem}-report") if run.is_file() else run)
     try:

@@ -159,7 +159,7 @@ def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
         return own or tuple(ENDPOINTS)
     chosen = tuple(text.split(","))
     if unknown := [name for name in chosen if name not in (*ENDPOINTS, *own)]:
-        raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join((*ENDPOINTS, *own))}")
+        raise usage(f"unknown endpoint {unknown[0]!r}; choose from {', '.join((*ENDPOINTS, *own))}")
     return chosen
 
 

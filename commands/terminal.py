@@ -47,7 +47,7 @@ class StandardError:
             yield _LiveBar(progress, progress.add_task(title, total=None, what=""))
 
 
-_PLAIN_SIGNS: Final = {0x2212: "-", 0x2013: "-", 0xD7: "x", 0x202F: " ", 0x2019: "'"}
+_PLAIN_SIGNS: Final = {0x2212: "-", 0x2013: "-", 0xD7: "x", 0xB1: "+/-", 0x202F: " ", 0x2019: "'"}
 """What stands for a sign that a terminal of few letters has not."""
 
 
@@ -81,7 +81,10 @@ class StandardOutput:
         self._console.print(line, soft_wrap=True)
 
     def _shown(self, text: str) -> str:
-        return text if self.has_signs else text.translate(_PLAIN_SIGNS)
+        if self.has_signs:
+            return text
+        letters = self._console.encoding
+        return text.translate(_PLAIN_SIGNS).encode(letters, "backslashreplace").decode(letters)
 
 
 class _Piped(Console):
