@@ -11,6 +11,7 @@ from commands.exits import stop_as_by_ctrl_c
 from commands.options import (
     add_batch_options,
     add_model_options,
+    add_open_option,
     add_price_option,
     add_server_options,
     add_worker_options,
@@ -85,6 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     add_worker_options(parser)
     add_price_option(parser)
+    add_open_option(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -147,7 +149,7 @@ def main(arguments: argparse.Namespace) -> int:
         experiment.run()
     except KeyboardInterrupt:
         _interrupted(experiment.design.folder)
-    return exit_code(draw_and_print(experiment.design.folder, price))
+    return exit_code(draw_and_print(experiment.design.folder, price, show=arguments.open))
 
 
 def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:

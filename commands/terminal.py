@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -58,7 +59,9 @@ class StandardOutput:
     """
 
     def __init__(self, file: IO[str] | None = None, width: int | None = None) -> None:
-        self._console = _Piped(file=file, width=width, highlight=False, markup=False, emoji=False)
+        # Rich would leave bold and dim in.
+        colours = None if os.environ.get("NO_COLOR") else "auto"
+        self._console = _Piped(file=file, width=width, color_system=colours, highlight=False, markup=False, emoji=False)
         self.width = self._console.width
         self.has_signs = self._console.encoding.startswith("utf")
 

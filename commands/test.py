@@ -22,7 +22,7 @@ What follows `test` is given to `tox run`. CONTRIBUTING.md says when each enviro
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options: tox has them."""
-    parser.add_argument("words", nargs="*", metavar="...", help="options of `tox run`")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="options of `tox run`")
 
 
 def main(arguments: argparse.Namespace) -> NoReturn:

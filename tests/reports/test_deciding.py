@@ -7,10 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+from run_views import outcome
 from synthetic_run import Truth, write_run
 
 from commands.run import add_arguments
-from commands.run_outcome import verdict_lines
 from experiment.run_folder import read_run
 from reports.summarising import summarise
 from reports.summary import Summary
@@ -55,8 +55,8 @@ def test_the_command_is_one_and_takes_as_long_as_its_rows_do(noisy: Summary) -> 
     arguments = parser.parse_args(shlex.split(told.command)[3:])
     assert arguments.until == "decided"
     assert int(arguments.at_most.removesuffix("m")) > told.minutes
-    lines = verdict_lines(noisy, "reports/runs/mine")
-    (line,) = [line for line in lines if "--resume reports/runs/mine --until decided" in line]
+    printed = outcome(noisy, "reports/runs/mine")
+    (line,) = [line for line in printed.splitlines() if "--resume reports/runs/mine --until decided" in line]
     assert line.startswith(f"{told.undecided} of {told.pairs} comparisons undecided")
 
 
@@ -65,4 +65,4 @@ def test_a_run_that_has_decided_all_says_nothing_of_it(tmp_path: Path) -> None:
     summary = found(tmp_path, CALM)
     assert {row.verdict for row in summary.comparisons if row.axis != "noise"} <= {"faster", "slower", "equivalent"}
     assert summary.to_decide is None
-    assert not any("undecided" in line for line in verdict_lines(summary, "RUN"))
+    assert "undecided:" not in outcome(summary, "RUN")
