@@ -22,6 +22,8 @@ from reports.summary.load_rows import CapacityRow, ComparisonRow
 from reports.tables import ladder_trust
 
 _SETTLED: Final = ("faster", "slower", "equivalent")
+_MOST_REASONS: Final = 6
+"""So many undecided comparisons say why in the terminal, that the answer above them stays in sight."""
 
 
 def draw_and_print(
@@ -59,7 +61,10 @@ def print_outcome(terminal: StandardOutput, summary: Summary, folder: str) -> No
 def remarks(summary: Summary, rows: Sequence[ComparisonRow], folder: str) -> list[str]:
     """What the grid has no room for, a line each."""
     lines = [f"no verdict: {_pair(row)} {row.scenario}: {row.reason}" for row in rows if row.ratio is None]
-    lines += [f"undecided: {_pair(row)} {row.scenario}: {row.why}{_more(row)}" for row in rows if row.why]
+    still = [row for row in rows if row.why]
+    lines += [f"undecided: {_pair(row)} {row.scenario}: {row.why}{_more(row)}" for row in still[:_MOST_REASONS]]
+    if len(still) > _MOST_REASONS:
+        lines.append(f"undecided: {len(still) - _MOST_REASONS} more; the report says why")
     if summary.to_decide:
         lines.append(in_words(summary.to_decide, folder))
     lines += [_capacity(row) for row in summary.capacity]

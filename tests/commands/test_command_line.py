@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
+import os
 import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 
 import pytest
+from import_graph import product_files
 from processes import bench
 
 from commands import check
@@ -57,9 +61,76 @@ def test_nothing_imports_the_composition_root() -> None:
             assert "bench" not in names, path
 
 
+def test_no_option_is_read_from_its_beginning() -> None:
+    """No parser of this repository takes abbreviations: `--scenario`, for `--scenarios`, would be another command."""
+    for path in (*product_files(), *(REPOSITORY / "tests" / "support").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "argparse.ArgumentParser":
+                assert "allow_abbrev=False" in [ast.unparse(one)[:18] for one in node.keywords], path
+
+
+@pytest.mark.parametrize("verb", ["run", "compare", "serve"])
+@pytest.mark.parametrize("columns", [80, 120])
+def test_help_is_wrapped_between_words(verb: str, columns: int) -> None:
+    """No line is wider than the terminal, and none ends within a word; commands go on as a shell reads them."""
+    environment = {**os.environ, "COLUMNS": str(columns)}
+    command = [*_BENCH, verb, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    module = import_module(f"commands.{verb}")
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    module.add_arguments(parser)
+    words = set(f"{module.EPILOG} {module.__doc__} {' '.join(str(one.help) for one in parser._actions)}".split())
+    told = {word for line in lines[lines.index("") :] for word in line.split()}
+    assert words - told <= {word for word in words if "%" in word}
+
+
+HELP = """\
+usage: bench.py list [-h]
+                     [{targets,endpoints,scenarios,plans,cases,plots,all}]
+
+List targets, endpoints, scenarios, plans, cases and plots.
+
+positional arguments:
+  {targets,endpoints,scenarios,plans,cases,plots,all}
+                        its entries, one a line (default: their number)
+
+options:
+  -h, --help            show this help message and exit
+
+examples:
+  python bench.py list                  how many there are of each
+  python bench.py list all              everything
+  python bench.py list targets          one id a line, for scripts
+  python bench.py list cases | wc -l
+"""
+
+
+def test_help_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Captured whole."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert bench("list", "--help").stdout == HELP
+
+
+def test_list_tells_how_many_there_are() -> None:
+    """Without a section, `list` has a line for each, with its number and the command that lists them."""
+    lines = bench("list").stdout.splitlines()
+    assert len(lines) == 6
+    for line in lines:
+        count, section, *command = line.split()
+        assert command == ["python", "bench.py", "list", section]
+        assert len(bench("list", section).stdout.splitlines()) == int(count)
+    assert len(bench("list", "all").stdout.splitlines()) > sum(int(line.split()[0]) for line in lines)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (("run", "--scenario", "predict@16"), "unknown option '--scenario'"),
+        (("rnu",), "unknown verb 'rnu'; choose from run, worker, "),
+        (("run", "--plan", "fast"), "unknown --plan 'fast'; choose from smoke, quick, standard, full"),
+        (("report",), "the following arguments are required: RUN"),
         (("serve", "flsk"), "unknown framework 'flsk'; choose from bottle, "),
         (("serve", "flask+waitress", "--workers", "2"), "waitress serves from one process"),
         (("serve", "flask+granian+lite+gpu"), "mode lite in 'flask+granian+lite+gpu' runs on the cpu alone"),

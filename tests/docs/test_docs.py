@@ -94,6 +94,11 @@ def test_links_lead_somewhere(name: str) -> None:
     assert missing_links(page.read_text(encoding="utf-8"), page.parent) == []
 
 
+def test_the_methodology_is_short_enough_to_be_read() -> None:
+    """1500 words; what was measured on the way, and why, is in docs/design-notes.md."""
+    assert len((REPOSITORY / "docs" / "methodology.md").read_text(encoding="utf-8").split()) <= 1500
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_commands_are_ones_that_bench_knows(name: str) -> None:
     """Every verb and every option of a `bench.py` command on the page exists."""
