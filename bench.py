@@ -2,7 +2,7 @@
 """Tell whether Flask, Bottle, the WSGI server or the execution mode decides how a TensorFlow model is served.
 
 Every verb lives in a file of its own under `commands/`, parser and handler side by side; this file only picks one. It
-parses on every Python 3, and imports what needs more only after `commands.setting_up` has looked.
+parses on Python 3.7, and imports what needs more only after `commands.setting_up` has looked.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ examples:
   python bench.py pack reports/runs/RUN              a run as one file, which report and compare open
   python bench.py test                               what a change must pass
 
-The first start fetches the packages of uv.lock into .venv, by itself; any Python 3 may start it.
+The first start fetches the packages of uv.lock into .venv, by itself; any Python from 3.7 may start it.
 --no-setup, or TITRATE_NO_SETUP=1, runs with the packages of this Python, and fetches nothing.
 
 exit codes: 0 fine; 1 a finding against a target; 2 usage; 3 the harness could not tell
@@ -58,10 +58,15 @@ exit codes: 0 fine; 1 a finding against a target; 2 usage; 3 the harness could n
 def main(arguments: list[str]) -> int:
     """Run one verb; its exit code."""
     from commands.exits import run_program
+    from experiment.errors import ExpectedError
 
     def work() -> int:
-        module, chosen = parsed(arguments)
-        code: int = module.main(chosen)
+        try:
+            module, chosen = parsed(arguments)
+            code: int = module.main(chosen)
+        except ModuleNotFoundError as error:
+            message, hint = setting_up.lacking(error)
+            raise ExpectedError(message, hint=hint) from error
         return code
 
     return run_program("bench.py", work)
@@ -92,7 +97,4 @@ def parsed(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(setting_up.enter(sys.argv[1:], parsed)))
-    except ModuleNotFoundError as error:
-        sys.exit(setting_up.explain(error))
+    sys.exit(main(setting_up.enter(sys.argv[1:], parsed)))

@@ -164,7 +164,10 @@ def _watched(command: list[str], environment: dict[str, str]) -> None:
     os.close(its)
     said, shown = b"", 0
     try:
-        while chunk := _read(ours):
+        while True:
+            chunk = _read(ours)
+            if not chunk:
+                break
             said += chunk
             upto = _fit_to_show(said, whole_lines=not sys.stderr.isatty())
             sys.stderr.write(said[shown:upto].decode("utf-8", "replace"))
@@ -183,9 +186,11 @@ def _watched(command: list[str], environment: dict[str, str]) -> None:
 
 def _fit_to_show(said: bytes, *, whole_lines: bool) -> int:
     """How much of it is progress: all before an error, and before the list of what was installed."""
-    if error := re.search(rb"error|ERROR|WARNING|\xc3\x97|Traceback", said):
+    error = re.search(rb"error|ERROR|WARNING|\xc3\x97|Traceback", said)
+    if error:
         return said.rfind(b"\n", 0, error.start()) + 1
-    if installed := re.search(rb"Installed [^\n]*\n", said):
+    installed = re.search(rb"Installed [^\n]*\n", said)
+    if installed:
         return installed.end()
     return said.rfind(b"\n") + 1 if whole_lines else len(said)
 

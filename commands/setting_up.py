@@ -1,6 +1,6 @@
 """Go on in the environment that `bench.py` needs, which is made first where it is missing.
 
-Here and in `commands.fetching` everything is standard library and parses on Python 3.8: it runs before there is
+Here and in `commands.fetching` everything is standard library and parses on Python 3.7: it runs before there is
 anything else. What is imported here, every start from outside the environment pays for.
 """
 
@@ -58,17 +58,13 @@ def enter(words: list[str], parse: Callable[[list[str]], object]) -> list[str]:
     return words
 
 
-def explain(error: ModuleNotFoundError) -> int:
-    """The exit code for a package that is missing in spite of all; raises the error where it is a module of ours."""
+def lacking(error: ModuleNotFoundError) -> tuple[str, str]:
+    """What a package comes to that is missing in spite of all, and a hint; a module of ours is a bug, and raised."""
     package = str(error.name).partition(".")[0]
     if os.path.isdir(os.path.join(ROOT, package)):
         raise error
-    print(f"bench.py: {sys.executable} has no package {package!r}", file=sys.stderr)
-    print(
-        f"hint: without {FORBID_OPTION} and {FORBID_VARIABLE}, `python3 bench.py` fetches what it needs",
-        file=sys.stderr,
-    )
-    return 3
+    hint = f"without {FORBID_OPTION} and {FORBID_VARIABLE}, `python3 bench.py` fetches what it needs"
+    return f"{sys.executable} has no package {package!r}", hint
 
 
 def _check(words: list[str], parse: Callable[[list[str]], object]) -> None:

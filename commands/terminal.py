@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, Final
+from typing import IO, Final, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -60,7 +60,7 @@ class StandardOutput:
 
     def __init__(self, file: IO[str] | None = None, width: int | None = None) -> None:
         # Rich would leave bold and dim in.
-        colours = None if os.environ.get("NO_COLOR") else "auto"
+        colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
         self._console = _Piped(file=file, width=width, color_system=colours, highlight=False, markup=False, emoji=False)
         self.width = self._console.width
         self.has_signs = self._console.encoding.startswith("utf")
