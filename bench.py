@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from types import ModuleType
+    from typing import Any
 
 _VERBS = (
     "run",
@@ -96,5 +97,12 @@ def parsed(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:
     return modules[chosen.verb], chosen
 
 
+def fetched(**options: Any) -> int:
+    """The exit code of making the environment: imported only then, since the second start is to be quick."""
+    from commands.fetching import fetch
+
+    return fetch(**options)
+
+
 if __name__ == "__main__":
-    sys.exit(main(setting_up.enter(sys.argv[1:], parsed)))
+    sys.exit(main(setting_up.enter(sys.argv[1:], parsed, fetched)))

@@ -30,11 +30,11 @@ _STATE = os.path.join(KEPT, "state")
 _STALE, _NONE = "stale", ""
 
 
-def enter(words: list[str], parse: Callable[[list[str]], object]) -> list[str]:
+def enter(words: list[str], parse: Callable[[list[str]], object], fetch: Callable[..., int]) -> list[str]:
     """The command line, for this process to obey; from a Python that lacks packages, another process takes over.
 
-    `parse` refuses a wrong command line before anything is fetched in vain. Raises SystemExit where there can be no
-    environment.
+    `parse` refuses a wrong command line before anything is fetched in vain, `fetch` is that of `commands.fetching`.
+    Raises SystemExit where there can be no environment.
     """
     if FORBID_OPTION in words or os.environ.get(FORBID_VARIABLE):
         return [word for word in words if word != FORBID_OPTION]
@@ -49,8 +49,6 @@ def enter(words: list[str], parse: Callable[[list[str]], object]) -> list[str]:
         _replace_this_process(python)
     if sys.version_info[:2] >= OLDEST:
         _check(words, parse)
-    from commands.fetching import fetch
-
     code = fetch(again=state == _STALE, suits=suits, note=_note)
     if code:
         raise SystemExit(code)

@@ -1,19 +1,23 @@
-"""What a run prints of its verdicts: captured whole, at two widths, and in terminals that can do little."""
+"""What a run prints: the grid captured whole, terminals that can do little, and what is said of an open verdict."""
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from msgspec import structs
-from run_views import filled
+from run_views import filled, outcome
 from synthetic_run import Truth, write_run
 
+from commands.run import add_arguments
 from commands.terminal import StandardOutput
 from commands.verdict_grid import leading, print_grid
 from experiment.run_folder import read_run
@@ -123,7 +127,7 @@ PROGRAM = """
 import sys
 sys.path[:0] = ["tests/support", "tests/commands"]
 from commands.exits import run_program
-import test_verdict_grid as grid
+import test_run_outcome as grid
 def work():
     for _ in range(1 if len(sys.argv) == 2 else 20000):
         grid.StandardOutput().cells([("much ", 8, "green"), ("more", 8, "bold")])
@@ -161,3 +165,56 @@ def test_a_closed_pipe_is_no_fault() -> None:
     done = subprocess.run(["bash", "-c", shell], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("much") == 3
+
+
+NOISY = Truth(samples=50, scenarios=("predict@16", "classify@16"), native=False, noise_sd=0.06, blocks=3)
+CALM = Truth(samples=50, scenarios=("predict@16",), native=False)
+
+
+def found(folder: Path, truth: Truth) -> Summary:
+    """The summary of a run of that truth."""
+    return summarise(read_run(write_run(folder / "run", truth)))
+
+
+@pytest.fixture(scope="module", name="noisy")
+def _noisy(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    return found(tmp_path_factory.mktemp("noisy"), NOISY)
+
+
+def test_every_undecided_row_says_why_and_no_other_does(noisy: Summary) -> None:
+    """The family's p-value, the width of the interval and the noise floor, wherever the verdict is open."""
+    still = [row for row in noisy.comparisons if row.verdict == "inconclusive" and row.axis != "noise"]
+    assert still
+    for row in still:
+        assert row.why is not None
+        assert f"p {row.p_adjusted:.2g}" in row.why
+        assert "% wide" in row.why
+        assert "noise floor" in row.why
+        assert (row.minutes_needed is None) == (row.blocks_needed is None)
+    assert all(row.why is None for row in noisy.comparisons if row not in still)
+
+
+def test_the_command_is_one_and_takes_as_long_as_its_rows_do(noisy: Summary) -> None:
+    """It goes on with the run, for at least as many minutes as the longest of what is undecided; it can be typed."""
+    told = noisy.to_decide
+    assert told is not None
+    assert told.minutes is not None
+    assert told.minutes >= max(row.minutes_needed or 0 for row in noisy.comparisons)
+    *program, verb = shlex.split(told.command)[:3]
+    assert (program, verb) == (["python", "bench.py"], "run")
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    arguments = parser.parse_args(shlex.split(told.command)[3:])
+    assert arguments.until == "decided"
+    assert int(arguments.at_most.removesuffix("m")) > told.minutes
+    printed = outcome(noisy, "reports/runs/mine")
+    (line,) = [line for line in printed.splitlines() if "--resume reports/runs/mine --until decided" in line]
+    assert line.startswith(f"{told.undecided} of {told.pairs} comparisons undecided")
+
+
+def test_a_run_that_has_decided_all_says_nothing_of_it(tmp_path: Path) -> None:
+    """No reason and no command where no verdict is open."""
+    summary = found(tmp_path, CALM)
+    assert {row.verdict for row in summary.comparisons if row.axis != "noise"} <= {"faster", "slower", "equivalent"}
+    assert summary.to_decide is None
+    assert "undecided:" not in outcome(summary, "RUN")
