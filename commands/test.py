@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import sysconfig
 from typing import Final, NoReturn
 
 from servers.repository import REPOSITORY
@@ -28,4 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> NoReturn:
     """Become tox: the process is replaced, so Ctrl-C and signals reach it and nothing stands between."""
     command = [sys.executable, "-m", "tox", "run", "--root", str(REPOSITORY), "-c", str(REPOSITORY / "tox.ini")]
-    os.execv(command[0], [*command, *arguments.words])  # noqa: S606 - a list, and no shell wanted
+    # As `uv run` has it: some environments call uv, which is in this one where the machine has none.
+    path = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)))
+    os.execve(command[0], [*command, *arguments.words], {**os.environ, "PATH": path})  # noqa: S606 - no shell wanted

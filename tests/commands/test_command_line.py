@@ -86,6 +86,13 @@ def test_help_is_wrapped_between_words(verb: str, columns: int) -> None:
     assert words - told <= {word for word in words if "%" in word}
 
 
+def test_what_follows_test_is_for_tox() -> None:
+    """`test` gives its words on as they are, and ends as tox does."""
+    done = _bench("test", "-e", "cheese", "--", "-k", "gate")
+    assert done.returncode not in (0, 2)
+    assert "cheese" in done.stdout + done.stderr
+
+
 HELP = """\
 usage: bench.py list [-h]
                      [{targets,endpoints,scenarios,plans,cases,plots,all}]
