@@ -84,6 +84,8 @@ class StandardOutput:
         self._console.print(line, soft_wrap=True)
 
     def _shown(self, text: str) -> str:
+        # A name or a reason from outside may hold lines of its own.
+        text = " ".join(text.splitlines())
         if self.has_signs:
             return text
         letters = self._console.encoding
