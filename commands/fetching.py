@@ -38,9 +38,7 @@ _CAUSES = {
     "the package index cannot be reached; is there a network?": (
         "dns error",
         "error sending request",
-        "Failed to fetch",
-        "Failed to download",
-        "Could not connect",
+        "connectivity is disabled",
         "Failed to establish a new connection",
         "ConnectTimeout",
         "ProxyError",
@@ -224,5 +222,8 @@ def _cause(said: str, program: str) -> str:
     log = os.path.join(KEPT, "log")
     with open(log, "w", encoding="utf-8") as file:
         file.write(said)
-    last = [line.strip() for line in said.splitlines() if line.strip()]
-    return f"{os.path.basename(program)}: {last[-1] if last else 'failed'}; all that it said is in {log}"
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["failed"]
+    first = next((line for line in lines if line.startswith(("error", "ERROR"))), lines[-1])
+    # uv goes from what failed to what caused it.
+    told = first if lines[-1] == first else f"{first} ({lines[-1]})"
+    return f"{os.path.basename(program)}: {told}; all that it said is in {log}"

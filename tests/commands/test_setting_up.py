@@ -115,6 +115,10 @@ def test_an_error_of_ours_stays_an_error() -> None:
         ("error: failed to write to file: No space left on device (os error 28)", "the disk is full"),
         ("error: No interpreter found for Python >=3.11,<3.14 in search path", "uv found no Python 3.11 to 3.13"),
         ("a line\nerror: something of its own\n", "uv: error: something of its own; all that it said is in"),
+        (
+            "error: Failed to fetch\n  Caused by: 403 Forbidden",
+            "uv: error: Failed to fetch (Caused by: 403 Forbidden);",
+        ),
     ],
 )
 def test_what_stops_it_is_one_line(clone: Path, tmp_path: Path, uv_says: str, comes_to: str) -> None:
