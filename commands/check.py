@@ -115,7 +115,7 @@ def _chosen_cases(ids: Sequence[str], suite: Path | None, model: UserModelSetup 
         where = (
             "see `python bench.py list cases`" if suite is None else f"ids follow from the names of files in {suite}"
         )
-        raise usage(f"there is no case {unknown[0]!r}", hint=where)
+        raise usage(f"unknown case {unknown[0]!r}", hint=where)
     return tuple(by_id[name] for name in ids)
 
 

@@ -105,6 +105,11 @@ def add_price_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_open_option(parser: argparse.ArgumentParser) -> None:
+    """Whether the page is shown at once."""
+    parser.add_argument("--open", action="store_true", help="open the page in a browser when it is drawn")
+
+
 def price_of(arguments: argparse.Namespace) -> float | None:
     """The price that `add_price_option` read, or None. Raises ExpectedError."""
     if arguments.price_per_core_hour is None:

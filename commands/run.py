@@ -11,6 +11,7 @@ from commands.exits import stop_as_by_ctrl_c
 from commands.options import (
     add_batch_options,
     add_model_options,
+    add_open_option,
     add_price_option,
     add_server_options,
     add_worker_options,
@@ -86,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     add_worker_options(parser)
     add_price_option(parser)
+    add_open_option(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -148,7 +150,7 @@ def main(arguments: argparse.Namespace) -> int:
         experiment.run()
     except KeyboardInterrupt:
         _interrupted(experiment.design.folder)
-    return exit_code(draw_and_print(experiment.design.folder, price))
+    return exit_code(draw_and_print(experiment.design.folder, price, show=arguments.open))
 
 
 def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
@@ -160,7 +162,7 @@ def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
         return own or tuple(ENDPOINTS)
     chosen = tuple(text.split(","))
     if unknown := [name for name in chosen if name not in (*ENDPOINTS, *own)]:
-        raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join((*ENDPOINTS, *own))}")
+        raise usage(f"unknown endpoint {unknown[0]!r}; choose from {', '.join((*ENDPOINTS, *own))}")
     return chosen
 
 

@@ -29,7 +29,7 @@ _SERVE: Final = "serve"
 def main(argv: list[str] | None = None) -> int:
     """Describe where needed, then try modes; 2 and one line of JSON where the model cannot be served at all."""
     parser = argparse.ArgumentParser(
-        prog="python -m servers.models.describe", description=(__doc__ or "").split("\n")[0]
+        allow_abbrev=False, prog="python -m servers.models.describe", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--saved-model", type=Path, required=True)
     parser.add_argument("--payload", type=Path)
