@@ -72,8 +72,9 @@ def _minutes(name: str) -> str:
     from experiment.pace import usual_pace
     from experiment.progress import plural
     from loadtests.plans import PLANS
+    from servers.models.catalog import cache_dir
 
     # The first target is measured twice, against itself.
     targets = len(PLAN_TARGETS[name]) + 1
-    minutes = max(1, round(usual_pace().run_s(PLANS[name], targets) / 60))
+    minutes = max(1, round(usual_pace(cache_dir()).run_s(PLANS[name], targets) / 60))
     return f"about {plural(minutes, 'minute')} here for its {targets} targets"

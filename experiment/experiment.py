@@ -25,6 +25,7 @@ from experiment.rounds import Ask, Pace, look_before, next_look, standing_in_wor
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Scenario
 from loadtests.trial_record import CeilingRecord
+from servers.models.catalog import cache_dir
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,7 +115,7 @@ class Experiment:
                 blocks_left=len({block for block, _ in waiting}),
                 scenarios_left=len(waiting),
                 at_most_s=self._at_most_left_s() if design.until == DECIDED else None,
-                usual=usual_pace(),
+                usual=usual_pace(cache_dir()),
             )
             if design.workforce:
                 meter.phase(f"waiting for {plural(design.workforce.expect, 'worker')} on port {design.workforce.port}")
@@ -184,11 +185,11 @@ class Experiment:
             self.measuring_s += block.measuring_s
         self.journal.append(took)
         self.timings.append(took)
-        learn(self.design.plan, self.timings)
+        learn(self.design.plan, self.timings, cache_dir())
         self.done |= {(block.number, name) for name in asked}
 
     def _pace(self) -> Pace:
-        return Pace.of(self.design.plan, self.timings, usual_pace())
+        return Pace.of(self.design.plan, self.timings, usual_pace(cache_dir()))
 
     def _at_most_left_s(self) -> float | None:
         """Seconds until the run is to be over; None where nobody said so."""

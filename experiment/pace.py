@@ -14,7 +14,6 @@ import msgspec
 
 from experiment.journal_records import BlockRecord
 from loadtests.plans import Plan
-from servers.models.catalog import cache_dir
 
 _FILE = "pace.json"
 
@@ -38,17 +37,17 @@ class UsualPace(msgspec.Struct, frozen=True, kw_only=True):
 UNKNOWN_PACE: Final = UsualPace()
 
 
-def usual_pace(folder: Path | None = None) -> UsualPace:
-    """That of this machine's last run, or what is usual anywhere."""
+def usual_pace(folder: Path) -> UsualPace:
+    """That of this machine's last run, which is kept in `folder`, or what is usual anywhere."""
     try:
-        return msgspec.json.decode(((folder or cache_dir()) / _FILE).read_bytes(), type=UsualPace)
+        return msgspec.json.decode((folder / _FILE).read_bytes(), type=UsualPace)
     except (OSError, msgspec.DecodeError):
         # Nothing is known here yet, or an earlier version wrote something else: both mean to begin anew.
         return UNKNOWN_PACE
 
 
-def learn(plan: Plan, blocks: Sequence[BlockRecord], folder: Path | None = None) -> None:
-    """Keep what the blocks of a run took; without any nothing is learnt."""
+def learn(plan: Plan, blocks: Sequence[BlockRecord], folder: Path) -> None:
+    """Keep in `folder` what the blocks of a run took; without any nothing is learnt."""
     planned_s = {scenario.id: plan.trial_s(scenario) for scenario in plan.scenarios}
     ratios = [took_s / planned_s[name] for one in blocks for name, took_s in one.trial_s.items() if planned_s.get(name)]
     if not ratios:
@@ -59,10 +58,9 @@ def learn(plan: Plan, blocks: Sequence[BlockRecord], folder: Path | None = None)
         gate_s=round(plain.mean(gates), 2) if gates else usual_pace(folder).gate_s,
         load_ratio=round(plain.mean(ratios), 3),
     )
-    place = folder or cache_dir()
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        (place / _FILE).write_bytes(msgspec.json.encode(found))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _FILE).write_bytes(msgspec.json.encode(found))
     except OSError:
         # An estimate is not worth a run: where the cache cannot be written, the next run begins without.
         return

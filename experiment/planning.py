@@ -24,6 +24,7 @@ from experiment.pace import usual_pace
 from experiment.progress import Terminal, plural
 from experiment.run_request import RunRequest, prepare
 from loadtests.scenarios import Scenario
+from servers.models.catalog import cache_dir
 from servers.repository import REPOSITORY
 
 RUNS: Final = REPOSITORY / "reports" / "runs"
@@ -72,7 +73,7 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
         raise usage(str(error), hint="name another folder with --out, or go on with --resume") from error
     searches = len({one.endpoint for one in chosen.scenarios}) * sum(one.twin_of is None for one in present)
     search_s = SEARCH_S * searches * chosen.blocks if slo else 0.0
-    minutes = (usual_pace().run_s(chosen, len(present)) + search_s) / 60
+    minutes = (usual_pace(cache_dir()).run_s(chosen, len(present)) + search_s) / 60
     terminal.say(
         f"plan {request.plan}: {plural(len(present), 'target')}, {plural(len(chosen.scenarios), 'scenario')},"
         f" {plural(chosen.blocks, 'block')}, about {plural(max(1, round(minutes)), 'minute')}"
