@@ -12,7 +12,7 @@ from commands.verdict_grid import leading, print_grid
 from experiment.errors import FINDING, HARNESS, OK
 from experiment.progress import plural
 from reports.deciding import ASKED, in_words
-from reports.headline import headline, leading_pairs
+from reports.headline import leading_pairs
 from reports.ladder_words import counted_rows
 from reports.ladder_words import usual as waterfalls
 from reports.render import render
@@ -46,7 +46,9 @@ def draw_and_print(
 
 def print_outcome(terminal: StandardOutput, summary: Summary, folder: str) -> None:
     """The answer, the grid of verdicts, and what is undecided, was searched, refused or left out."""
-    terminal.prose(f"{headline(summary)} {summary.second_sentence}".strip())
+    terminal.prose(summary.headline)
+    for one in summary.bullets:
+        terminal.prose(f"- {one.label}: {one.text}")
     asked = [row for row in summary.comparisons if row.metric in ASKED]
     rows = leading(asked)
     if rows:

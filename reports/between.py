@@ -23,10 +23,11 @@ from loadtests.trial_record import ScenarioRecord
 from reports import statistics, verdicts, wording
 from reports.comparisons import LATENCIES, TargetScenario, UnfairError, floor_for
 from reports.independent import IndependentRatio, independent_ratio
-from reports.runs_compared import CellRow, RefusedSince, RunsCompared, RunSide
+from reports.machine_change import machine_change, measure_both
+from reports.runs_compared import CellRow, CommonMove, RefusedSince, RunsCompared, RunSide
 from reports.sameness import changes, machine_differences, plan_differences
 from reports.shared_variance import CommonVariance, noise_reach
-from reports.sides import common_variances, itself_of, metric_of, shared_figures, side_of
+from reports.sides import common_variances, itself_of, metric_of, places, scenario_of, shared_figures, side_of
 from reports.verdicts import NoiseFloor, Verdict
 
 
@@ -47,11 +48,12 @@ def between(base: Run, new: Run, targets: Sequence[str] = (), scenarios: Sequenc
     for target, scenario in held[0]:
         if (target, scenario) not in held[1]:
             continue
-        row, ratio = _cell(pair, target, _scenario(base, scenario))
+        row, ratio = _cell(pair, target, scenario_of(base, scenario))
         if ratio is not None:
             measured[len(rows)] = ratio
         rows.append(row)
     _judge(pair, rows, measured)
+    changed = machine_change((base, new), rows, pair.figures)
     result = RunsCompared(
         base=_told(base),
         new=_told(new),
@@ -64,32 +66,14 @@ def between(base: Run, new: Run, targets: Sequence[str] = (), scenarios: Sequenc
         only_in_new=[place for place in held[1] if place not in held[0]],
         counts=dict(Counter(row.verdict for row in rows)),
         median_ratio=plain.median(one.ratio for one in measured.values()) if measured else None,
+        machine_changed=changed,
+        measure_both=measure_both(base, rows) if changed else [],
         refused_since=_refused_since(base, new, held),
         verdict="",
         reason="",
     )
     verdict, reason = _whole(result)
     return replace(result, verdict=verdict.value, reason=reason)
-
-
-def places(run: Run, targets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """The cells of a run, in its order, without the second name of the A/A pair; a refused target has its cells too."""
-    tried = {(trial.target, trial.scenario) for trial in run.trials}
-    refused = {refusal.target for refusal in run.refusals}
-    return [
-        (target.id, scenario.id)
-        for target in run.targets
-        if target.twin_of is None and (not targets or target.id in targets)
-        for scenario in run.scenarios
-        if (not scenarios or scenario.id in scenarios) and ((target.id, scenario.id) in tried or target.id in refused)
-    ]
-
-
-def _scenario(run: Run, identifier: str) -> ScenarioRecord:
-    found = run.scenario(identifier)
-    if found is None:
-        raise ValueError(f"{run.run_id} has no scenario {identifier}")
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +120,7 @@ def _side(pair: _Pair, name: str, target: str, scenario: str) -> list[float]:
     """The figures of one cell in one run. Raises UnfairError with the reason that is published."""
     run = pair.base if name == "BASE" else pair.new
     try:
-        return list(side_of(run, target, _scenario(run, scenario), pair.figures).values())
+        return list(side_of(run, target, scenario_of(run, scenario), pair.figures).values())
     except UnfairError as error:
         raise UnfairError(f"{name}: {error}") from error
 
@@ -213,9 +197,12 @@ def _told(run: Run) -> RunSide:
 def _whole(result: RunsCompared) -> tuple[RunVerdict, str]:
     """The verdict on all cells and why. A regression that was found stays one, whatever else could not be told."""
     counts, total = result.counts, len(result.cells)
+    refused = [f"{one.target} is refused now: {one.reason}" for one in result.refused_since]
+    if result.machine_changed and not refused:
+        return RunVerdict.OPEN, f"the machine changed: {_together(result, result.machine_changed)}"
     slower = counts.get(Verdict.SLOWER.value, 0)
     found = [f"{slower} of {plural(total, 'cell')} slower"] if slower else []
-    found += [f"{one.target} is refused now: {one.reason}" for one in result.refused_since]
+    found += refused
     if found:
         return RunVerdict.REGRESSION, "; ".join(found)
     if not total:
@@ -230,3 +217,10 @@ def _whole(result: RunsCompared) -> tuple[RunVerdict, str]:
     if unsettled:
         return RunVerdict.OPEN, "; ".join(unsettled)
     return RunVerdict.FINE, f"no cell of {total} slower"
+
+
+def _together(result: RunsCompared, moved: CommonMove) -> str:
+    ratios = [one.ratio for one in moved.moves]
+    ends = wording.interval(moved.ratio, (min(ratios), max(ratios)))
+    cells = plural(len(result.cells), "cell")
+    return f"all {cells} moved the same way, by about as much: {wording.change(moved.ratio)} ({ends} by target)"

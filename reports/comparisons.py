@@ -58,13 +58,15 @@ def figure_of(metric: str, blocks: Sequence[BlockFigures]) -> str:
     return BLOCK_FIGURE[metric]
 
 
-def compare(run: Run, results: Sequence[ResultRow]) -> tuple[list[ComparisonRow], NoiseSummary]:
-    """All comparison rows in the run's order, and the noise floor's object for the summary."""
+def compare(
+    run: Run, results: Sequence[ResultRow], pairs: Sequence[ComparisonRecord] | None = None
+) -> tuple[list[ComparisonRow], NoiseSummary]:
+    """All comparison rows in the run's order, and the noise floor's object; `pairs` stand for the run's own."""
     cells: dict[TargetScenario, ResultRow] = {(row.target, row.scenario): row for row in results}
     rows: list[ComparisonRow] = []
     ratios: dict[int, PairedRatio] = {}
     looked: dict[int, tuple[int, ...]] = {}
-    for comparison in run.comparisons:
+    for comparison in run.comparisons if pairs is None else pairs:
         for scenario in run.scenarios:
             if not _planned(run, cells, comparison, scenario):
                 continue

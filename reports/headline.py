@@ -1,66 +1,76 @@
-"""The answer in one sentence, by rule from the comparisons: decided or open, it says so with its interval."""
+"""The answer: one line with the largest decided effect and what to do, then a bullet a question. Pure.
+
+Terminal, `summary.md` and page print both as they are here. No advice comes out of an undecided comparison: what is
+fastest is so after correction for all choices (`reports/fastest.py`), and choices whose gains cannot be told apart are
+named together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from experiment.progress import plural
 from reports import wording
-from reports.headline_rows import busiest, usual
-from reports.ladder_words import ladder_sentence
-from reports.summary import Summary, TargetSummary
-from reports.summary.load_rows import ComparisonRow
+from reports.fastest import QUESTIONS
+from reports.headline_rows import at_most_users, busiest, usual
+from reports.ladder_words import framework_matters, ladder_sentence, matters_sentence
+from reports.summary import Bullet, Summary, TargetSummary
+from reports.summary.load_rows import ComparisonRow, FastestRow
+from reports.verdicts import Verdict
 
 Targets = Mapping[str, TargetSummary]
-# The question first, then what may decide more than it does.
-QUESTIONS = ("framework", "mode", "server", "device", "native", "floor")
-MOST_CLAUSES = 2
+DIFFERENT = (Verdict.FASTER, Verdict.SLOWER)
+DECIDED = (*DIFFERENT, Verdict.EQUIVALENT)
+CHOICE_WORDS: Mapping[str, str] = {name: f"the {name}" for name in (*QUESTIONS, "interpreter")}
 
 
 def headline(summary: Summary) -> str:
-    """The answer for an engineer who reads one sentence of the whole report."""
-    pairs = leading_pairs(summary.comparisons, summary.targets)
-    if summary.ladder and not summary.results:
-        return _opening(summary) + ladder_sentence(summary.ladder)
+    """The first line, for an engineer who reads nothing else."""
     opening = _opening(summary)
-    if not pairs:
+    if summary.ladder and not summary.results:
+        return opening + ladder_sentence(summary.ladder)
+    if not speeds(summary.comparisons):
         return opening + _without_comparison(summary)
-    targets = summary.target_by_id
-    clauses = []
-    for index, rows in enumerate(pairs[:MOST_CLAUSES]):
-        subject = targets[rows[0].candidate]
-        said = _clause(rows, targets)
-        if index == 0:
-            users = sorted({row.users for row in rows})
-            where = wording.conditions(rows[0].axis, subject)
-            loads = f"{' or '.join(map(str, users))} {'user' if users == [1] else 'users'}"
-            here = ", ".join(part for part in (where, loads) if part)
-            said = f"{'On' if summary.complete else 'on'} this machine ({here}) {said}"
-        clauses.append(said)
-    return opening + "; ".join(clauses) + "."
+    rows = sorted(summary.fastest, key=lambda row: _most(row).ratio or 0 if row.faster else 0, reverse=True)
+    if rows and rows[0].faster:
+        return opening + " ".join(part for part in (_fastest(rows, summary), _advice(rows[0], summary)) if part)
+    return opening + _no_faster(rows, summary)
+
+
+def bullets(summary: Summary) -> list[Bullet]:
+    """One a question, by its largest decided pair; then how much each choice explains."""
+    rows = speeds(summary.comparisons)
+    axes = sorted(dict.fromkeys(row.axis for row in rows), key=lambda axis: _place(axis, rows))
+    found = [Bullet(label=wording.axis_title(axis), text=_question(axis, rows, summary)) for axis in axes]
+    explained = matters_sentence(summary.what_matters)
+    return found + ([Bullet(label="What explains the differences", text=explained)] if explained else [])
+
+
+def speeds(comparisons: Iterable[ComparisonRow]) -> list[ComparisonRow]:
+    """The throughputs of closed loops at the most users of a pair and endpoint; the A/A pair is none of them."""
+    rows = [row for row in usual(comparisons) if row.metric == "throughput" and row.axis != "noise"]
+    return list(at_most_users(rows, lambda row: (row.axis, row.baseline, row.candidate, row.endpoint)).values())
 
 
 def leading_pairs(comparisons: Sequence[ComparisonRow], targets: Sequence[TargetSummary]) -> list[list[ComparisonRow]]:
     """For every question its leading pair, as one throughput row an endpoint: the one with the most users.
 
-    The leading pair is the one on gunicorn with the compiled model where there is one, else the run's first.
+    The leading pair is the one on gunicorn with the TensorFlow graph where there is one, else the run's first.
     """
     known = {target.id: target for target in targets}
+    rows = speeds(comparisons)
     found = []
-    axes = [*QUESTIONS, *(row.axis for row in comparisons if row.axis not in (*QUESTIONS, "noise"))]
-    for axis in dict.fromkeys(axes):
-        rows = [row for row in usual(comparisons) if row.axis == axis and row.metric == "throughput"]
-        pairs = list(dict.fromkeys((row.baseline, row.candidate) for row in rows))
-        if not pairs:
-            continue
-        pair = min(pairs, key=lambda one: (_unusual(axis, known.get(one[1])), pairs.index(one)))
-        found.append(busiest(rows, pair))
+    for axis in dict.fromkeys([*QUESTIONS, "native", "floor", *(row.axis for row in rows)]):
+        pairs = list(dict.fromkeys((row.baseline, row.candidate) for row in rows if row.axis == axis))
+        if pairs:
+            pair = min(pairs, key=lambda one: (_unusual(axis, known.get(one[1])), pairs.index(one)))
+            found.append(busiest([row for row in rows if row.axis == axis], pair))
     return found
 
 
 def _unusual(axis: str, target: TargetSummary | None) -> int:
-    usual = {"server": "gunicorn", "mode": "function", "device": "cpu"}
-    return sum(getattr(target, part, None) != value for part, value in usual.items() if part != axis)
+    usual_parts = {"server": "gunicorn", "mode": "function", "device": "cpu"}
+    return sum(getattr(target, part, None) != value for part, value in usual_parts.items() if part != axis)
 
 
 def _opening(summary: Summary) -> str:
@@ -68,6 +78,173 @@ def _opening(summary: Summary) -> str:
         return ""
     done = len({entry.block for row in summary.results for entry in row.blocks})
     return f"From a partial run ({done} of {plural(summary.all_blocks, 'block')}): "
+
+
+def _most(row: FastestRow) -> ComparisonRow:
+    return row.faster[0]
+
+
+def _fastest(rows: Sequence[FastestRow], summary: Summary) -> str:
+    """Who is fastest on each endpoint, the largest gain first: `Bottle on Granian, 3.6 times Flask on gunicorn`."""
+    targets = summary.target_by_id
+    base = targets[rows[0].baseline]
+    by_name: dict[str, list[FastestRow]] = {}
+    for row in rows:
+        if row.faster:
+            by_name.setdefault(_most(row).candidate, []).append(row)
+    several = len(rows) > 1
+    said = []
+    for index, (name, own) in enumerate(by_name.items()):
+        gains = []
+        for place, row in enumerate(own):
+            against = "" if index or place else wording.target_name(base)
+            on = f" on /{row.endpoint}" if several and not index else ""
+            gains.append(f"{wording.times(_most(row).effect[0], against)}{on}")
+        where = f"on {wording.listed([f'/{row.endpoint}' for row in own])} " if index else ""
+        said.append(f"{where}{wording.target_name(targets[name], base)}, {wording.listed(gains)}{_level(own, targets)}")
+    rest = [f"/{row.endpoint}" for row in rows if not row.faster]
+    if rest:
+        shown = "is shown to be" if any(row.open for row in rows if not row.faster) else "is"
+        said.append(f"on {wording.listed(rest)} nothing {shown} faster")
+    return f"Fastest here, at {plural(rows[0].users, 'user')}: {'; '.join(said)}."
+
+
+def _level(rows: Sequence[FastestRow], targets: Targets) -> str:
+    base = targets[rows[0].baseline]
+    names = [wording.target_name(targets[one], base) for one in dict.fromkeys(one for row in rows for one in row.level)]
+    return f" (not shown to be faster than {wording.listed(names)})" if names else ""
+
+
+def _advice(row: FastestRow, summary: Summary) -> str:
+    """What to change first, by the largest decided gain of each choice alone on that endpoint; empty without one."""
+    best: dict[str, ComparisonRow] = {}
+    for one in row.faster:
+        if one.axis != "stack":
+            best.setdefault(one.axis, one)
+    steps: list[list[ComparisonRow]] = []
+    for one in best.values():
+        # Gains whose intervals overlap cannot be put in an order.
+        if steps and one.effect[1][1] >= min(other.effect[1][0] for other in steps[-1]):
+            steps[-1].append(one)
+        else:
+            steps.append([one])
+    limit = framework_matters(summary, row.endpoint) if "framework" in best else ""
+    if limit and len(best) > 1 and [one.axis for one in steps[-1]] == ["framework"]:
+        steps.pop()
+    if not steps:
+        return ""
+    names = [" or ".join(CHOICE_WORDS.get(one.axis, one.axis) for one in step) for step in steps]
+    first = f"Change {names[0]} first" if len(names) > 1 or limit else f"Change {names[0]}"
+    said = ", then ".join([first, *names[1:]])
+    return f"{said}; {limit}." if limit else f"{said}."
+
+
+def _no_faster(rows: Sequence[FastestRow], summary: Summary) -> str:
+    """What there is to say where nothing is decidedly faster than the baseline, or no choice was compared."""
+    targets = summary.target_by_id
+    compared = speeds(summary.comparisons)
+    told = [row for row in compared if row.verdict in DIFFERENT]
+    open_ = [row for row in compared if row.verdict == Verdict.INCONCLUSIVE]
+    if rows and not any(row.open for row in rows) and any(row.verdict in DECIDED for row in compared):
+        best = wording.target_name(targets[rows[0].baseline])
+        return f"Nothing here is faster than {best}, at {plural(rows[0].users, 'user')}: there is nothing to change."
+    if told and not rows:
+        row = max(told, key=lambda one: abs(_log(one)))
+        return f"Largest difference here, at {plural(row.users, 'user')}: {_said_of(row, targets)}."
+    if open_:
+        row = max(open_, key=lambda one: abs(_log(one)))
+        spans = f"/{row.endpoint} {wording.interval(*row.effect)}, {plural(row.users, 'user')}"
+        more = f", and {plural(len(open_) - 1, 'other comparison')}" if len(open_) > 1 else ""
+        return f"Undecided: {_against(row, targets)} is undecided ({spans}; {row.reason}){more}."
+    row = compared[0]
+    return f"There is no verdict: there is no verdict on {_against(row, targets)}: {row.reason}."
+
+
+def _against(row: ComparisonRow, targets: Targets) -> str:
+    one, other = targets.get(row.candidate), targets.get(row.baseline)
+    if one is None or other is None:
+        return f"{row.candidate} against {row.baseline}"
+    return f"{wording.part_name(row.axis, one)} against {wording.part_name(row.axis, other)}"
+
+
+def _said_of(row: ComparisonRow, targets: Targets) -> str:
+    one, other = (wording.part_name(row.axis, targets[name]) for name in (row.candidate, row.baseline))
+    return f"{one} serves /{row.endpoint} {wording.effect(*row.effect, other)}"
+
+
+def _log(row: ComparisonRow) -> float:
+    return wording.distance(row.ratio) if row.ratio else 0.0
+
+
+def _place(axis: str, rows: Sequence[ComparisonRow]) -> tuple[int, float]:
+    """Choices first, the largest decided effect first among them."""
+    largest = max((abs(_log(row)) for row in rows if row.axis == axis and row.verdict in DIFFERENT), default=0.0)
+    return (0 if axis in QUESTIONS else 1, -largest)
+
+
+def _question(axis: str, rows: Sequence[ComparisonRow], summary: Summary) -> str:
+    """One question's answer: its largest decided pair; beside it the one under the baseline's own conditions."""
+    targets = summary.target_by_id
+    own = [row for row in rows if row.axis == axis]
+    told = sorted((row for row in own if row.verdict in DIFFERENT), key=lambda row: -abs(_log(row)))
+    if not told:
+        return _not_different(own, targets)
+    pairs = [(told[0].baseline, told[0].candidate)]
+    base = summary.fastest[0].baseline if summary.fastest else ""
+    if near := [row for row in told if base in (row.baseline, row.candidate)]:
+        pairs.append((near[0].baseline, near[0].candidate))
+    said = [_pair(pairs[0], own, targets)]
+    if len(dict.fromkeys(pairs)) > 1:
+        said.append(_beside(near[0], told[0], targets))
+    still = sum(row.verdict == Verdict.INCONCLUSIVE for row in own)
+    left = f" ({still} of {plural(len(own), 'comparison')} undecided)" if still else ""
+    return f"{'; '.join(said)}{left}."
+
+
+def _pair(pair: tuple[str, str], rows: Sequence[ComparisonRow], targets: Targets) -> str:
+    own = [row for row in rows if (row.baseline, row.candidate) == pair]
+    own.sort(key=lambda row: -abs(_log(row)) if row.verdict in DIFFERENT else 1)
+    first = own[0]
+    said = [f"{wording.change(first.effect[0])} on /{first.endpoint} ({wording.interval(*first.effect)})"]
+    said += [f"{_short(row)} on /{row.endpoint}" for row in own[1:]]
+    names = [wording.part_name(first.axis, targets[one]) for one in (first.candidate, first.baseline)]
+    where = wording.conditions(first.axis, targets[first.candidate])
+    return f"{wording.capital(names[0])} instead of {names[1]}{f' ({where})' if where else ''}: {', '.join(said)}"
+
+
+def _beside(row: ComparisonRow, first: ComparisonRow, targets: Targets) -> str:
+    """A second pair by its largest endpoint: by its conditions alone where the same two parts are compared."""
+    sides = [(one.axis, one.candidate, one.baseline) for one in (row, first)]
+    pairs = [[wording.part_name(axis, targets[name]) for name in pair] for axis, *pair in sides]
+    where = wording.conditions(row.axis, targets[row.candidate])
+    size = f"{wording.change(row.effect[0])} on /{row.endpoint} ({wording.interval(*row.effect)})"
+    if pairs[0] == pairs[1]:
+        return f"{size} with {where}"
+    said = f"{pairs[0][0]} instead of {pairs[0][1]}"
+    return f"{said}{f' ({where})' if where else ''}: {size}"
+
+
+def _short(row: ComparisonRow) -> str:
+    if row.verdict in DIFFERENT:
+        return wording.change(row.effect[0])
+    if row.verdict == Verdict.EQUIVALENT:
+        return f"the same within {wording.percent(row.margin or 0)} %"
+    return "undecided" if row.verdict == Verdict.INCONCLUSIVE else "without a verdict"
+
+
+def _not_different(rows: Sequence[ComparisonRow], targets: Targets) -> str:
+    """A question without a decided difference: equal, open, or not to be compared."""
+    open_ = [row for row in rows if row.verdict == Verdict.INCONCLUSIVE]
+    if open_:
+        row = max(open_, key=lambda one: abs(_log(one)))
+        return f"Undecided: {_against(row, targets)}, /{row.endpoint} {wording.interval(*row.effect)}; {row.reason}."
+    equal = [row for row in rows if row.verdict == Verdict.EQUIVALENT]
+    if equal:
+        row = max(equal, key=lambda one: one.margin or 0)
+        ends = wording.listed(list(dict.fromkeys(f"/{one.endpoint}" for one in equal)))
+        within = wording.percent(row.margin or 0)
+        return f"{wording.capital(_against(row, targets))}: the same within {within} % on {ends}."
+    return f"There is no verdict on {_against(rows[0], targets)}: {rows[0].reason}."
 
 
 def _without_comparison(summary: Summary) -> str:
@@ -97,46 +274,3 @@ def _on_schedule(summary: Summary, targets: Targets) -> str:
         f"/{first.endpoint} at {first.load} in {wording.number(median.median)} ms, "
         f"the median from when a request is due."
     )
-
-
-def _clause(rows: Sequence[ComparisonRow], targets: Targets) -> str:
-    """One question's answer: `Bottle serves /predict 11 % faster than Flask (...) and ...`."""
-    axis = rows[0].axis
-    subject = targets[rows[0].candidate]
-    base = targets[rows[0].baseline]
-    candidate = wording.part_name(axis, subject, base)
-    baseline = wording.part_name(axis, base, subject)
-    if all(row.verdict == "invalid" for row in rows):
-        reasons = list(dict.fromkeys(row.reason for row in rows))
-        more = f" (and {plural(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
-        return f"there is no verdict on {candidate} against {baseline}: {reasons[0]}{more}"
-    framework = wording.part_name("framework", subject)
-    condition = "" if candidate.startswith(framework) or not subject.framework else f"with {framework}, "
-    if all(row.verdict == "inconclusive" for row in rows):
-        spans = [f"/{row.endpoint} {wording.interval(*row.effect)}" for row in rows]
-        most = max(rows, key=lambda row: row.blocks_needed or 0)
-        return f"{condition}{candidate} against {baseline} is undecided ({', '.join(spans)}; {most.reason})"
-    # What is decided comes first, with its interval; what is open is only named, and the table below has its figures.
-    open_ends = [f"/{row.endpoint}" for row in rows if row.verdict == "inconclusive"]
-    groups: dict[object, list[ComparisonRow]] = {}
-    # Equal endpoints are told together, under the widest of their margins.
-    for row in sorted(rows, key=lambda row: row.verdict == "invalid"):
-        if row.verdict != "inconclusive":
-            groups.setdefault("same" if row.verdict == "equivalent" else row.endpoint, []).append(row)
-    said = []
-    for index, group in enumerate(groups.values()):
-        widest = max(group, key=lambda row: row.margin or 0)
-        endpoints = wording.listed([f"/{row.endpoint}" for row in group])
-        said.append(f"{endpoints} {_phrase(widest, '' if index else baseline)}")
-    undecided = f", {wording.listed(open_ends)} undecided" if open_ends else ""
-    return f"{condition}{candidate} serves {wording.listed(said)}{undecided}"
-
-
-def _phrase(row: ComparisonRow, baseline: str) -> str:
-    """What became of one endpoint, said after its name; the first one names the baseline."""
-    if row.verdict in ("faster", "slower"):
-        return wording.effect(*row.effect, baseline)
-    if row.verdict == "equivalent":
-        level = f"as fast as {baseline}" if baseline else "the same"
-        return f"{level} (within {wording.percent(row.margin or 0)} %)"
-    return f"without a verdict ({row.reason})"

@@ -12,11 +12,10 @@ from msgspec.structs import replace
 from experiment.run_folder import Run
 from loadtests.trial_record import ScenarioRecord
 from reports import statistics, wording
-from reports.between import places
 from reports.comparisons import LATENCIES, UnfairError
 from reports.runs_compared import History, LeftOutRun, Series, SeriesPoint, SeriesRun, SeriesStep, SeriesTarget
 from reports.sameness import machine_differences, plan_differences
-from reports.sides import metric_of, shared_figures, side_of
+from reports.sides import metric_of, places, shared_figures, side_of
 from reports.steps import LEAST_RUNS, find_steps
 from reports.verdicts import LEAST_MARGIN
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from reports import wording
+from reports.summary import Summary
 from reports.summary.ladder_rows import (
     CountedFunction,
     CountedRow,
@@ -15,7 +16,7 @@ from reports.summary.ladder_rows import (
     ModelThreshold,
     WaterfallRow,
 )
-from reports.summary.load_rows import WhatMatters
+from reports.summary.load_rows import ChoiceShare, WhatMatters
 
 ClimbedRow = TypeVar("ClimbedRow", WaterfallRow, ModelBreakEven)
 US_PER_MS = 1000.0
@@ -44,17 +45,37 @@ SEGMENT_WORDS: Mapping[str, str] = {
 def matters_sentence(rows: Sequence[WhatMatters]) -> str:
     """Which choice explains most of what differs between the targets of this run; empty where that is not known."""
     row = next((one for one in rows if one.metric == "throughput"), None)
-    if row is None:
+    if row is None or not row.shares:
         return ""
+    first, *others = row.shares
+    opening = f"{wording.capital(CHOICE_WORDS[first.choice].removeprefix('the '))} explains {_share(first)}"
+    said = [f"{opening} of the variation in throughput", *(f"{CHOICE_WORDS[o.choice]} {_share(o)}" for o in others)]
     left = row.unexplained
-    said = [
-        f"{CHOICE_WORDS[one.choice]} {wording.percent(one.share)} %"
-        f" ({wording.percent(one.ci95[0])} to {wording.percent(one.ci95[1])})"
-        for one in row.shares
-    ]
-    rest = f"; {wording.percent(left)} % lies in their combinations and in noise" if left > SMALL_REST else ""
-    subject = "Of what differs in throughput between this run's targets under equal load,"
-    return f"{subject} {wording.listed(said)} explain{rest}."
+    rest = f"; {wording.percent(left)} % is interaction and noise" if left > SMALL_REST else ""
+    return f"{', '.join(said)}{rest}."
+
+
+def _share(one: ChoiceShare) -> str:
+    low, high = map(wording.percent, one.ci95)
+    return f"{wording.percent(one.share)} % ({low} to {high})"
+
+
+def framework_matters(summary: Summary, endpoint: str) -> str:
+    """Up to which model the choice of framework changes a request by a hundredth; empty where nothing tells."""
+    rows = [row for row in usual(summary.ladder.break_evens) if row.endpoint == endpoint] if summary.ladder else []
+    for row in rows:
+        low, high = row.difference_us.ci95
+        limit = min(row.thresholds, key=lambda one: one.share, default=None)
+        if limit and limit.model_us.value > 0 and not low <= 0 <= high:
+            return (
+                f"the framework matters below a model of {_ms(limit.model_us.value)} "
+                f"({wording.percent(limit.share)} % of a request)"
+            )
+    for other in summary.break_evens:
+        if other.endpoint == endpoint:
+            share = wording.percent(other.share)
+            return f"the framework is less than {share} % of a request over {wording.number(other.request_ms)} ms"
+    return ""
 
 
 def usual(rows: Sequence[ClimbedRow]) -> list[ClimbedRow]:

@@ -17,7 +17,8 @@ def markdown(summary: Summary) -> str:
     """The whole text, ending in a newline."""
     parts = [
         "# Which part decides how the model is served?",
-        one_line(f"{summary.headline} {summary.second_sentence}".strip()),
+        f"**{one_line(summary.headline)}**",
+        "\n".join(f"- **{one.label}.** {one_line(one.text)}" for one in summary.bullets),
         _banner(summary),
         "## How far to trust it",
         "\n".join(f"- **{label}.** {one_line(text)}" for label, text in tables.trust(summary)),

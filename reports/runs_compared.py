@@ -56,8 +56,27 @@ class RefusedSince(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class TargetMove(Struct, frozen=True, kw_only=True):
+    """By which ratio a target moved from BASE to NEW, over all its cells; above 1 where it became faster."""
+
+    name: str
+    ratio: float
+    ci95: Interval
+
+
+class CommonMove(Struct, frozen=True, kw_only=True):
+    """Everything moved the same way by about as much: the median ratio, and that of each witness."""
+
+    ratio: float
+    moves: list[TargetMove]
+
+
 class RunsCompared(Struct, frozen=True, kw_only=True):
-    """Two runs against each other, with one verdict for the whole. Places are a target and a scenario."""
+    """Two runs against each other, with one verdict for the whole. Places are a target and a scenario.
+
+    `machine_changed` is what all moved by, where that is why the runs differ; `measure_both` are then the commands that
+    measure both in one run.
+    """
 
     schema_version: int = SCHEMA_VERSION
     base: RunSide
@@ -71,6 +90,8 @@ class RunsCompared(Struct, frozen=True, kw_only=True):
     only_in_new: list[tuple[str, str]]
     counts: dict[str, int]
     median_ratio: float | None
+    machine_changed: CommonMove | None = None
+    measure_both: list[str] = []
     refused_since: list[RefusedSince]
     verdict: str
     reason: str

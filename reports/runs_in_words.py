@@ -13,15 +13,16 @@ from reports.sameness import shortened
 from reports.wording import one_line, table
 
 ORDER = ("slower", "faster", "invalid", "inconclusive", "equivalent")
-# A shift of everything at once is seldom what a change of code does.
-COMMON_SHIFT = 0.03
+LOUD = ("slower", "faster", "invalid")
 
 
 def headline(result: RunsCompared) -> str:
-    """The verdict on the whole in one line."""
+    """What happened, in one line with its number: the machine, or the worst of the regressions, or nothing."""
     kinds = [f"{result.counts[name]} {name}" for name in ORDER if result.counts.get(name)]
     said = f" ({', '.join(kinds)})" if kinds else ""
-    return f"{result.verdict}: {result.reason}{said}"
+    worst = ordered(result.cells)[:1] if result.verdict == RunVerdict.REGRESSION else []
+    most = [f": {row.target} {row.scenario} {_change(row)}" for row in worst if row.verdict == "slower"]
+    return f"{result.verdict}: {result.reason}{''.join(most)}{said}"
 
 
 def cautions(result: RunsCompared) -> list[str]:
@@ -38,23 +39,30 @@ def cautions(result: RunsCompared) -> list[str]:
             named = shortened([f"{target} {scenario}" for target, scenario in alone])
             found.append(f"only in {name}: {', '.join(named)}")
     ratios = [row.ratio for row in result.cells if row.ratio]
-    if len(ratios) > 2 and (all(one > 1 for one in ratios) or all(one < 1 for one in ratios)):
-        shift = result.median_ratio
-        if shift is not None and abs(shift - 1) > COMMON_SHIFT:
-            found.append(
-                f"all {len(ratios)} cells moved the same way (median {wording.signed_change(shift)}): the machine,"
-                " or something that every target shares"
-            )
+    if moved := result.machine_changed:
+        each = [f"{one.name} {wording.change(one.ratio)}" for one in moved.moves]
+        found.append(f"by target: {', '.join(shortened(each))}")
+        found.append("a change of the code that all targets share would look the same")
+    elif len(ratios) > 2 and (min(ratios) > 1 or max(ratios) < 1):
+        shift = wording.signed_change(result.median_ratio or 1)
+        found.append(
+            f"all {len(ratios)} cells moved the same way (median {shift}), though not by as much: the machine, or"
+            " something that every target shares"
+        )
+    elif len({row.target for row in result.cells}) == 1:
+        found.append("one target alone: a machine that became faster or slower looks the same")
     return found
 
 
 def comparison_lines(result: RunsCompared) -> list[str]:
-    """For a terminal: the verdict, what changed, a line a cell, the worst first, then cautions."""
+    """For a terminal: what happened, what would tell, what changed, a line a cell, the worst first, then cautions."""
     rows = ordered(result.cells)
     column = max((len(row.target) for row in rows), default=0)
     names = [f"{row.target:{column}}  {row.scenario}" for row in rows]
     width = max(map(len, names), default=0)
-    told = [headline(result), f"BASE {_who(result.base)}", f"NEW  {_who(result.new)}"]
+    told = [headline(result)]
+    told += ["measure both in one run:", *(f"  {one}" for one in result.measure_both)] if result.measure_both else []
+    told += [f"BASE {_who(result.base)}", f"NEW  {_who(result.new)}"]
     told += [f"changed: {one}" for one in shortened(result.changes)]
     told += [""] if rows else []
     told += [f"{name:{width}}  {_change(row):26} {_verdict(row)}" for name, row in zip(names, rows, strict=True)]
@@ -63,35 +71,47 @@ def comparison_lines(result: RunsCompared) -> list[str]:
 
 
 def comparison_markdown(result: RunsCompared) -> str:
-    """For a pull-request comment: the verdict, the cells that are not equivalent, the others folded away."""
+    """For a pull-request comment: what happened, then the cells that say so, worst first; all else folded away."""
     rows = ordered(result.cells)
-    loud = [row for row in rows if row.verdict != "equivalent"]
-    calm = [row for row in rows if row.verdict == "equivalent"]
+    loud = [] if result.machine_changed else [row for row in rows if row.verdict in LOUD]
+    calm = [row for row in rows if row not in loud]
     title = {RunVerdict.REGRESSION.value: "Regression", RunVerdict.FINE.value: "No regression"}
+    commands = "\n".join(result.measure_both)
+    folded = {
+        _counted(calm, "other " if loud else ""): _table(calm) if calm else "",
+        "What else changed between the runs": "\n".join(f"- {one_line(one)}" for one in shortened(result.changes)),
+    }
     parts = [
         f"### {title.get(result.verdict, 'Could not tell')}",
-        one_line(headline(result)),
-        "\n".join(f"> **Note.** {one_line(one)}  " for one in cautions(result)),
+        f"**{one_line(headline(result).partition(': ')[2])}**",
+        f"Measure both in one run:\n\n```\n{commands}\n```" if commands else "",
         _table(loud) if loud else "",
-        _folded(f"{plural(len(calm), 'equivalent cell')}", _table(calm)) if calm else "",
+        "\n".join(f"> **Note.** {one_line(one)}  " for one in cautions(result)),
+        *(_folded(name, body) for name, body in folded.items() if body),
         _legend(result),
-        "\n".join(f"- {one_line(one)}" for one in shortened(result.changes)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _counted(rows: Sequence[CellRow], word: str) -> str:
+    """So many cells, and what they came to."""
+    counts = {name: sum(row.verdict == name for row in rows) for name in ORDER}
+    kinds = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"{plural(len(rows), f'{word}cell')}: {kinds}"
 
 
 def _legend(result: RunsCompared) -> str:
     base, new = (one_line(_who(side)) for side, _ in result.sides.values())
     family = plural(result.family_size, "cell")
     return (
-        f"BASE `{base}`, NEW `{new}`. Above 0 % NEW is faster; intervals are of 95 %;"
-        f" p-values are corrected over {family}."
+        f"<sub>BASE `{base}`, NEW `{new}`. Above 0 % NEW is faster; intervals are of 95 %;"
+        f" p-values are corrected over {family}.</sub>"
     )
 
 
 def ordered(rows: Sequence[CellRow]) -> list[CellRow]:
     """The rows as a reader wants them: slower first, the largest change first among its like."""
-    return sorted(rows, key=lambda row: (ORDER.index(row.verdict), row.ratio or 0))
+    return sorted(rows, key=lambda row: (ORDER.index(row.verdict), -abs(wording.distance(row.ratio or 1.0))))
 
 
 def _table(rows: Sequence[CellRow]) -> str:

@@ -18,6 +18,27 @@ def metric_of(scenario: ScenarioRecord) -> str:
     return metrics_of(scenario)[0]
 
 
+def places(run: Run, targets: Sequence[str] = (), scenarios: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """The cells of a run, in its order, without the second name of the A/A pair; a refused target has its cells too."""
+    tried = {(trial.target, trial.scenario) for trial in run.trials}
+    refused = {refusal.target for refusal in run.refusals}
+    return [
+        (target.id, scenario.id)
+        for target in run.targets
+        if target.twin_of is None and (not targets or target.id in targets)
+        for scenario in run.scenarios
+        if (not scenarios or scenario.id in scenarios) and ((target.id, scenario.id) in tried or target.id in refused)
+    ]
+
+
+def scenario_of(run: Run, identifier: str) -> ScenarioRecord:
+    """The run's scenario of that id. Raises ValueError where it has none."""
+    found = run.scenario(identifier)
+    if found is None:
+        raise ValueError(f"{run.run_id} has no scenario {identifier}")
+    return found
+
+
 def shared_figures(runs: Sequence[Run]) -> dict[str, str]:
     """By metric the figure of a block that all runs have: throughput in core time, or as users saw it.
 

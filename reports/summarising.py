@@ -25,7 +25,8 @@ from reports import (
     treatment,
     wording,
 )
-from reports.headline import headline
+from reports.fastest import fastest
+from reports.headline import bullets, headline
 from reports.ladder_words import matters_sentence
 from reports.parallel_drawing import Share, alone
 from reports.summary import ScenarioSummary, Stops, Summary, TargetSummary
@@ -96,9 +97,10 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
         ladder=ladder_summary.summarise(run.folder),
         what_matters=matters,
         second_sentence=matters_sentence(matters),
+        fastest=fastest(run, targets, results, compared),
         headline="",
     )
-    return tracing.with_lines(replace(summary, headline=headline(summary)), run)
+    return tracing.with_lines(replace(summary, headline=headline(summary), bullets=bullets(summary)), run)
 
 
 def _planned(row: ResultRow, blocks: int) -> ResultRow:

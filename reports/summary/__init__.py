@@ -21,6 +21,7 @@ from reports.summary.load_rows import (
     ComparisonRow,
     CostRow,
     EncodingRow,
+    FastestRow,
     FrameworkCost,
     NoiseSummary,
     ResultRow,
@@ -68,6 +69,13 @@ class Stops(Struct, frozen=True, kw_only=True):
     begun_anew: int
 
 
+class Bullet(Struct, frozen=True, kw_only=True):
+    """The answer to one question of the run, named by `label`."""
+
+    label: str
+    text: str
+
+
 class Summary(Struct, frozen=True, kw_only=True):
     """A whole run, complete or partial."""
 
@@ -113,7 +121,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     ladder: LadderSummary | None
     what_matters: list[WhatMatters]
     second_sentence: str
+    fastest: list[FastestRow] = []
     headline: str
+    bullets: list[Bullet] = []
 
     @property
     def target_by_id(self) -> dict[str, TargetSummary]:

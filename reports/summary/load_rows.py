@@ -115,6 +115,20 @@ class ComparisonRow(Struct, frozen=True, kw_only=True):
         return self.ratio, self.ci95
 
 
+class FastestRow(Struct, frozen=True, kw_only=True):
+    """What is decidedly faster than the run's `baseline` on an endpoint at so many users, most first.
+
+    `level` names those of them that are not decidedly slower than the first. `open` says that some choice is undecided.
+    """
+
+    baseline: str
+    endpoint: str
+    users: int
+    faster: list[ComparisonRow]
+    level: list[str]
+    open: bool
+
+
 class ToDecide(Struct, frozen=True, kw_only=True):
     """What it takes to decide what is undecided, of so many `pairs`: blocks after those that there are, and minutes.
 
