@@ -31,11 +31,11 @@ class Choice:
 
 
 def choices(summary: Summary) -> list[Choice]:
-    """A row a choice.
+    """A row a choice, the one with the highest throughputs first.
 
-    First those that the leading questions name, in their order. A question names one other server and one other mode;
-    so the highest of its kind follows, and the highest of all, where it is none of these. A median that is highest is
-    no verdict: those have their own table. Cells are those at the most users.
+    They are those that the leading questions name. A question names one other server and one other mode; so the highest
+    of its kind is there too, and the highest of all, where it is none of these. A median that is highest is no verdict:
+    those have their own table. Cells are those at the most users.
     """
     rates = busiest_cells(summary.results)
     told = {(row.target, row.endpoint): row for row in summary.costs}
@@ -46,6 +46,7 @@ def choices(summary: Summary) -> list[Choice]:
     notes: dict[str, list[str]] = {one: [] for one in named or list(known)[:1]}
     for one, kind in _highest(known, rates, asked):
         notes.setdefault(one, []).append(kind)
+    scores = _scores(rates)
     return [
         Choice(
             label=known[one].label,
@@ -53,7 +54,7 @@ def choices(summary: Summary) -> list[Choice]:
             rates={name: rates.get((one, name)) for name in names},
             costs={name: told.get((one, name)) for name in names},
         )
-        for one, kinds in notes.items()
+        for one, kinds in sorted(notes.items(), key=lambda item: -scores.get(item[0], 0.0))
         if any((one, name) in rates for name in names)
     ]
 

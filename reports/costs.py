@@ -22,16 +22,15 @@ from reports.cells import over_blocks
 from reports.headline_rows import busiest_cells, usual
 from reports.summary import TargetSummary
 from reports.summary.load_rows import BreakEven, CostRow, FrameworkCost, ResultRow
+from reports.summary.measures import Median
 from reports.verdicts import LEAST_MARGIN
 
 FLOOR = "wsgi"
 US_PER_MS = 1000.0
 PREDICTIONS = 1_000_000
+THOUSAND = 1000.0
 MS_PER_HOUR = 3_600_000.0
-LEFT_OUT = (
-    "idle cores that are kept for a peak, memory, network, start-up, "
-    "the kernel\u2019s work that is booked to no process"
-)
+LEFT_OUT = "idle cores kept for a peak, memory, network, start-up, kernel time charged to no process"
 
 
 def framework_costs(targets: Sequence[TargetSummary], results: Sequence[ResultRow], seed: int) -> list[FrameworkCost]:
@@ -129,6 +128,19 @@ def read_price(text: str) -> float:
     if not (math.isfinite(price) and price > 0):
         raise ValueError(f"{text!r} is not a price: it must be above 0")
     return price
+
+
+def spent(row: CostRow) -> Median:
+    """What a row says of the cost: of a billion predictions in money where there is a price, else core hours a million.
+
+    Of a million the cost is a figure with three zeros behind its point.
+    """
+    cost = row.cost_per_million
+    if cost is None:
+        return row.core_hours_per_million
+    ends = cost.ci95
+    low_high = (THOUSAND * ends[0], THOUSAND * ends[1]) if ends else None
+    return Median(median=THOUSAND * cost.median, ci95=low_high)
 
 
 def prediction_costs(results: Sequence[ResultRow], price: float | None, seed: int) -> list[CostRow]:

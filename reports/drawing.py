@@ -8,6 +8,7 @@ matplotlib.
 from __future__ import annotations
 
 import io
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -17,10 +18,12 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from reports import lean_svg
@@ -39,8 +42,9 @@ COLOURS: Mapping[str, str] = {
     "bottle-native": "#d98a00",
 }
 SPARE = ("#009e73", "#c26d9e", "#8a7fd0", "#9a8a2f")
+FASTER, SLOWER = "#009e73", "#d55e00"
 MARKERS: Mapping[str, str] = {"gunicorn": "o", "waitress": "s", "granian": "D", "dev": "v"}
-WIDTH_IN = 9.4
+WIDTH_IN = 12.4
 PNG_DPI = 160
 LABEL_PT = 9.5
 LEAST_BEYOND = 10
@@ -74,6 +78,7 @@ SETTINGS: Any = {
     "grid.alpha": 0.25,
     "grid.linewidth": 0.6,
 }
+_MARK = "mark-"
 NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 # Alone in a browser or in a README the plot is its own page, and takes the reader's ink by itself.
 ALONE = (
@@ -132,11 +137,27 @@ def marker(target: NamedTarget) -> str:
     return MARKERS.get(target.server or "", "o")
 
 
+def line_style(target: NamedTarget) -> str:
+    """Broken for a tutorial's code, in every plot, and full for everything else."""
+    return "--" if (target.framework or "").endswith("-native") else "-"
+
+
+def mark(artist: Artist, text: str, series: str = "") -> None:
+    """Give what is drawn a value, shown where a reader points at it, and a series, which a page can switch off."""
+    artist.set_gid(_MARK + json.dumps([text, series]).encode().hex())
+
+
+def _marked(found: re.Match[str]) -> str:
+    text, series = json.loads(bytes.fromhex(found[1]))
+    named = f' data-series="{escape(series)}"' if series else ""
+    return f'<g class="at"{named}>' + (f"<title>{escape(text)}</title>" if text else "")
+
+
 def beside(
     axes: Axes, text: str, place: tuple[float, float], *, gap_pt: float = 6, fontsize: float = 8, **options: Any
-) -> None:
+) -> Annotation:
     """A text to the right of a place in the panel, level with it."""
-    axes.annotate(
+    return axes.annotate(
         text, place, xytext=(gap_pt, 0), textcoords="offset points", va="center", fontsize=fontsize, **options
     )
 
@@ -167,10 +188,11 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     return moved
 
 
-def end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], at: float) -> None:
+def end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], at: float, *, switched: bool = False) -> None:
     """Each line's name beside its end at `at`, in its colour: (height, name, colour), heights as log10 on a log axis.
 
-    Names that would touch are moved apart. The axis is widened to hold them.
+    Names that would touch are moved apart. The axis is widened to hold them. Where series can be switched off, their
+    names go with them.
     """
     if not ends:
         return
@@ -184,9 +206,19 @@ def end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], at: float) ->
     # A line of letters in data units: its points over those of a panel, which is most of its share of the figure.
     panel_pt = 0.62 * 72 * figure.get_figheight() / rows
     heights = spread([end for end, _, _ in ends], reach * LABEL_PT / panel_pt)
+    bottom, top = (math.log10(low), math.log10(high)) if is_log else (low, high)
+    inside = max(bottom - min(heights), 0.0) - max(max(heights) - top, 0.0)
+    heights = [height + inside for height in heights]
     for height, (_, name, colour) in zip(heights, ends, strict=True):
         level = 10**height if is_log else height
-        beside(axes, name, (at, level), gap_pt=7, color=colour, annotation_clip=False)
+        label = beside(axes, name, (at, level), gap_pt=7, color=colour, annotation_clip=False)
+        if switched:
+            mark(label, "", name)
+
+
+def decades(low: float, high: float) -> float:
+    """How far two values lie apart on a logarithmic axis, in powers of ten."""
+    return math.log10(high / low)
 
 
 def last_quantile(samples: int) -> float:
@@ -225,7 +257,9 @@ def svg(drawn: Figure, name: str, title: str, alt: str) -> str:
         # Typed loosely: matplotlib tells no types of its method.
         canvas: Any = FigureCanvasSVG(drawn)
         canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
-    text = lean_svg.lean(buffer.getvalue().replace(INK, "currentColor"), name)
+    # What has a group of its own in the file is what was marked.
+    marked = re.sub(rf'<g id="{_MARK}([0-9a-f]+)">', _marked, buffer.getvalue().replace(INK, "currentColor"))
+    text = lean_svg.lean(marked, name)
     head, body = text.split(">", 1)
     view = re.search(r'viewBox="([^"]+)"', head)
     if view is None:

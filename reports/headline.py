@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from experiment.progress import plural
 from reports import wording
-from reports.fastest import QUESTIONS
+from reports.fastest import QUESTIONS, is_choice
 from reports.headline_rows import at_most_users, busiest, usual
 from reports.ladder_words import framework_matters, ladder_sentence, matters_sentence
 from reports.summary import Bullet, Summary, TargetSummary
@@ -131,12 +131,31 @@ def _advice(row: FastestRow, summary: Summary) -> str:
     limit = framework_matters(summary, row.endpoint) if "framework" in best else ""
     if limit and len(best) > 1 and [one.axis for one in steps[-1]] == ["framework"]:
         steps.pop()
+    kept = _keep(row, max((one.effect[0] for one in best.values()), default=1.0), summary)
     if not steps:
-        return ""
+        return kept
     names = [" or ".join(CHOICE_WORDS.get(one.axis, one.axis) for one in step) for step in steps]
-    first = f"Change {names[0]} first" if len(names) > 1 or limit else f"Change {names[0]}"
-    said = ", then ".join([first, *names[1:]])
-    return f"{said}; {limit}." if limit else f"{said}."
+    alone = len(names) == 1 and not (limit and steps[-1][0].axis != "framework")
+    said = ", then ".join([f"Change {names[0]}{'' if alone else ' first'}", *names[1:]])
+    ends = f"; {limit.replace('the framework', 'it') if alone else limit}" if limit else ""
+    return " ".join(part for part in (f"{said}{ends}.", kept) if part)
+
+
+def _keep(row: FastestRow, gain: float, summary: Summary) -> str:
+    """What the baseline has already, where leaving it would cost more than any change alone brings; empty otherwise."""
+    targets = summary.target_by_id
+    worse = []
+    for one in speeds(summary.comparisons):
+        if one.endpoint != row.endpoint or one.axis not in QUESTIONS or one.verdict not in DIFFERENT:
+            continue
+        faster, slower = (one.candidate, one.baseline)[:: 1 if one.verdict == Verdict.FASTER else -1]
+        if faster == row.baseline and is_choice(targets[slower]):
+            worse.append((max(one.effect[0], 1 / one.effect[0]), one.axis, slower))
+    most, axis, other = max(worse, default=(0.0, "", ""))
+    if most <= gain:
+        return ""
+    own, instead = (wording.part_name(axis, targets[name]) for name in (row.baseline, other))
+    return f"Keep {own}: {wording.times(most, instead)}."
 
 
 def _no_faster(rows: Sequence[FastestRow], summary: Summary) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from loadtests.quantiles import PERCENTILES, samples_needed
 from reports import choosing, costs, outline, repeating, tables, wording
 from reports.gallery import Plot
 from reports.ladder_summary import SEGMENTS
-from reports.ladder_words import SEGMENT_WORDS, break_even_sentences, counted_rows, tax_functions
+from reports.ladder_words import SEGMENT_WORDS, counted_rows, tax_functions, threshold_words
 from reports.plots import PLACED
 from reports.summary import Summary
 from reports.summary.check_rows import TreatmentRow
@@ -23,7 +24,9 @@ from reports.tables import PairRow
 from reports.treatment import flatten
 
 HERE = Path(__file__).parent
+GLOSSARY = HERE.parent / "docs" / "glossary.md"
 LONGEST_TEXT = 400
+SEVERITY_ORDER = ("silent_wrong_answer", "wrong_2xx", "server_error", "wrong_4xx", "bytes_only")
 VERDICT_ORDER = ("right", "wrong", "diverges", "servers_own", "observed", "skipped", "setup_fault", "harness_fault")
 
 
@@ -50,8 +53,13 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         ranges=wording.ranges,
         caveats=lambda row: tables.caveats(row, summary.blocks),
         price=lambda value: f"{value:g}",
+        spent=costs.spent,
+        framework=wording.framework_name,
+        signed=lambda share: wording.signed_change(1 + share),
+        threshold=threshold_words,
     )
     targets = summary.target_by_id
+    tutorial = tables.tutorial_code(summary)
     names = outline.sections(summary, plots)
     counts = summary.ladder.instructions if summary.ladder else None
     return environment.get_template("page.html.j2").render(
@@ -62,9 +70,12 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         svg={name: Markup(plot.svg) for name, plot in plots.items()},  # noqa: S704 - drawn here, its texts escaped
         other_plots=[name for name in plots if name not in PLACED],
         labels={identifier: target.label for identifier, target in targets.items()},
+        glossary=glossary(),
+        folded=outline.FOLDED,
         questions=[tables.question(row, targets) for row in summary.comparisons],
         metrics=tables.METRICS,
         endpoints=tables.endpoints(summary),
+        same_users=tables.same_users(summary),
         verdicts=tables.verdict_table(summary),
         trust=tables.trust(summary),
         sentences={"cost": tables.cost_sentences(summary)},
@@ -77,11 +88,16 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         steps=repeating.steps(summary),
         segments=SEGMENTS,
         segment_words=SEGMENT_WORDS,
-        break_even_sentences=break_even_sentences(summary.ladder) if summary.ladder else [],
         counted=counted_rows(counts),
         tax_functions=lambda row: tax_functions(counts, row.framework, row.endpoint),
         percentile_columns=COLUMNS,
         samples_needed=lambda name: samples_needed(PERCENTILES[name]),
+        start_up_sentence=tables.start_up_sentence(summary),
+        judged=[row for row in summary.conformance if row.judged],
+        alike=tables.alike(summary),
+        tutorial=tutorial,
+        tutorial_sentence=tables.tutorial_sentence(tutorial) if tutorial else "",
+        severities=[one for one in SEVERITY_ORDER if tutorial and one in tutorial.severities],
         case_verdicts=_case_verdicts(summary),
         topics=tables.topics(summary),
         # As its case names it today: what an older record cites may stand elsewhere now.
@@ -90,7 +106,14 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         unequal_settings=[row for row in summary.treatment if not row.equal],
         equal_value=_equal_value,
         machine=_machine(summary.environment),
+        machine_line=machine_line(summary),
     )
+
+
+def glossary() -> dict[str, str]:
+    """What every word of the glossary means, in one line without links."""
+    rows = re.findall(r"^\| ([^|]+?) \| (.+) \|$", GLOSSARY.read_text(encoding="utf-8"), re.MULTILINE)
+    return {name: re.sub(r"\[([^\]]*)\]\([^)]*\)|`", r"\1", text) for name, text in rows}
 
 
 def _by_axis(rows: Sequence[PairRow]) -> list[tuple[str, list[PairRow]]]:
@@ -122,6 +145,19 @@ def _case_verdicts(summary: Summary) -> list[str]:
     """The verdicts that some target has, in a fixed order."""
     present = {name for row in summary.conformance for name in row.counts}
     return [name for name in VERDICT_ORDER if name in present] + sorted(present - set(VERDICT_ORDER))
+
+
+def machine_line(summary: Summary) -> str:
+    """The machine in one line."""
+    cpu = summary.environment.get("cpu") or {}
+    memory = summary.environment.get("memory_mib")
+    parts = [
+        cpu.get("model") or "unknown processor",
+        f"{cpu['cores_logical']} logical cores" if cpu.get("cores_logical") else "",
+        f"{wording.number(memory / 1024)} GiB of memory" if memory else "",
+        summary.environment.get("os") or "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _machine(environment: Mapping[str, Any]) -> list[tuple[str, str]]:

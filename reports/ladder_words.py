@@ -134,6 +134,15 @@ def _from_on(threshold: ModelThreshold) -> str:
     return f"from a model of {_ms(value)} on ({wording.number(max(low, 0.0) / US_PER_MS)} to {_ms(high)})"
 
 
+def threshold_words(threshold: ModelThreshold) -> str:
+    """From which model on, for a table: a time in ms with its interval, or that any model will do."""
+    low, high = threshold.model_us.ci95
+    if high <= 0:
+        return "any model"
+    value = wording.number(max(threshold.model_us.value, 0.0) / US_PER_MS)
+    return f"{value} ({wording.number(max(low, 0.0) / US_PER_MS)} to {wording.number(high / US_PER_MS)})"
+
+
 def counted_rows(counts: ExactCounts | None) -> list[tuple[CountedRow, int]]:
     """The exact counts, each with its instructions over the floor's; empty where nothing was counted."""
     rows = (counts and counts.rows) or []

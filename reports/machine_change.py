@@ -63,12 +63,11 @@ def _figures(runs: tuple[Run, Run], figures: dict[str, str]) -> dict[tuple[str, 
     Throughputs alone, where there are any: on a schedule a machine that is faster by half answers sooner by some other
     share.
     """
-    found = {}
+    found: dict[tuple[str, str], tuple[str, Side, Side]] = {}
     for target, scenario in places(runs[0]):
         try:
-            both = (side_of(run, target, scenario_of(run, scenario), figures) for run in runs)
-            metric = metric_of(scenario_of(runs[0], scenario))
-            found[target, scenario] = (metric, *both)
+            before, after = (side_of(run, target, scenario_of(run, scenario), figures) for run in runs)
+            found[target, scenario] = (metric_of(scenario_of(runs[0], scenario)), before, after)
         except ValueError:
             # One of the two has no fair figure here; the cell itself says why.
             continue

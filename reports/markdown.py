@@ -15,15 +15,17 @@ from reports.wording import one_line, table
 
 def markdown(summary: Summary) -> str:
     """The whole text, ending in a newline."""
+    loaded = is_loaded(summary)
     parts = [
-        "# Which part decides how the model is served?",
+        "# What decides how the model is served?",
         f"**{one_line(summary.headline)}**",
-        "\n".join(f"- **{one.label}.** {one_line(one.text)}" for one in summary.bullets),
         _banner(summary),
+        "\n".join(f"- **{one.label}.** {one_line(one.text)}" for one in summary.bullets),
+        *(["## Verdicts", _verdicts(summary)] if loaded else []),
         "## How far to trust it",
         "\n".join(f"- **{label}.** {one_line(text)}" for label, text in tables.trust(summary)),
         *_choices(summary),
-        *(["## Verdicts", _verdicts(summary), "## Figures", _figures(summary)] if is_loaded(summary) else []),
+        *(["## Figures", _figures(summary)] if loaded else []),
         *_capacity(summary),
         *(["## The ladder", _ladder(summary.ladder)] if summary.ladder else []),
         "## Repeat it",
@@ -85,16 +87,16 @@ def _choices(summary: Summary) -> list[str]:
     if not rows:
         return []
     price = summary.price_per_core_hour
-    unit = f"cost at {price:g} a core hour" if price else "core hours of CPU time"
-    said = f"For a million predictions: {unit}. Not in it: {costs.LEFT_OUT}."
+    unit = f"cost of a billion at {price:g} a core hour" if price else "core hours of CPU time for a million"
+    said = f"The fastest first: {unit}. Not in it: {costs.LEFT_OUT}."
     heads = ["choice", *(f"/{name}" for name in tables.endpoints(summary))]
-    return ["## What a million predictions cost", said, table(heads, rows)]
+    return ["## What predictions cost", said, table(heads, rows)]
 
 
 def _spent(row: CostRow | None) -> str:
     if row is None:
         return "\u2013"
-    return _figure(row.cost_per_million or row.core_hours_per_million)
+    return _figure(costs.spent(row))
 
 
 def _figure(told: Median | None) -> str:

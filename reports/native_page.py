@@ -22,7 +22,9 @@ Seen = Mapping[str, Mapping[str, Observation]]
 _INTRO: Final = """\
 # What you get if you just write it
 
-The article's three endpoints in [Flask](../servers/apps/flask_native.py) and in
+{sentence}
+
+The tutorial code is the article's three endpoints in [Flask](../servers/apps/flask_native.py) and in
 [Bottle](../servers/apps/bottle_native.py), as a reader would paste them, and in
 [FastAPI](../servers/apps/fastapi_native.py), as its own documents write such endpoints, asked {cases} cases of the
 contract on {servers}. FastAPI runs on uvicorn, which the others do not. Nothing stands between the client and the
@@ -35,19 +37,22 @@ What differs from server to server is said server by server; `dev` is the framew
 """
 
 _UNSEEN: Final = "not installed"
+_FEW: Final = 5
+_WRONG_2XX: Final = frozenset({Behaviour.ACCEPTED, Behaviour.WRONG_ANSWER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One case on every framework. `severity` is the worst seen on any server, None where all are right.
 
-    `cells` say what each did, in the order of the columns.
+    `cells` say what each did, in the order of the columns; `behaviours` are those of all of them on any server.
     """
 
     divergence: Divergence
     case: Case
     cells: tuple[str, ...]
     severity: Severity | None
+    behaviours: frozenset[Behaviour]
     consequence: str
 
     def texts(self) -> tuple[str, ...]:
@@ -88,7 +93,10 @@ def page(
     columns = ("case", "asked", "the contract", *frameworks, "severity", "for a user")
     said = ", ".join(f"{name} {number}" for name, number in versions.items())
     listed = f"{', '.join(servers[:-1])} and {servers[-1]}" if len(servers) > 1 else servers[0]
-    parts = [_INTRO.format(cases=len(found), servers=listed, versions=f"Observed with {said}."), _counts(found)]
+    intro = _INTRO.format(
+        cases=len(found), servers=listed, versions=f"Observed with {said}.", sentence=in_one_sentence(found)
+    )
+    parts = [intro, _counts(found), _worst(found)]
     for one in divergences:
         own = [row.texts() for row in found if row.divergence is one]
         if own:
@@ -96,6 +104,34 @@ def page(
     untold = [(one.id, one.what, one.untold) for one in divergences if one.untold]
     parts.append(f"## Told by no case\n\n{table(('', 'what', 'because'), untold)}")
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def in_one_sentence(found: Sequence[Row]) -> str:
+    """What the cases come to: how many end in a 500, and how many in a 2xx that is wrong."""
+    failed = sum(Behaviour.SERVER_ERROR in row.behaviours for row in found)
+    wrong = sum(bool(row.behaviours & _WRONG_2XX) for row in found)
+    return (
+        f"**Of {len(found)} requests to the tutorial code, {failed} end in a 500 and {wrong} in a wrong 2xx "
+        "in at least one framework.**"
+    )
+
+
+def _worst(found: Sequence[Row]) -> str:
+    """The worst row of each of the divergences that weigh most, with what it means."""
+    by_divergence: dict[str, Row] = {}
+    for row in sorted(found, key=_weight, reverse=True):
+        by_divergence.setdefault(row.divergence.id, row)
+    heads = ("", "what", "case", "severity", "for a user")
+    lines = [
+        (f"{row.divergence.id}", row.divergence.what, f"`{row.case.id}`", *row.texts()[-2:])
+        for row in list(by_divergence.values())[:_FEW]
+    ]
+    return f"## The five worst\n\n{table(heads, lines)}" if lines else ""
+
+
+def _weight(row: Row) -> tuple[int, int]:
+    """How bad a row is: by its severity, then by how many ways it goes wrong."""
+    return (-1 if row.severity is None else list(Severity).index(row.severity), len(row.behaviours))
 
 
 def changed(old: str, new: str) -> list[str]:
@@ -132,6 +168,7 @@ def _row(divergence: Divergence, case: Case, seen: Mapping[str, Mapping[str, Obs
         case=case,
         cells=tuple(_cell(own) if own else _UNSEEN for own in seen.values()),
         severity=max(weights, default=None),
+        behaviours=frozenset(one.behaviour for own in seen.values() for one in own.values()),
         consequence=_consequences({name: consequence(case, one, divergence) for name, one in worst.items()}, worst),
     )
 

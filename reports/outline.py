@@ -9,24 +9,28 @@ from reports.summary import Summary
 
 # The file in sections/, where it has one, is named as its heading's anchor; the text is that of the contents.
 TITLES: Mapping[str, str] = {
+    "verdicts": "Verdicts",
+    "trust": "Trust",
+    "costs": "Costs",
+    "ratios": "Ratios",
     "matters": "What matters",
-    "treatment": "Equal treatment",
     "throughput": "Throughput",
-    "offered": "Offered load",
+    "offered": "Load",
     "latency": "Latency",
-    "cost": "Framework\u2019s cost",
+    "cost": "Framework",
     "capacity": "Capacity",
     "encodings": "Encodings",
-    "ladder": "The ladder",
-    "modes": "Execution mode",
+    "ladder": "Ladder",
+    "modes": "Mode",
     "grid": "Matrix",
-    "ratios": "Every ratio",
     "conformance": "Conformance",
     "resources": "Resources",
-    "generator": "Load generator",
+    "timeline": "Time",
+    "generator": "Generator",
+    "treatment": "Treatment",
 }
 ALWAYS: Mapping[str, str] = {"machine": "Machine", "repeat": "Repeat it"}
-LOADED = ("treatment", "throughput", "latency", "ratios", "conformance", "resources", "generator")
+LOADED = ("verdicts", "treatment", "throughput", "latency", "ratios", "conformance", "resources", "generator")
 
 
 class PlotSection(NamedTuple):
@@ -42,7 +46,11 @@ PLOT_SECTIONS: Mapping[str, PlotSection] = {
     "offered": PlotSection("offered_load", "Response time against offered load"),
     "modes": PlotSection("modes", "Execution mode"),
     "grid": PlotSection("grid", "The matrix"),
+    "timeline": PlotSection("timeline", "The run in time"),
 }
+FOLDED = ("cost", "grid", "modes")
+"""Sections whose plot says again what a table says."""
+
 BY_MEMBER: Mapping[str, str] = {
     "capacity": "capacity",
     "encodings": "encodings",
@@ -60,6 +68,7 @@ def sections(summary: Summary, plots: Collection[str]) -> list[str]:
     shown = {name for name, section in PLOT_SECTIONS.items() if section.plot in plots}
     shown |= {name for name, member in BY_MEMBER.items() if getattr(summary, member)}
     shown |= set(LOADED) if is_loaded(summary) else set()
+    shown |= {"trust"} | ({"costs"} if summary.costs else set())
     return [name for name in TITLES if name in shown]
 
 

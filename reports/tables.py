@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from experiment.journal_records import BLOCKS
@@ -12,6 +12,7 @@ from reports.comparisons import CORE_TIME
 from reports.deciding import in_words
 from reports.headline_rows import busiest, usual
 from reports.summary import Summary, TargetSummary
+from reports.summary.check_rows import AnswersAlike, TutorialCode
 from reports.summary.ladder_rows import LadderSummary
 from reports.summary.load_rows import ComparisonRow, EncodingRow, ResultRow
 from reports.verdicts import WIDEST_MARGIN
@@ -81,6 +82,74 @@ def _topic_cell(counts: Mapping[str, int]) -> str:
     return ", ".join([f"{counts.get('right', 0)} of {total}", *others]) if counts.get("right") else ", ".join(others)
 
 
+def start_up_sentence(summary: Summary) -> str:
+    """From which to which target a start takes how long."""
+    told = sorted((row.startup_s, row.target) for row in summary.startup if row.startup_s is not None)
+    if not told:
+        return "No start was timed."
+    labels = {target.id: target.label for target in summary.targets}
+    (least, first), (most, last) = told[0], told[-1]
+    return (
+        f"From its start to its first answer a server takes {wording.number(least)} s ({labels[first]}) to "
+        f"{wording.number(most)} s ({labels[last]})."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike:
+    """Targets that answered so many cases byte for byte alike, in so many blocks."""
+
+    targets: list[str]
+    cases: int
+    blocks: int
+
+
+def alike(summary: Summary) -> list[Alike]:
+    """Every group that was held against each other and answered alike in every block; the largest first."""
+    groups: dict[tuple[str, ...], list[AnswersAlike]] = {}
+    for row in summary.answers_alike:
+        groups.setdefault(tuple(sorted(row.targets)), []).append(row)
+    found = [
+        Alike(targets=rows[0].targets, cases=min(row.cases for row in rows), blocks=len({row.block for row in rows}))
+        for rows in groups.values()
+        if len(rows[0].targets) > 1 and not any(row.differences for row in rows)
+    ]
+    return sorted(found, key=lambda one: -len(one.targets))
+
+
+def tutorial_code(summary: Summary) -> TutorialCode | None:
+    """What the run observed of the tutorial code, by severity; None where none was asked."""
+    rows = [row for row in summary.conformance if not row.judged]
+    if not rows:
+        return None
+    cases: dict[str, set[str]] = {}
+    by_target = {}
+    for row in rows:
+        own: dict[str, set[str]] = {}
+        for one in row.findings:
+            if severity := one.get("severity"):
+                own.setdefault(severity, set()).add(one["case"])
+                cases.setdefault(severity, set()).add(one["case"])
+        by_target[row.target] = {name: len(found) for name, found in own.items()}
+    return TutorialCode(
+        cases=max(sum(row.counts.values()) for row in rows),
+        severities={name: len(found) for name, found in cases.items()},
+        by_target=by_target,
+    )
+
+
+def tutorial_sentence(found: TutorialCode) -> str:
+    """The same in words."""
+    failed, wrong = (found.severities.get(name, 0) for name in ("server_error", "wrong_2xx"))
+    silent = found.severities.get("silent_wrong_answer", 0)
+    looks_right = f" and {silent} in a wrong answer that looks right" if silent else ""
+    joint = ", " if looks_right else " and "
+    return (
+        f"Of {found.cases} requests to the tutorial code, {failed} end in a 500 or no answer{joint}{wrong} in a wrong "
+        f"2xx{looks_right} in at least one framework."
+    )
+
+
 def change(row: ComparisonRow | EncodingRow) -> str:
     """The size of an effect; a dash without a ratio."""
     return "\u2013" if row.ratio is None else wording.change(row.ratio)
@@ -92,12 +161,17 @@ def interval(row: ComparisonRow | EncodingRow) -> str:
 
 
 def verdict_table(summary: Summary) -> list[PairRow]:
-    """One row a compared pair, by axis; A/A pairs left out."""
+    """One row a compared pair, by axis; A/A pairs left out.
+
+    The choices that everybody has come first, and what has the largest decided effect is first among its like.
+    """
     targets = summary.target_by_id
     rows = [row for row in usual(summary.comparisons) if row.metric == "throughput" and row.axis != "noise"]
     keys = list(dict.fromkeys((row.axis, row.baseline, row.candidate) for row in rows))
+    sizes = {key: _size(rows, key) for key in keys}
+    largest = {axis: max(size for key, size in sizes.items() if key[0] == axis) for axis, *_ in keys}
     first_axes = ("framework", "mode", "server", "device")
-    keys.sort(key=lambda key: first_axes.index(key[0]) if key[0] in first_axes else len(first_axes))
+    keys.sort(key=lambda key: (key[0] not in first_axes, -largest[key[0]], key[0], -sizes[key]))
     table = []
     for axis, baseline, candidate in keys:
         own = [row for row in rows if row.axis == axis]
@@ -114,6 +188,22 @@ def verdict_table(summary: Summary) -> list[PairRow]:
             )
         )
     return table
+
+
+def same_users(summary: Summary) -> int | None:
+    """The number of users of all cells of the verdict table, where they have one."""
+    found = {cell.users for row in verdict_table(summary) for cell in row.cells if cell}
+    return found.pop() if len(found) == 1 else None
+
+
+def _size(rows: Sequence[ComparisonRow], key: tuple[str, str, str]) -> float:
+    """The largest decided effect of that axis and pair, as a logarithm; 0 without one."""
+    told = [
+        abs(wording.distance(row.ratio or 1.0))
+        for row in rows
+        if (row.axis, row.baseline, row.candidate) == key and row.verdict in ("faster", "slower")
+    ]
+    return max(told, default=0.0)
 
 
 def caveats(row: ResultRow, blocks: int) -> list[str]:
@@ -140,7 +230,7 @@ def trust(summary: Summary) -> list[tuple[str, str]]:
         low, high = noise.ratio_ci95
         text = (
             f"The same code against itself comes out between {wording.signed_change(low)} and "
-            f"{wording.signed_change(high)} on the noisiest endpoint. No smaller difference is called one."
+            f"{wording.signed_change(high)} on the noisiest endpoint. Smaller differences are treated as noise."
         )
         if noise.reach and noise.reach > WIDEST_MARGIN:
             text += " This machine is noisy: run it again when nothing else works on it."
@@ -167,9 +257,9 @@ def trust(summary: Summary) -> list[tuple[str, str]]:
         lines.append(("Looks", looked))
     if audit.invalid:
         reasons = "; ".join(f"{reason} ({count})" for reason, count in audit.invalid_reasons.items())
-        lines.append(("Validity", f"{audit.invalid} of {audit.trials} trials left out: {reasons}."))
+        lines.append(("Validity", f"{audit.invalid} of {wording.whole(audit.trials)} trials left out: {reasons}."))
     else:
-        failed = f"{audit.errors} of {audit.requests} requests failed."
+        failed = f"{wording.whole(audit.errors)} of {wording.whole(audit.requests)} requests failed."
         lines.append(("Validity", f"All {audit.trials} trials are valid. {failed}"))
     if (every := summary.kept_every) > 1:
         text = f"This copy keeps one sample in {every}: percentiles are of those, throughput and CPU time of all."
@@ -223,7 +313,7 @@ def cost_sentences(summary: Summary) -> list[str]:
     labels = {target.id: target.label for target in summary.targets}
     sentences = []
     for row in summary.break_evens:
-        more = f"{labels[row.slow]} adds {wording.number(row.difference_us)} \u00b5s more than {labels[row.fast]}"
+        more = f"{labels[row.slow]} costs {wording.number(row.difference_us)} \u00b5s more than {labels[row.fast]}"
         most = f"{wording.percent(row.share)} % of any request over {wording.number(row.request_ms)} ms"
         sentences.append(f"On /{row.endpoint}, {more}: less than {most}.")
     return sentences

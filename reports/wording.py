@@ -156,6 +156,13 @@ def labels(targets: Sequence[NamedTarget]) -> dict[str, str]:
     return found
 
 
+def brief(target: NamedTarget) -> str:
+    """A name for the end of a line: the framework, and what is not the usual server, mode and device."""
+    usual = {"server": "gunicorn", "mode": "function", "device": "cpu"}
+    parts = [told for part in PARTS if (told := part_of(target, part)) and told != usual.get(part)]
+    return " ".join([*parts, *(f"{name}={value}" for name, value in varied_of(target.id).items())]) or target.id
+
+
 def load(arrival: str, users: int, rates_rps: Sequence[float]) -> str:
     """A scenario's load, for a table: the users of a closed loop, or the rates and law of an open one."""
     if arrival == "closed":

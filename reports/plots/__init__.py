@@ -9,7 +9,6 @@ PLACED: Final = (
     "what_matters",
     "throughput",
     "offered_load",
-    "latency",
     "percentile_curves",
     "both_ways",
     "waterfall",
@@ -19,6 +18,7 @@ PLACED: Final = (
     "grid",
     "ratios",
     "start_up",
+    "timeline",
 )
 """The plots that have a place of their own in the page; any other follows them."""
 

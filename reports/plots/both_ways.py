@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiment.run_folder import Run
-from loadtests.trial_record import ScenarioRecord
+from loadtests.quantiles import PERCENTILES
 from reports import drawing, latencies, wording
 from reports.latencies import Latencies
-from reports.summary import Summary, TargetSummary
+from reports.summary import Summary
 from reports.summary.load_rows import ResultRow
 
 TITLE = "The same requests both ways"
 NOTE = (
-    "Open loops only: requests are due on a schedule that waits for nobody. Full line: response time, from due to "
-    "answered. Broken line: service time of the same requests, from sent to answered, as a tool shows it that measures "
-    "from the send. Where the broken line lies below, requests waited to be sent, and that tool leaves their wait out "
-    "(coordinated omission). Quantiles of all blocks together, as far as the samples carry them."
+    "Open loops only, of the target whose two readings lie furthest apart. Response time runs from when a request was "
+    "due to its answer; service time, grey, from when it was sent, as a tool shows it that measures from the send. "
+    "Where grey lies below, requests waited to be sent, and that tool leaves their wait out (coordinated omission)."
 )
 ROW_IN = 2.6
-COLUMNS = 2
+COLUMNS = 3
+TOLD = ("p50", "p90", "p99")
 
 
 def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
@@ -40,42 +40,56 @@ def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
 
 def draw(summary: Summary, run: Run) -> Figure | None:
     """The figure, a panel a scenario and a server and mode; None where nothing was measured on a schedule."""
-    shown = {row.scenario for row in _rows(summary)}
-    panels: list[tuple[str, dict[str, Latencies]]] = []
-    for scenario in (one for one in run.scenarios if one.id in shown):
-        found = _samples(summary, run, scenario)
-        load = wording.load(scenario.arrival, scenario.users, scenario.rates_rps)
-        known = [target for target in summary.targets if target.id in found]
-        for group in dict.fromkeys(wording.conditions("framework", target) for target in known):
-            members = [one.id for one in known if wording.conditions("framework", one) == group]
-            where = ", ".join(part for part in (f"/{scenario.endpoint}", load, group) if part)
-            panels.append((where, {name: found[name] for name in members}))
-    if not panels:
+    worst = _worst(summary)
+    if worst is None:
         return None
-    rows = -(-len(panels) // COLUMNS)
-    figure, grid = drawing.figure(rows, min(COLUMNS, len(panels)), height_in=ROW_IN * rows + 0.3)
+    rows = [row for row in _rows(summary) if row.target == worst]
+    both = [(row, latencies.pooled(run, worst, row.scenario)) for row in rows]
+    both = [(row, one) for row, one in both if one.service_ns.size > 2 * drawing.LEAST_BEYOND]
+    if not both:
+        return None
+    down = -(-len(both) // COLUMNS)
+    figure, grid = drawing.figure(down, min(COLUMNS, len(both)), height_in=ROW_IN * down + 0.3)
     places = [axes for line in grid for axes in line]
-    for axes, (where, pairs) in zip(places, panels, strict=False):
-        _panel(axes, pairs, summary.targets)
-        drawing.heading(axes, where)
-    for axes in places[len(panels) :]:
+    target = summary.target_by_id[worst]
+    for axes, (row, one) in zip(places, both, strict=False):
+        _panel(axes, one, drawing.colour(target, summary.targets))
+        drawing.heading(axes, f"{wording.brief(target)}, /{row.endpoint}, {row.load}")
+    for axes in places[len(both) :]:
         axes.set_visible(False)
     for axes in grid[-1]:
         axes.set_xlabel("share of requests answered within")
     return figure
 
 
-def _panel(axes: Axes, pairs: Mapping[str, Latencies], targets: Sequence[TargetSummary]) -> None:
-    furthest = 0.5
-    ends: list[tuple[float, str, str]] = []
-    for target in (one for one in targets if one.id in pairs):
-        service, response = pairs[target.id].service_ns, pairs[target.id].response_ns
-        colour = drawing.colour(target, targets)
-        furthest = max(furthest, drawing.last_quantile(response.size))
-        places, waited_ms = drawing.quantile_curve(response)
-        axes.plot(places, waited_ms, color=colour, linewidth=1.4)
-        axes.plot(*drawing.quantile_curve(service), color=colour, linewidth=1.1, linestyle="--")
-        ends.append((math.log10(waited_ms[-1]), target.framework or target.id, colour))
+def _worst(summary: Summary) -> str | None:
+    """The target whose response and service times lie furthest apart, by the factor at the furthest percentile told."""
+    apart: dict[str, float] = {}
+    first = {target.id for target in summary.first_targets}
+    for row in (one for one in _rows(summary) if one.target in first):
+        told = [name for name in row.response_ms.told if name in row.latency_ms.told]
+        if told:
+            response, service = (kind.told[told[-1]].median for kind in (row.response_ms, row.latency_ms))
+            apart[row.target] = max(apart.get(row.target, 0.0), response / service)
+    return max(apart, key=lambda name: apart[name], default=None)
+
+
+def _panel(axes: Axes, found: Latencies, colour: str) -> None:
+    furthest = drawing.last_quantile(found.response_ns.size)
+    ends = []
+    for samples, name, paint, width in (
+        (found.service_ns, "service time", drawing.QUIET, 3.0),
+        (found.response_ns, "response time", colour, 1.4),
+    ):
+        places, values = drawing.quantile_curve(samples)
+        axes.plot(places, values, color=paint, linewidth=width)
+        ends.append((math.log10(values[-1]), name, paint))
+        for percentile in TOLD:
+            at = drawing.quantile_place(PERCENTILES[percentile])
+            if at <= places[-1]:
+                height = float(np.interp(at, places, values))
+                (point,) = axes.plot(at, height, "o", color=paint, markersize=3.6)
+                drawing.mark(point, f"{name}, {percentile}: {wording.number(height)} ms")
     drawing.quantile_scale(axes, furthest)
     axes.set_yscale("log")
     drawing.milliseconds(axes.yaxis)
@@ -87,9 +101,3 @@ def _panel(axes: Axes, pairs: Mapping[str, Latencies], targets: Sequence[TargetS
 def _rows(summary: Summary) -> list[ResultRow]:
     """The open-loop cells in the usual encoding."""
     return [row for row in summary.results if row.arrival != "closed" and row.valid and not row.variant]
-
-
-def _samples(summary: Summary, run: Run, scenario: ScenarioRecord) -> dict[str, Latencies]:
-    """The latencies of every target's usable trials, where a curve has room; a twin is left out."""
-    found = {one.id: latencies.pooled(run, one.id, scenario.id) for one in summary.first_targets}
-    return {name: one for name, one in found.items() if one.service_ns.size > 2 * drawing.LEAST_BEYOND}

@@ -15,7 +15,7 @@ from reports.summary.ladder_rows import ModelBreakEven
 TITLE = "From which model on the framework is moot"
 NOTE = (
     "By how much Flask instead of Bottle changes a request, over the time that the model takes; each line is "
-    "an endpoint, its dot the model served here with the interval of its change. Dotted: 10, 5 and 1 %."
+    "an endpoint, its dot the model served here with the interval of its change. Level lines: 10, 5 and 1 %."
 )
 # Endpoints are no targets, and have none of their colours.
 COLOURS = drawing.SPARE
@@ -52,9 +52,12 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
         own_ms = row.model_us.value / 1e3
         ends = [max(LEAST, end) * 100 for end in row.change.ci95]
         axes.plot([own_ms, own_ms], ends, color=colour, linewidth=2.2)
-        axes.plot(own_ms, max(LEAST, row.change.value) * 100, "o", color=colour, markersize=6)
+        (point,) = axes.plot(own_ms, max(LEAST, row.change.value) * 100, "o", color=colour, markersize=6)
+        change = wording.signed_change(1 + row.change.value)
+        drawing.mark(point, f"/{row.endpoint}: {change} at a model of {wording.number(own_ms)} ms")
     for share in SHARES:
-        axes.axhline(share * 100, color=drawing.INK, linewidth=0.8, linestyle=":")
+        axes.axhline(share * 100, color=drawing.QUIET, linewidth=1.2)
+        drawing.beside(axes, f"{wording.percent(share)} %", (1, share * 100), xycoords=("axes fraction", "data"))
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_ylim(bottom=min(SHARES) * 100 / 3)

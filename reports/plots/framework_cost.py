@@ -69,7 +69,9 @@ def _panel(axes: Axes, rows: Sequence[FrameworkCost], names: Sequence[str], targ
         place, target = names.index(row.target), known[row.target]
         colour = drawing.colour(target, targets)
         axes.plot(row.ci95, [place, place], color=colour, linewidth=1.6)
-        axes.plot(row.mean, place, drawing.marker(target), color=colour, markersize=5)
+        (point,) = axes.plot(row.mean, place, drawing.marker(target), color=colour, markersize=5)
+        ends = " to ".join(map(wording.whole, row.ci95))
+        drawing.mark(point, f"{target.label}, /{row.endpoint}: {wording.whole(row.mean)} \u00b5s ({ends})")
         drawing.beside(axes, wording.whole(row.mean), (max(row.ci95), place))
     axes.axvline(0, color=drawing.INK, linewidth=0.8)
     axes.margins(x=0.12)

@@ -48,8 +48,9 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
             ends = [rates[side, row.scenario] for side in (row.baseline, row.candidate)]
             colour = drawing.colour(targets[row.candidate], summary.targets)
             axes.plot(ends, [place, place], color=colour, linewidth=1.4, alpha=0.6)
-            axes.plot(ends[0], place, "o", color=colour, markerfacecolor="none", markersize=5.5)
-            axes.plot(ends[1], place, "o", color=colour, markersize=5.5)
+            for side, end, fill in zip((row.baseline, row.candidate), ends, ("none", colour), strict=True):
+                (point,) = axes.plot(end, place, "o", color=colour, markerfacecolor=fill, markersize=5.5)
+                drawing.mark(point, f"{targets[side].label}, /{endpoint}: {wording.number(end)} requests/s")
             drawing.beside(axes, tables.change(row), (max(ends), place), gap_pt=7, fontsize=8.5)
         users = max(row.users for row in rows if row.endpoint == endpoint)
         drawing.heading(axes, f"/{endpoint}, {plural(users, 'user')}")

@@ -1,4 +1,4 @@
-"""Percentile curves on an HDR axis: service time at the most users of each endpoint, one row a server and mode."""
+"""Percentile curves on an HDR axis: service time at the most users, a panel an endpoint, all on one scale."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from experiment.progress import plural
 from experiment.run_folder import Run
@@ -20,11 +21,14 @@ from reports.tables import endpoints
 TITLE = "Percentile curves"
 NOTE = (
     "Service time at the most users, all blocks together: each nine has the same width, so that the tail is as wide as "
-    "the body. A curve ends where fewer than ten samples lie beyond. Bars: 95 % intervals over blocks. Lower is better."
+    "the body. A curve ends where fewer than ten samples lie beyond. "
+    "Bars: 95 % intervals over blocks. Broken line: tutorial code. Lower is better."
 )
-ROW_IN = 2.35
-ASIDE = 1.05
-SHOWN = ("p50", "p90", "p99", "p999")
+LEAST_IN, LABEL_IN = 3.4, 0.22
+ASIDE = 1.02
+CURVE = 3
+"""Which of a panel's lines are curves, by the order in which they are painted."""
+WORDS = {"p50": "median", "p90": "p90", "p99": "p99", "p999": "p99.9"}
 
 Cells = dict[str, dict[str, ResultRow]]
 
@@ -45,19 +49,23 @@ def draw(summary: Summary, run: Run) -> Figure | None:
     cells = _cells(summary)
     shown = {name for own in cells.values() for name in own}
     targets = [one for one in summary.targets if one.id in shown]
-    groups = list(dict.fromkeys(wording.conditions("framework", one) for one in targets))
-    if not groups:
+    if not targets:
         return None
-    figure, grid = drawing.figure(len(groups), len(cells), height_in=ROW_IN * len(groups) + 0.3)
-    for line, group in zip(grid, groups, strict=True):
-        members = [one for one in targets if wording.conditions("framework", one) == group]
-        for axes, (endpoint, own) in zip(line, cells.items(), strict=True):
-            _panel(axes, [(one, own[one.id]) for one in members if one.id in own], summary.targets, run)
-            drawing.heading(axes, f"/{endpoint}, {group}" if group and axes is line[0] else f"/{endpoint}")
-        line[0].set_ylabel("ms")
-    for axes, own in zip(grid[-1], cells.values(), strict=True):
+    height_in = max(LEAST_IN, LABEL_IN * len(targets) + 0.9)
+    figure, grid = drawing.figure(1, len(cells), height_in=height_in, sharey=True)
+    for axes, (endpoint, own) in zip(grid[0], cells.items(), strict=True):
+        _panel(axes, [(one, own[one.id]) for one in targets if one.id in own], summary.targets, run)
         users = max(row.users for row in own.values())
-        axes.set_xlabel(f"share answered within, {plural(users, 'user')}")
+        drawing.heading(axes, f"/{endpoint}, {plural(users, 'user')}")
+        axes.set_xlabel("share answered within")
+    # One scale for all, which only their own samples set: a panel's intervals may have no bounds.
+    drawn = [value for axes in grid[0] for line in axes.get_lines() if line.get_zorder() == CURVE for value in _y(line)]
+    if drawn:
+        grid[0][0].set_ylim(min(drawn) * 0.85, max(drawn) * 1.25)
+    drawing.milliseconds(grid[0][0].yaxis)
+    grid[0][0].set_ylabel("ms")
+    for axes in grid[0]:
+        drawing.end_labels(axes, _ends(axes), axes.get_xlim()[1], switched=True)
     return figure
 
 
@@ -84,29 +92,38 @@ def _panel(
     run: Run,
 ) -> None:
     furthest = 0.9
-    ends: list[tuple[float, str, str]] = []
     for number, (target, row) in enumerate(rows):
         ordered = latencies.pooled(run, row.target, row.scenario).service_ns
         if ordered.size <= 2 * drawing.LEAST_BEYOND:
             continue
-        colour = drawing.colour(target, targets)
-        style = "--" if (target.framework or "").endswith("-native") else "-"
+        colour, name = drawing.colour(target, targets), wording.brief(target)
         places, values = drawing.quantile_curve(ordered)
-        axes.plot(places, values, color=colour, linewidth=1.4, linestyle=style)
+        style = drawing.line_style(target)
+        (curve,) = axes.plot(places, values, color=colour, linewidth=1.4, linestyle=style, label=name, zorder=CURVE)
+        drawing.mark(curve, "", name)
         furthest = max(furthest, drawing.last_quantile(ordered.size))
-        ends.append((float(np.log10(values[-1])), target.framework or target.id, colour))
-        for name in SHOWN:
-            entry = row.latency_ms.at(name)
+        for percentile, entry in row.latency_ms.told.items():
             # Side by side, so that no bar hides another.
-            at = drawing.quantile_place(PERCENTILES[name]) * ASIDE ** (number - len(rows) / 2)
-            if entry and entry.ci95 and at <= places[-1]:
-                axes.plot([at, at], entry.ci95, color=colour, linewidth=2.6, alpha=0.45, solid_capstyle="butt")
-    drawing.quantile_scale(axes, furthest)
+            at = drawing.quantile_place(PERCENTILES[percentile]) * ASIDE ** (number - len(rows) / 2)
+            if at > places[-1]:
+                continue
+            low, high = entry.ci95 or (entry.median, entry.median)
+            (bar,) = axes.plot([at, at], [low, high], color=colour, linewidth=2.2, alpha=0.45, solid_capstyle="butt")
+            (point,) = axes.plot(at, entry.median, drawing.marker(target), color=colour, markersize=3.6)
+            drawing.mark(bar, "", name)
+            ends = f" ({wording.number(low)} to {wording.number(high)})" if entry.ci95 else ""
+            drawing.mark(point, f"{name}: {WORDS[percentile]} {wording.number(entry.median)} ms{ends}", name)
     axes.set_yscale("log")
-    # Two blocks can have an interval without bounds; it leaves the panel, and the curves stay readable.
-    drawn = [value for line in axes.get_lines() if line.get_linewidth() < 2 for value in np.asarray(line.get_ydata())]
-    if drawn:
-        axes.set_ylim(min(drawn) * 0.85, max(drawn) * 1.25)
-    drawing.milliseconds(axes.yaxis)
+    drawing.quantile_scale(axes, furthest)
+    axes.set_xlim(1.9, drawing.quantile_place(furthest))
     axes.grid()
-    drawing.end_labels(axes, ends, drawing.quantile_place(furthest))
+
+
+def _y(line: Line2D) -> list[float]:
+    return [float(value) for value in np.asarray(line.get_ydata(), dtype=np.float64)]
+
+
+def _ends(axes: Axes) -> list[tuple[float, str, str]]:
+    """Every curve's last height, name and colour."""
+    curves = [line for line in axes.get_lines() if line.get_zorder() == CURVE]
+    return [(float(np.log10(_y(line)[-1])), str(line.get_label()), str(line.get_color())) for line in curves]

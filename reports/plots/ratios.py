@@ -1,4 +1,4 @@
-"""Every compared pair's ratio with its interval, against what the same code did against itself."""
+"""All verdicts in one picture: every compared pair's ratios, against what the same code did against itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
@@ -14,76 +15,111 @@ from reports import drawing, tables, wording
 from reports.summary import Summary
 from reports.summary.load_rows import ComparisonRow
 
-TITLE = "Ratios against the noise floor"
+TITLE = "All verdicts against the noise floor"
 NOTE = (
-    "Throughput of the candidate over the baseline at the most users, with its 95 % interval; above 1 the candidate is "
-    "faster. Grey: the same code against itself. Full dot: faster or slower; ring: equivalent; cross: undecided."
+    "Throughput of the candidate over the baseline at the most users, with its 95 % interval; right of 1 the candidate "
+    "is faster. Grey: the same code against itself. Full: faster or slower; hollow: equivalent; cross: undecided."
 )
-ROW_IN = 0.22
-# Distances between ticks, of which the smallest that leaves room is taken; 1 is always one of them.
-STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-MOST_TICKS = 7
-REACH = 1.5
-SHAPES = {"faster": "o", "slower": "o", "equivalent": "o", "inconclusive": "x"}
-
-
-def _panels(summary: Summary) -> dict[str, list[tuple[str, ComparisonRow]]]:
-    """For every axis, its labelled rows that have a ratio."""
-    targets = summary.target_by_id
-    parts = wording.varying(summary.targets)
-    panels: dict[str, list[tuple[str, ComparisonRow]]] = {}
-    for entry in tables.verdict_table(summary):
-        for row in entry.cells:
-            if row and row.ratio is not None:
-                over = wording.fraction(row.axis, targets[row.baseline], targets[row.candidate], parts)
-                panels.setdefault(entry.axis, []).append((f"{over}, /{row.endpoint}", row))
-    return panels
+ROW_IN = 0.28
+MOST_ROWS = 40
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.33, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100)
+LEAST_APART = 0.07
+REACH = 1.3
+SHAPES = ("o", "s", "D", "^", "v", "P")
+COLOURS = {"faster": drawing.FASTER, "slower": drawing.SLOWER, "equivalent": drawing.INK}
 
 
 def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """Every ratio and verdict, in words."""
-    said = [
-        f"{label}: {tables.change(row)}, {row.verdict}" for rows in _panels(summary).values() for label, row in rows
-    ]
+    said = []
+    for label, cells in _lines(summary):
+        said += [f"{label}, /{row.endpoint}: {tables.change(row)}, {row.verdict}" for row in cells]
     return f"Ratios with 95 % intervals. {'; '.join(said)}."
 
 
 def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure; None where there is no ratio."""
-    panels = _panels(summary)
-    if not panels:
+    return forest(summary)
+
+
+def forest(summary: Summary, most: int = MOST_ROWS, *, fontsize: float = 9.5) -> Figure | None:
+    """The picture with the first so many lines, titles among them; None where there is no ratio."""
+    lines = _lines(summary)[:most]
+    told = [row for _, cells in lines for row in cells]
+    if not told:
         return None
-    targets = summary.target_by_id
-    heights = [len(rows) + 1.6 for rows in panels.values()]
-    figure, grid = drawing.figure(len(panels), 1, height_in=ROW_IN * sum(heights) + 0.5, height_ratios=heights)
-    for line, (axis, rows) in zip(grid, panels.items(), strict=True):
-        axes = line[0]
-        for place, (_, row) in enumerate(rows):
-            _row(axes, place, row, drawing.colour(targets[row.candidate], summary.targets))
-        axes.axvline(1, color=drawing.INK, linewidth=0.8)
-        drawing.heading(axes, wording.axis_title(axis))
-        drawing.name_rows(axes, [label for label, _ in rows])
-        axes.tick_params(axis="y", length=0)
-        _scale(axes, [row for _, row in rows])
+    figure, grid = drawing.figure(1, 1, height_in=ROW_IN * len(lines) + 0.75)
+    paint(grid[0][0], summary, lines, fontsize=fontsize)
     return figure
 
 
-def _row(axes: Axes, place: int, row: ComparisonRow, colour: str) -> None:
+def paint(
+    axes: Axes, summary: Summary, lines: Sequence[tuple[str, Sequence[ComparisonRow]]], *, fontsize: float
+) -> None:
+    """Those lines in a panel."""
+    names = [name for name in tables.endpoints(summary) if any(row.endpoint == name for _, own in lines for row in own)]
+    for place, (label, cells) in enumerate(lines):
+        for row in cells:
+            aside = (names.index(row.endpoint) - (len(names) - 1) / 2) * 0.78 / len(names)
+            shape = SHAPES[names.index(row.endpoint) % len(SHAPES)]
+            _point(axes, (place + aside, 0.74 / len(names)), row, label, shape)
+        if cells:
+            text = " \u00b7 ".join(f"{tables.change(row)}{'' if row.verdict in COLOURS else ' ?'}" for row in cells)
+            place_of = ("axes fraction", "data")
+            drawing.beside(axes, text, (1, place), xycoords=place_of, fontsize=fontsize - 1, annotation_clip=False)
+    axes.axvline(1, color=drawing.INK, linewidth=0.8)
+    drawing.name_rows(axes, [label for label, _ in lines])
+    for name, (_, cells) in zip(axes.get_yticklabels(), lines, strict=True):
+        name.set_fontsize(fontsize)
+        name.set_fontweight("normal" if cells else "bold")
+    axes.tick_params(axis="y", length=0)
+    _scale(axes, [row for _, cells in lines for row in cells])
+    handles = [
+        Line2D([], [], linestyle="", marker=shape, color=drawing.QUIET, label=f"/{name}")
+        for name, shape in zip(names, SHAPES, strict=False)
+    ]
+    if len(handles) > 1:
+        axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=6, frameon=False, borderpad=0)
+
+
+def _lines(summary: Summary) -> list[tuple[str, list[ComparisonRow]]]:
+    """A line a pair that has a ratio, those of one question under its title, which has no rows."""
+    targets = summary.target_by_id
+    parts = wording.varying(summary.targets)
+    found: list[tuple[str, list[ComparisonRow]]] = []
+    titled = ""
+    for entry in tables.verdict_table(summary):
+        cells = [row for row in entry.cells if row and row.ratio is not None]
+        if not cells:
+            continue
+        if entry.axis != titled:
+            found.append((wording.axis_title(entry.axis), []))
+            titled = entry.axis
+        first = cells[0]
+        found.append((wording.fraction(first.axis, targets[first.baseline], targets[first.candidate], parts), cells))
+    return found
+
+
+def _point(axes: Axes, at: tuple[float, float], row: ComparisonRow, label: str, shape: str) -> None:
+    """One ratio, at a height in its own strip of the floor."""
+    place, height = at
     if row.noise_ci95:
         low, high = row.noise_ci95
-        axes.add_patch(Rectangle((low, place - 0.5), high - low, 1, color=drawing.QUIET, alpha=0.28, linewidth=0))
+        strip = Rectangle((low, place - height / 2), high - low, height, color=drawing.QUIET, alpha=0.25, linewidth=0)
+        axes.add_patch(strip)
     ratio, interval = row.effect
-    axes.plot(interval, [place, place], color=colour, linewidth=1.6)
+    colour = COLOURS.get(row.verdict, drawing.QUIET)
+    axes.plot(interval, [place, place], color=colour, linewidth=1.4)
     hollow = row.verdict == "equivalent"
-    axes.plot(
+    (point,) = axes.plot(
         ratio,
         place,
-        SHAPES.get(row.verdict, "x"),
+        shape if row.verdict in COLOURS else "x",
         color=colour,
         markersize=5,
         markerfacecolor="none" if hollow else colour,
     )
-    drawing.beside(axes, f"{tables.change(row)}  {row.verdict}", (1, place), xycoords=("axes fraction", "data"))
+    drawing.mark(point, f"{label}, /{row.endpoint}: {tables.change(row)} ({tables.interval(row)}), {row.verdict}")
 
 
 def _scale(axes: Axes, rows: Sequence[ComparisonRow]) -> None:
@@ -92,12 +128,15 @@ def _scale(axes: Axes, rows: Sequence[ComparisonRow]) -> None:
     ratios = [row.effect[0] for row in rows]
     # Two blocks can have an interval without bounds; it leaves the panel, and the ratios stay readable.
     low, high = max(min(ends), min(*ratios, 1) / REACH), min(max(ends), max(*ratios, 1) * REACH)
-    low, high = min(low, 0.97), max(high, 1.03)
+    low, high = min(low, 0.97) * 0.98, max(high, 1.03) * 1.02
     axes.set_xscale("log")
-    axes.set_xlim(low * 0.99, high * 1.01)
-    step = next((one for one in STEPS if (high - low) / one <= MOST_TICKS), STEPS[-1])
-    ticks = [1 + step * place for place in range(-MOST_TICKS, MOST_TICKS + 1)]
+    axes.set_xlim(low, high)
+    span = drawing.decades(low, high)
+    kept: list[float] = []
+    for tick in sorted(TICKS, key=lambda one: abs(drawing.decades(1, one))):
+        far = all(abs(drawing.decades(one, tick)) > LEAST_APART * span for one in kept)
+        kept += [tick] if low <= tick <= high and far else []
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks([tick for tick in ticks if low * 0.99 <= tick <= high * 1.01])
+    axes.set_xticks(kept)
     drawing.plain_numbers(axes.xaxis)
     axes.grid(axis="x")

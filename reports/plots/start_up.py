@@ -15,8 +15,9 @@ NOTE = (
     "Dark: imports; middle: loading and warming the models; light: the rest. A target that tells no parts is light "
     "throughout. Lower is better."
 )
-ROW_IN = 0.27
+ROW_IN = 0.24
 PARTS = {"import_s": 1.0, "load_s": 0.62}
+PART_WORDS = {"import_s": "imports", "load_s": "loading the models"}
 REST = 0.3
 REACH = 1.6
 
@@ -46,9 +47,11 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
         left = 0.0
         for name, alpha in PARTS.items():
             width = getattr(row, name) or 0.0
-            axes.barh(place, width, left=left, color=colour, alpha=alpha, height=0.6)
+            bars = axes.barh(place, width, left=left, color=colour, alpha=alpha, height=0.6)
+            drawing.mark(bars[0], f"{known[row.target].label}: {PART_WORDS[name]} {wording.number(width)} s")
             left += width
-        axes.barh(place, max(0.0, seconds - left), left=left, color=colour, alpha=REST, height=0.6)
+        bars = axes.barh(place, max(0.0, seconds - left), left=left, color=colour, alpha=REST, height=0.6)
+        drawing.mark(bars[0], f"{known[row.target].label}: {wording.number(seconds)} s in all")
         ends = row.startup_ci95 or (seconds, seconds)
         axes.plot(ends, [place, place], color=drawing.INK, linewidth=1.2)
         drawing.beside(axes, f"{wording.number(seconds)} s", (ends[1], place))

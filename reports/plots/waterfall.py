@@ -54,7 +54,9 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
             for name, colour in zip(SEGMENTS, COLOURS, strict=True):
                 width = max(0.0, row.segments[name].value)
                 label = SEGMENT_WORDS[name] if place == 0 and endpoint == endpoints[0] else None
-                axes.barh(place, width, left=left, color=colour, height=0.7, label=label)
+                bars = axes.barh(place, width, left=left, color=colour, height=0.7, label=label)
+                told = f"{wording.framework_name(row.framework)}, /{endpoint}: {SEGMENT_WORDS[name]}"
+                drawing.mark(bars[0], f"{told} {wording.number(width)} \u00b5s")
                 left += width
             total = row.total_us.value
             axes.plot([total, total], [place - 0.42, place + 0.42], color=drawing.INK, linewidth=1.4)

@@ -15,7 +15,7 @@ NOTE = (
     "(Shapley values of the explained variance of the logarithm), with 95 % intervals over blocks. It tells of the "
     "values that were measured here: a choice that was not varied has no share."
 )
-ROW_IN = 0.34
+ROW_IN = 0.28
 
 
 def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
@@ -39,7 +39,9 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
     for axes, row in zip(grid[0], rows, strict=True):
         drawing.heading(axes, METRIC_WORDS[row.metric])
         for place, one in enumerate(row.shares):
-            axes.barh(place, 100 * one.share, color=drawing.SPARE[0], height=0.6)
+            bars = axes.barh(place, 100 * one.share, color=drawing.SPARE[0], height=0.6)
+            ends = " to ".join(map(wording.percent, one.ci95))
+            drawing.mark(bars[0], f"{one.choice}: {wording.percent(one.share)} % ({ends})")
             axes.plot([100 * end for end in one.ci95], [place, place], color=drawing.INK, linewidth=1.4)
         last = len(row.shares)
         axes.barh(last, 100 * max(0.0, row.unexplained), color=drawing.QUIET, height=0.6)

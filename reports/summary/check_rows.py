@@ -46,6 +46,17 @@ class AnswersAlike(Struct, frozen=True, kw_only=True):
     lines: Lines
 
 
+class TutorialCode(Struct, frozen=True, kw_only=True):
+    """What the tutorial code came to: of `cases`, how many end in each severity in at least one framework.
+
+    `by_target` counts the same for each target.
+    """
+
+    cases: int
+    severities: dict[str, int]
+    by_target: dict[str, dict[str, int]]
+
+
 class RefusedTarget(Struct, frozen=True, kw_only=True):
     """A target that was not measured, why, and in which blocks."""
 
