@@ -50,7 +50,7 @@ def fastest(
         most = max(row.users for row in here)
         alike = [row for row in here if row.users == most]
         faster = sorted((row for row in alike if _faster(row, count)), key=lambda row: row.ratio or 0, reverse=True)
-        open_ = any(row.verdict == Verdict.INCONCLUSIVE for row in alike)
+        open_ = any(row.verdict in (Verdict.INCONCLUSIVE, Verdict.INVALID) for row in alike)
         level = _level_with(run, results, known, faster)
         found.append(FastestRow(baseline=base, endpoint=endpoint, users=most, faster=faster, level=level, open=open_))
     return found

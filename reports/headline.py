@@ -175,8 +175,8 @@ def _no_faster(rows: Sequence[FastestRow], summary: Summary) -> str:
         spans = f"/{row.endpoint} {wording.interval(*row.effect)}, {plural(row.users, 'user')}"
         more = f", and {plural(len(open_) - 1, 'other comparison')}" if len(open_) > 1 else ""
         return f"Undecided: {_against(row, targets)} is undecided ({spans}; {row.reason}){more}."
-    row = compared[0]
-    return f"There is no verdict: there is no verdict on {_against(row, targets)}: {row.reason}."
+    row = next(row for row in compared if row.verdict == Verdict.INVALID)
+    return f"Nothing is decided: there is no verdict on {_against(row, targets)}: {row.reason}."
 
 
 def _against(row: ComparisonRow, targets: Targets) -> str:

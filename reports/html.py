@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from conformance.cases import CASES
 from loadtests.quantiles import PERCENTILES, samples_needed
-from reports import choosing, costs, outline, repeating, tables, wording
+from reports import choosing, conformance_words, costs, outline, repeating, tables, wording
 from reports.gallery import Plot
 from reports.ladder_summary import SEGMENTS
 from reports.ladder_words import SEGMENT_WORDS, counted_rows, tax_functions, threshold_words
@@ -59,7 +59,7 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         threshold=threshold_words,
     )
     targets = summary.target_by_id
-    tutorial = tables.tutorial_code(summary)
+    tutorial = conformance_words.tutorial_code(summary)
     names = outline.sections(summary, plots)
     counts = summary.ladder.instructions if summary.ladder else None
     return environment.get_template("page.html.j2").render(
@@ -92,14 +92,14 @@ def page(summary: Summary, plots: Mapping[str, Plot]) -> str:
         tax_functions=lambda row: tax_functions(counts, row.framework, row.endpoint),
         percentile_columns=COLUMNS,
         samples_needed=lambda name: samples_needed(PERCENTILES[name]),
-        start_up_sentence=tables.start_up_sentence(summary),
+        start_up_sentence=conformance_words.start_up_sentence(summary),
         judged=[row for row in summary.conformance if row.judged],
-        alike=tables.alike(summary),
+        alike=conformance_words.alike(summary),
         tutorial=tutorial,
-        tutorial_sentence=tables.tutorial_sentence(tutorial) if tutorial else "",
+        tutorial_sentence=conformance_words.tutorial_sentence(tutorial) if tutorial else "",
         severities=[one for one in SEVERITY_ORDER if tutorial and one in tutorial.severities],
         case_verdicts=_case_verdicts(summary),
-        topics=tables.topics(summary),
+        topics=conformance_words.topics(summary),
         # As its case names it today: what an older record cites may stand elsewhere now.
         clauses={case.id: case.clause for case in CASES},
         equal_settings=[row for row in summary.treatment if row.equal],

@@ -12,7 +12,6 @@ TITLES: Mapping[str, str] = {
     "verdicts": "Verdicts",
     "trust": "Trust",
     "costs": "Costs",
-    "ratios": "Ratios",
     "matters": "What matters",
     "throughput": "Throughput",
     "offered": "Load",
@@ -30,7 +29,7 @@ TITLES: Mapping[str, str] = {
     "treatment": "Treatment",
 }
 ALWAYS: Mapping[str, str] = {"machine": "Machine", "repeat": "Repeat it"}
-LOADED = ("verdicts", "treatment", "throughput", "latency", "ratios", "conformance", "resources", "generator")
+LOADED = ("verdicts", "treatment", "throughput", "latency", "conformance", "resources", "generator")
 
 
 class PlotSection(NamedTuple):

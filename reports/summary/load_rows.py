@@ -118,7 +118,8 @@ class ComparisonRow(Struct, frozen=True, kw_only=True):
 class FastestRow(Struct, frozen=True, kw_only=True):
     """What is decidedly faster than the run's `baseline` on an endpoint at so many users, most first.
 
-    `level` names those of them that are not decidedly slower than the first. `open` says that some choice is undecided.
+    `level` names those of them that are not decidedly slower than the first. `open` says that some choice is undecided,
+    or has no verdict.
     """
 
     baseline: str

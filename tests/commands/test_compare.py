@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -162,6 +163,58 @@ def test_a_shift_of_everything_is_told_as_one(tmp_path: Path) -> None:
     new = write_run(tmp_path / "b", replace(NEW, scenarios=("predict@16",), ratios=slower))
     base = write_run(tmp_path / "a", replace(BASE, scenarios=("predict@16",)))
     assert "all 3 cells moved the same way" in compare(base, new).stdout
+
+
+ALL = ("flask", "bottle", "wsgi")
+OTHER_DAY = {f"{name}+gunicorn+function+cpu": ratio for name, ratio in zip(ALL, (0.26, 0.28, 0.33), strict=True)}
+
+
+def test_a_machine_that_changed_is_no_regression_and_no_progress(tmp_path: Path) -> None:
+    """All targets a third as fast, or three times: could not tell, first of all, with how to tell; exit 3 both ways."""
+    folders = write_run(tmp_path / "a", BASE), write_run(tmp_path / "b", replace(NEW, ratios=OTHER_DAY))
+    for pair in (folders, folders[::-1]):
+        done = compare(*pair)
+        assert done.returncode == 3
+        first = done.stdout.splitlines()[0]
+        assert first.startswith("could not tell: the machine changed: all 6 cells moved the same way")
+        assert "python bench.py run --url base=" in done.stdout
+        shown = compare(*pair, "--markdown").stdout
+        assert shown.startswith("### Could not tell\n\n**the machine changed: ")
+        # What everything did is no finding of a cell: all of them are folded.
+        assert shown.index("<details>") < shown.index("| target |")
+        assert compare(*pair, "--targets", "flask").returncode == 3
+
+
+def test_one_target_alone_has_the_generator_for_a_witness(tmp_path: Path) -> None:
+    """With no other target it is a regression, unless the load generator's reach moved as well."""
+    alone = replace(BASE, frameworks=("flask",))
+    base = write_run(tmp_path / "a", alone)
+    new = write_run(tmp_path / "b", replace(alone, seed=2, ratios={FLASK: 0.3}))
+    assert compare(base, new).returncode == 1
+    path = new / "journal.jsonl"
+    path.write_text(path.read_text().replace('"ceiling_rps":31400.0', '"ceiling_rps":11000.0'))
+    done = compare(base, new)
+    assert done.returncode == 3
+    assert "the machine changed" in done.stdout.splitlines()[0]
+
+
+@pytest.mark.parametrize("frameworks", [ALL, ("flask", "bottle")])
+def test_a_shim_in_one_target_is_named_first(tmp_path: Path, frameworks: tuple[str, ...]) -> None:
+    """One target a fifth slower in two otherwise equal runs: exit 1, its name and the number in the first line."""
+    truth = replace(BASE, frameworks=frameworks)
+    slower = {BOTTLE: 0.8 * 0.86}
+    base = write_run(tmp_path / "a", replace(truth, scenarios=("predict@16",), ratios={BOTTLE: 0.86}))
+    new = write_run(tmp_path / "b", replace(truth, seed=2, scenarios=("predict@16",), ratios=slower))
+    done = compare(base, new)
+    assert done.returncode == 1
+    first = done.stdout.splitlines()[0]
+    assert first.startswith(f"regression: 1 of {len(frameworks)} cells slower: {BOTTLE} predict@16 ")
+    assert re.search(r"\u2212(19|20|21) %", first)
+    shown = compare(base, new, "--markdown").stdout
+    table = shown[: shown.index("<details>")]
+    assert table.count(BOTTLE) == 2
+    assert f"`{FLASK}` |" not in table
+    assert FLASK in shown
 
 
 def test_the_question_can_be_narrowed(tmp_path: Path) -> None:

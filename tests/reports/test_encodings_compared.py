@@ -8,7 +8,7 @@ import pytest
 from synthetic_run import VARIANT_RATIO, Truth, write_run
 
 from experiment.run_folder import read_run
-from reports.plots import latency, throughput
+from reports.plots import percentile_curves, throughput
 from reports.render import render
 from reports.summarising import summarise
 from reports.tables import verdict_table
@@ -61,7 +61,7 @@ def test_the_usual_lines_hold_no_other_encoding(folder: Path) -> None:
     assert figure is not None
     drawn = [y for axes in figure.axes[:1] for line in axes.lines for y in line.get_ydata()]
     assert max(drawn) <= 1.05 * fastest
-    assert latency.ALT(summary).count("wsgi+gunicorn+function+cpu") == 2
+    assert percentile_curves.ALT(summary).count("wsgi+gunicorn+function+cpu") == 2
 
 
 def test_a_page_is_drawn_of_encodings_alone(tmp_path: Path) -> None:

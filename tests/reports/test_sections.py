@@ -63,13 +63,16 @@ def summary(folder: Path) -> dict[str, Any]:
 
 
 def test_the_first_screen_answers_in_the_order_of_the_questions(text: str) -> None:
-    """Question, answer, what matters, choices and costs with what they leave out, trust, verdicts; then the rest."""
-    marks = ("<h1>", 'class="answer"', 'class="second"', 'class="choices"', "Not in the cost:", 'class="trust"')
-    places = [text.index(mark) for mark in (*marks, 'class="verdicts"', "<nav", 'id="treatment"', 'id="throughput"')]
+    """Contents, question, answer, a bullet a question, the picture, verdicts, trust, costs; then the rest."""
+    marks = ("<nav", "<h1>", 'class="answer"', 'class="bullets"', 'id="plot-ratios"', 'class="verdicts"')
+    after = ('class="trust"', 'class="choices', "Not in the cost:", 'id="throughput"', 'id="treatment"')
+    places = [text.index(mark) for mark in (*marks, *after)]
     assert places == sorted(places)
     order = re.findall(r'<h2 id="(\w+)"', text)
     wanted = [
-        "treatment",
+        "verdicts",
+        "trust",
+        "costs",
         "throughput",
         "offered",
         "latency",
@@ -77,6 +80,8 @@ def test_the_first_screen_answers_in_the_order_of_the_questions(text: str) -> No
         "grid",
         "conformance",
         "resources",
+        "timeline",
+        "treatment",
         "machine",
     ]
     assert [one for one in order if one in wanted] == wanted
@@ -86,7 +91,7 @@ def test_the_first_screen_answers_in_the_order_of_the_questions(text: str) -> No
 def test_every_section_is_in_the_contents(text: str) -> None:
     """The contents lead to each heading, and to nothing else."""
     contents = text[text.index("<nav") : text.index("</nav>")]
-    assert re.findall(r'href="#([\w-]+)"', contents) == re.findall(r'<h2 id="([\w-]+)"', text)
+    assert re.findall(r'href="#([\w-]+)"', contents) == ["answer", *re.findall(r'<h2 id="([\w-]+)"', text)]
 
 
 def test_caveats_stand_in_the_cell_that_they_are_about(text: str) -> None:
@@ -95,7 +100,7 @@ def test_caveats_stand_in_the_cell_that_they_are_about(text: str) -> None:
     assert said
     for part in ("91 % CPU", "2 of 3 blocks", "3 requests failed", "2 retraces", "not steady after its warm-up"):
         assert all(part in one for one in said), part
-    choices = text[text.index('class="choices"') : text.index('class="trust"')]
+    choices = text[text.index('class="choices') : text.index('aria-labelledby="matters"')]
     assert choices.count('class="caveat"') == 1
 
 

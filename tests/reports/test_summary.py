@@ -178,14 +178,41 @@ def test_many_errors_make_a_trial_unusable(tmp_path: Path) -> None:
     assert "4 of 200 requests failed" in summary.results[0].reason
 
 
-def test_the_headline_gives_the_answer_with_its_interval(known: Summary) -> None:
-    """One sentence names both frameworks, the size with its interval, what is equal, and the conditions."""
+def test_the_first_line_says_what_is_fastest_and_what_to_change(known: Summary) -> None:
+    """It names the fastest choice and its size against the baseline, where nothing is faster, and what to do."""
     text = headline(known)
     row = verdict(known, FLASK, BOTTLE, "predict@16")
-    assert text.startswith("On this machine (gunicorn, function, cpu, 16 users) Bottle serves /predict ")
-    assert wording.effect(row.ratio, row.ci95, "Flask") in text
-    assert "/classify the same (within 3 %)" in text
-    assert "the compiled model serves /predict 2." in text
+    said = f"Bottle on gunicorn, {wording.times(row.ratio)} than Flask on gunicorn on /predict"
+    assert text.startswith(f"Fastest here, at 16 users: {said}; on /classify nothing is faster.")
+    assert "Change the framework" in text
+    assert "Keep the TensorFlow graph: 2." in text
+
+
+def test_each_question_has_a_bullet_with_its_interval(known: Summary) -> None:
+    """Its largest decided pair with the interval; what is equal says so; the shares of the choices come last."""
+    told = {one.label: one.text for one in known.bullets}
+    row = verdict(known, FLASK, BOTTLE, "predict@16")
+    assert f"{wording.change(row.ratio)} on /predict ({wording.interval(row.ratio, row.ci95)})" in told["Framework"]
+    assert "the same within 3 % on /classify" in told["Framework"]
+    assert list(told)[-1] == "What explains the differences"
+    assert told["What explains the differences"].startswith("Execution mode explains ")
+
+
+def test_no_advice_comes_out_of_an_undecided_comparison(tmp_path: Path) -> None:
+    """Where noise hides every difference, nobody is told to change or to keep anything, and nothing is fastest."""
+    truth = replace(SMALL, noise_sd=0.25, modes=("function", "eager"), ratios={BOTTLE: 0.85}, blocks=3)
+    summary = summary_of(tmp_path, truth)
+    assert all(row.verdict == "inconclusive" for row in summary.comparisons if row.baseline == FLASK)
+    for word in ("Fastest", "Change", "Keep", "faster", "nothing to change"):
+        assert word not in summary.headline, word
+    assert all(not row.faster for row in summary.fastest)
+
+
+def test_choices_that_differ_in_several_parts_are_held_against_the_baseline_too(known: Summary) -> None:
+    """Bottle with eager execution has no pair of its own with Flask's graph; that it is slower keeps it out."""
+    (row,) = (one for one in known.fastest if one.endpoint == "predict")
+    assert row.baseline == FLASK
+    assert [one.candidate for one in row.faster] == [BOTTLE]
 
 
 def test_the_headline_of_a_partial_run_says_so_first(tmp_path: Path) -> None:
