@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from commands.options import add_open_option, add_price_option, price_of
 from experiment.errors import OK, usage
+
+if TYPE_CHECKING:
+    from reports.summary import Summary
 
 EPILOG: Final = """\
 examples:
@@ -16,6 +19,7 @@ examples:
   python bench.py report run.zip                     of an archive by `bench.py pack`: into run-report beside it
   python bench.py report run.zip --out DIR           or elsewhere
   python bench.py report DIR --export csv,png        also cells.csv, and every plot as PNG
+  python bench.py report DIR --share                 also share.png, one card to post
   python bench.py report DIR --price-per-core-hour 0.04   also what a million predictions cost
 """
 
@@ -30,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the report goes (default: the run folder; NAME-report by NAME.zip)",
     )
     parser.add_argument("--export", metavar="A,B", default="", help="also write: csv, json, markdown, png")
+    parser.add_argument(
+        "--share", action="store_true", help="also draw share.png: the answer, the verdicts and the machine on one card"
+    )
     add_price_option(parser)
     add_open_option(parser)
 
@@ -55,6 +62,18 @@ def main(arguments: argparse.Namespace) -> int:
             for name in dict.fromkeys(formats):
                 for path in FORMATS[name](folder, summary, out):
                     print(f"{name}: {path}")
+            if arguments.share:
+                print(f"card: {_card(summary, out)}")
     except JournalError as error:
         raise usage(str(error), hint="RUN is a run folder, as `bench.py run` printed it") from error
     return OK
+
+
+def _card(summary: Summary, out: Path) -> Path:
+    """Draw the card beside the report, and give its path."""
+    from reports import card
+    from reports.render import write
+
+    path = out / card.FILE_NAME
+    write(path, card.draw(summary))
+    return path

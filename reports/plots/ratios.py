@@ -21,7 +21,6 @@ NOTE = (
     "is faster. Grey: the same code against itself. Full: faster or slower; hollow: equivalent; cross: undecided."
 )
 ROW_IN = 0.28
-MOST_ROWS = 40
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.33, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100)
 LEAST_APART = 0.07
 REACH = 1.3
@@ -29,36 +28,32 @@ SHAPES = ("o", "s", "D", "^", "v", "P")
 COLOURS = {"faster": drawing.FASTER, "slower": drawing.SLOWER, "equivalent": drawing.INK}
 
 
+Line = tuple[str, list[ComparisonRow]]
+"""A pair's name and its rows; a question's title has none."""
+
+
 def ALT(summary: Summary) -> str:  # noqa: N802 - the name that every plot has
     """Every ratio and verdict, in words."""
     said = []
-    for label, cells in _lines(summary):
+    for label, cells in lines(summary):
         said += [f"{label}, /{row.endpoint}: {tables.change(row)}, {row.verdict}" for row in cells]
     return f"Ratios with 95 % intervals. {'; '.join(said)}."
 
 
 def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the signature of every plot
     """The figure; None where there is no ratio."""
-    return forest(summary)
-
-
-def forest(summary: Summary, most: int = MOST_ROWS, *, fontsize: float = 9.5) -> Figure | None:
-    """The picture with the first so many lines, titles among them; None where there is no ratio."""
-    lines = _lines(summary)[:most]
-    told = [row for _, cells in lines for row in cells]
-    if not told:
+    found = lines(summary)
+    if not found:
         return None
-    figure, grid = drawing.figure(1, 1, height_in=ROW_IN * len(lines) + 0.75)
-    paint(grid[0][0], summary, lines, fontsize=fontsize)
+    figure, grid = drawing.figure(1, 1, height_in=ROW_IN * len(found) + 0.75)
+    paint(grid[0][0], summary, found, fontsize=9.5)
     return figure
 
 
-def paint(
-    axes: Axes, summary: Summary, lines: Sequence[tuple[str, Sequence[ComparisonRow]]], *, fontsize: float
-) -> None:
+def paint(axes: Axes, summary: Summary, told: Sequence[Line], *, fontsize: float) -> None:
     """Those lines in a panel."""
-    names = [name for name in tables.endpoints(summary) if any(row.endpoint == name for _, own in lines for row in own)]
-    for place, (label, cells) in enumerate(lines):
+    names = [name for name in tables.endpoints(summary) if any(row.endpoint == name for _, own in told for row in own)]
+    for place, (label, cells) in enumerate(told):
         for row in cells:
             aside = (names.index(row.endpoint) - (len(names) - 1) / 2) * 0.78 / len(names)
             shape = SHAPES[names.index(row.endpoint) % len(SHAPES)]
@@ -68,12 +63,12 @@ def paint(
             place_of = ("axes fraction", "data")
             drawing.beside(axes, text, (1, place), xycoords=place_of, fontsize=fontsize - 1, annotation_clip=False)
     axes.axvline(1, color=drawing.INK, linewidth=0.8)
-    drawing.name_rows(axes, [label for label, _ in lines])
-    for name, (_, cells) in zip(axes.get_yticklabels(), lines, strict=True):
+    drawing.name_rows(axes, [label for label, _ in told])
+    for name, (_, cells) in zip(axes.get_yticklabels(), told, strict=True):
         name.set_fontsize(fontsize)
         name.set_fontweight("normal" if cells else "bold")
     axes.tick_params(axis="y", length=0)
-    _scale(axes, [row for _, cells in lines for row in cells])
+    _scale(axes, [row for _, cells in told for row in cells])
     handles = [
         Line2D([], [], linestyle="", marker=shape, color=drawing.QUIET, label=f"/{name}")
         for name, shape in zip(names, SHAPES, strict=False)
@@ -82,11 +77,11 @@ def paint(
         axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=6, frameon=False, borderpad=0)
 
 
-def _lines(summary: Summary) -> list[tuple[str, list[ComparisonRow]]]:
+def lines(summary: Summary) -> list[Line]:
     """A line a pair that has a ratio, those of one question under its title, which has no rows."""
     targets = summary.target_by_id
     parts = wording.varying(summary.targets)
-    found: list[tuple[str, list[ComparisonRow]]] = []
+    found: list[Line] = []
     titled = ""
     for entry in tables.verdict_table(summary):
         cells = [row for row in entry.cells if row and row.ratio is not None]

@@ -1,8 +1,8 @@
-"""The report in a real browser: no serious finding of axe-core, no request, nothing wider than a telephone.
+"""The report in a real browser: what a reader sees and can do, and no serious finding of axe-core.
 
-`tox -e axe` fetches axe-core; elsewhere AXE_CORE names its axe.min.js, or these are skipped with the reason. The page
-is opened as a file with axe-core and a few lines of script written into it; the answer comes back in its DOM, so that
-no driver is needed. The browser has a new profile of its own each time.
+Skipped with the reason where there is no chromium. Those with axe-core need its axe.min.js too, which `tox -e axe`
+fetches and AXE_CORE names. The page is opened as a file with a few lines of script written into it; the answer comes
+back in its DOM, so that no driver is needed. The browser has a new profile of its own each time.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from synthetic_ladder import write_ladder
 from synthetic_run import SCENARIOS, Truth, write_run
 
 from reports.render import render
+from servers.repository import REPOSITORY
 
 TRUTH = Truth(
     samples=700,
@@ -39,13 +40,20 @@ def axe_core() -> Path:
     named = os.environ.get("AXE_CORE", "")
     if not named:
         pytest.skip("AXE_CORE names no axe.min.js: `tox -e axe` fetches it")
-    if chromium() is None:
-        pytest.skip("chromium is not installed (Debian's package of that name)")
     return Path(named)
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory, axe_core: Path) -> Path:
+def browser() -> str:
+    """The browser's path; skips where there is none."""
+    found = chromium()
+    if found is None:
+        pytest.skip("chromium is not installed (Debian's package of that name)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, browser: str) -> Path:
     """A drawn report with every section."""
     folder = write_ladder(write_run(tmp_path_factory.mktemp("axe") / "run", TRUTH), LadderTruth())
     return render(folder, price_per_core_hour=0.04)
@@ -61,6 +69,45 @@ def test_a_browser_finds_nothing_serious(page: Path, axe_core: Path, width: int,
     assert found.grave() == []
     assert found.requests == []
     assert max(found.wide, found.wide_unfolded) <= found.width
+
+
+@pytest.mark.parametrize("width", [TELEPHONE, DESK])
+@pytest.mark.parametrize("name", ["every section", "the example"])
+def test_a_reader_sees_verdicts_sorts_filters_and_points(page: Path, width: int, name: str) -> None:
+    """The verdict's column is in sight, filter and series leave what they say, a point tells its value; all silent."""
+    found = looked_at(page if name == "every section" else EXAMPLE, width=width)
+    assert found["width"] == width
+    assert found["verdict"]["left"] < found["verdict"]["right"] <= width
+    assert found["first_cell"]["left"] < width - 60
+    assert found["rows"]["all"] > found["rows"]["filtered"] > 0
+    assert all("wsgi" in text.lower() for text in found["rows"]["texts"])
+    ratios = found["sorted"]
+    assert len(ratios) > 3
+    assert ratios == sorted(ratios)
+    assert re.search(r"\d.*(faster|slower|equivalent|inconclusive)", found["tip"])
+    assert found["series"]["without"] == found["series"]["all"] - found["series"]["own"] < found["series"]["all"]
+    assert (found["lines"]["before"], found["lines"]["after"]) == (0, found["lines"]["cells"])
+    assert found["requests"] == []
+    assert found["console"] == []
+    assert found["wide"] <= width
+
+
+def test_the_example_is_no_wall(browser: str) -> None:
+    """The example's page is under 10 000 px at a desk, in a file under 3 MiB."""
+    assert looked_at(EXAMPLE, width=DESK)["height"] < 10_000
+    assert EXAMPLE.stat().st_size < 3 * 2**20
+
+
+def test_a_noisy_page_is_found_out(page: Path, tmp_path: Path) -> None:
+    """A line on the console and a picture from elsewhere are each noticed."""
+    loud = tmp_path / "loud.html"
+    text = page.read_text().replace("img-src data:", "img-src http: data:")
+    loud.write_text(
+        text.replace("</main>", '<img src="http://example.invalid/a.png"><script>nothing()</script></main>')
+    )
+    found = looked_at(loud, width=DESK)
+    assert found["requests"] == ["http://example.invalid/a.png"]
+    assert any("nothing is not defined" in line for line in found["console"])
 
 
 def test_a_click_sorts_a_table(page: Path, axe_core: Path) -> None:
@@ -99,6 +146,7 @@ FLAGS = (
     "--hide-scrollbars",
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
+EXAMPLE = REPOSITORY / "docs" / "example" / "report.html"
 DARK = "--blink-settings=preferredColorScheme=0"
 TIMEOUT_S = 180
 ANSWER = "titrate-answer"
@@ -124,6 +172,55 @@ addEventListener("load", async () => {
     })),
   };
   parent.postMessage(JSON.stringify(answer), "*");
+});
+"""
+# Before everything else, so that nothing is said or asked for unheard.
+LISTEN = """
+const console_lines = [];
+for (const name of ["log", "info", "warn", "error", "debug"])
+  console[name] = (...said) => console_lines.push(said.join(" "));
+addEventListener("error", (event) => console_lines.push(event.message || `not loaded: ${event.target.src}`), true);
+addEventListener("securitypolicyviolation", (event) => console_lines.push(`refused: ${event.blockedURI}`));
+"""
+LOOK = """
+addEventListener("load", () => {
+  const box = (one) => (({ left, right }) => ({ left, right }))(one.getBoundingClientRect());
+  const visible = (one) => one.getBoundingClientRect().width > 0;
+  const height = document.documentElement.scrollHeight, wide = document.documentElement.scrollWidth;
+  const first_cell = box(document.querySelector(".verdicts tbody tr:not(.group) td"));
+  document.querySelectorAll("details").forEach((one) => (one.open = true));
+  const region = document.querySelector('[aria-label="All comparisons"]');
+  const heads = [...region.querySelectorAll("thead th")];
+  const named = (text) => heads.findIndex((one) => one.innerText.includes(text));
+  const verdict = box(heads[named("Verdict")]);
+  const rows = [...region.querySelectorAll("tbody tr")];
+  heads[named("Ratio")].querySelector("button").click();
+  const ratios = [...region.querySelectorAll("tbody tr")].map((row) => row.cells[named("Ratio")].dataset.value);
+  const sorted = ratios.filter(Boolean).map(Number);
+  const input = document.querySelector('input[aria-label="Filter rows: All comparisons"]');
+  input.value = "wsgi";
+  input.dispatchEvent(new Event("input"));
+  const left = rows.filter(visible);
+  const point = document.querySelector(".plot-ratios [data-tip]");
+  point.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX: 100, clientY: 100 }));
+  const tip = document.getElementById("tip");
+  const figure = document.getElementById("plot-throughput"), chip = figure.querySelector("button[aria-pressed]");
+  const shown = () => [...figure.querySelectorAll("svg [data-series]")].filter(visible), series = () => shown().length;
+  const all = series(), own = shown().filter((one) => one.dataset.series === chip.textContent).length;
+  chip.click();
+  const cells = [...document.querySelectorAll("[data-from]")];
+  const seen = () => cells.filter((one) => getComputedStyle(one).display !== "none").length;
+  const before = seen();
+  document.getElementById("lines").click();
+  parent.postMessage(JSON.stringify({
+    width: innerWidth, height, wide, first_cell, verdict, sorted,
+    rows: { all: rows.length, filtered: left.length, texts: left.map((row) => row.innerText) },
+    tip: visible(tip) ? tip.innerText : "",
+    series: { all, own, without: series() },
+    lines: { before, after: seen(), cells: cells.length },
+    requests: performance.getEntriesByType("resource").map((one) => one.name),
+    console: console_lines,
+  }), "*");
 });
 """
 # A browser's window cannot be as narrow as a telephone; a frame in it can.
@@ -164,16 +261,26 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+def looked_at(page: Path, *, width: int) -> dict[str, Any]:
+    """What a reader sees and can do on `page` at that width, in CSS pixels."""
+    return answer_of(page, f"<script>{LISTEN}</script><script>{LOOK}</script>", width=width)
+
+
 def audit(page: Path, axe_core: Path, *, width: int, dark: bool = False) -> Audit:
-    """Open `page` at that width, in CSS pixels, and look at it. Raises RuntimeError where no answer came."""
+    """Open `page` at that width, in CSS pixels, and let axe-core look at it."""
+    probe = f"<script>{axe_core.read_text(encoding='utf-8')}</script><script>{PROBE}</script>"
+    return Audit(**answer_of(page, probe, width=width, dark=dark))
+
+
+def answer_of(page: Path, probe: str, *, width: int, dark: bool = False) -> dict[str, Any]:
+    """What `probe`, written into the page's head, posts to the frame around it. Raises RuntimeError without it."""
     browser = chromium()
     if browser is None:
         raise RuntimeError("there is no chromium")
     text = page.read_text(encoding="utf-8")
-    probe = f"<script>{axe_core.read_text(encoding='utf-8')}</script><script>{PROBE}</script>"
     with tempfile.TemporaryDirectory(prefix="titrate-browser-") as profile:
         probed = Path(profile, "page.html")
-        probed.write_text(text.replace("</head>", f"{probe}</head>", 1), encoding="utf-8")
+        probed.write_text(text.replace("<head>", f"<head>{probe}", 1), encoding="utf-8")
         frame = Path(profile, "frame.html")
         frame.write_text(FRAME.format(answer=ANSWER, width=width), encoding="utf-8")
         command = [browser, *FLAGS, f"--user-data-dir={profile}/profile", f"--window-size={max(width, 500)},900"]
@@ -183,4 +290,5 @@ def audit(page: Path, axe_core: Path, *, width: int, dark: bool = False) -> Audi
     answer = re.search(rf'<pre id="{ANSWER}">(.*?)</pre>', done.stdout, re.DOTALL)
     if answer is None:
         raise RuntimeError(f"the page gave no answer: {done.stderr[-2000:]}")
-    return Audit(**json.loads(unescape(answer[1])))
+    found: dict[str, Any] = json.loads(unescape(answer[1]))
+    return found
