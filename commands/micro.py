@@ -11,7 +11,7 @@ from experiment.errors import HARNESS, OK, usage
 
 EPILOG: Final = """\
 examples:
-  python bench.py micro --quick                       two minutes' look: the compiled model, the usual encodings
+  python bench.py micro --quick                       two minutes' look: the TensorFlow graph, the usual encodings
   python bench.py micro                               two modes, every encoding, and instructions counted exactly
   python bench.py micro --modes all --server granian
   python bench.py micro --into reports/runs/RUN       put the ladder into the report of a run

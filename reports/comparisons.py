@@ -1,6 +1,6 @@
 """Every comparison of a run: paired over blocks, held against the noise floor, corrected by family.
 
-A family is one question on one pair: Bottle against Flask on gunicorn with the compiled model, say, in all its
+A family is one question on one pair: Bottle against Flask on gunicorn with the TensorFlow graph, say, in all its
 scenarios and metrics. So each such question has a chance of at most 5 % of even one false `faster` or `slower`, and
 measuring more servers or modes costs it nothing. Nor does looking often: in a run that goes on until it is decided,
 each comparison pays for its own looks (`reports/looks.py`).

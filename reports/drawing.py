@@ -189,7 +189,7 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
 
 
 def end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], at: float, *, switched: bool = False) -> None:
-    """Each line's name beside its end at `at`, in its colour: (height, name, colour), heights as log10 on a log axis.
+    """Each line's name beside its end at `at`, with its colour: (height, name, colour), heights as log10 on a log axis.
 
     Names that would touch are moved apart. The axis is widened to hold them. Where series can be switched off, their
     names go with them.
@@ -211,9 +211,11 @@ def end_labels(axes: Axes, ends: Sequence[tuple[float, str, str]], at: float, *,
     heights = [height + inside for height in heights]
     for height, (_, name, colour) in zip(heights, ends, strict=True):
         level = 10**height if is_log else height
-        label = beside(axes, name, (at, level), gap_pt=7, color=colour, annotation_clip=False)
-        if switched:
-            mark(label, "", name)
+        # Letters are in ink, which has the contrast of text on either paper; a swatch has the colour.
+        swatch = beside(axes, "\u25a0", (at, level), gap_pt=6, color=colour, annotation_clip=False)
+        label = beside(axes, name, (at, level), gap_pt=15, annotation_clip=False)
+        for one in (swatch, label) if switched else ():
+            mark(one, "", name)
 
 
 def decades(low: float, high: float) -> float:

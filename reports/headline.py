@@ -11,14 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from experiment.progress import plural
 from reports import wording
-from reports.fastest import QUESTIONS, is_choice
+from reports.fastest import QUESTIONS, Targets, is_choice
 from reports.headline_rows import at_most_users, busiest, usual
 from reports.ladder_words import framework_matters, ladder_sentence, matters_sentence
 from reports.summary import Bullet, Summary, TargetSummary
 from reports.summary.load_rows import ComparisonRow, FastestRow
 from reports.verdicts import Verdict
 
-Targets = Mapping[str, TargetSummary]
 DIFFERENT = (Verdict.FASTER, Verdict.SLOWER)
 DECIDED = (*DIFFERENT, Verdict.EQUIVALENT)
 CHOICE_WORDS: Mapping[str, str] = {name: f"the {name}" for name in (*QUESTIONS, "interpreter")}

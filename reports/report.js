@@ -69,6 +69,9 @@ for (const table of all("table.sortable")) {
     });
   });
 }
+for (const head of all("h2[id]")) {
+  head.append(made("a", "#", { class: "to", href: `#${head.id}`, "aria-label": `Link to ${head.textContent}` }));
+}
 for (const code of all("pre")) {
   const button = made("button", "copy", { type: "button", class: "copy" });
   button.addEventListener("click", () => copied(code.querySelector("code").textContent + "\n", button));

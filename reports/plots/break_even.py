@@ -63,11 +63,9 @@ def draw(summary: Summary, run: Run) -> Figure | None:  # noqa: ARG001 - the sig
     axes.set_ylim(bottom=min(SHARES) * 100 / 3)
     drawing.plain_numbers(axes.xaxis)
     drawing.plain_numbers(axes.yaxis)
-    for number, (row, colour) in enumerate(zip(rows, COLOURS, strict=False)):
+    for number, row in enumerate(rows[: len(COLOURS)]):
         at = (row.model_us.value / 1e3, max(LEAST, row.change.value) * 100)
-        axes.annotate(
-            f"/{row.endpoint}", at, xytext=(7, 4 + 11 * number), textcoords="offset points", color=colour, fontsize=8.5
-        )
+        axes.annotate(f"/{row.endpoint}", at, xytext=(7, 4 + 11 * number), textcoords="offset points", fontsize=8.5)
     axes.set_xlabel("time of the model alone, ms")
     axes.set_ylabel("change of the request, %")
     axes.grid(axis="both")

@@ -27,14 +27,15 @@ EVERYDAY = frozenset(
     re.findall(
         r"\S+",
         """
-        added alive audit average bar bars become best better booked broken carry change clock column comes compiler
-        cross curve cut dark did dot dotted drawn end-to-end ends errors execution explains fewer flags full get git
-        grey hatched here higher idle if implementation just kernel kind largest latency launches left light loading
-        logarithm logical longest lower matters mean metric mhz middle milliseconds much nan neither network nobody
-        notes num off os packages paired panel peak per physical point quick reading refused repeat resources rfc ring
-        say searched section segment served setting settings sha shaded shows source table tell ten tf throughout
-        titrate treatment turbo undecided usable used usual validity variation varied virtualisation wait waited
-        waiting warming why wide work write writes you zero
+        added alive apart audit average bars become begin best better billion bookworm broken but change charged
+        clock column compiler cross curve cut dark debian did dot end-to-end ends errors example execution
+        explains fastest fewer flags full furthest ghz gib git gnu grey group hatched here higher hollow idle
+        implementation kernel largest latency launches left level light linux loading logarithm logical longest
+        lower marker marks matters mean metric mhz middle milliseconds much nan neither network notes num off
+        orange os packages paired panel peak per physical plot point quick reading refused repeat resources rfc
+        ring say searched section segment served setting settings sha shaded shows source table tell ten tenth
+        tf throughout titrate took top treatment trust turbo undecided upright usable used usual validity
+        variation varied virtualisation wait waited waiting warming whose why wide zero
         """,
     )
 )

@@ -204,7 +204,7 @@ addEventListener("load", () => {
   const point = document.querySelector(".plot-ratios [data-tip]");
   point.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX: 100, clientY: 100 }));
   const tip = document.getElementById("tip");
-  const figure = document.getElementById("plot-throughput"), chip = figure.querySelector("button[aria-pressed]");
+  const figure = document.getElementById("figure-throughput"), chip = figure.querySelector("button[aria-pressed]");
   const shown = () => [...figure.querySelectorAll("svg [data-series]")].filter(visible), series = () => shown().length;
   const all = series(), own = shown().filter((one) => one.dataset.series === chip.textContent).length;
   chip.click();

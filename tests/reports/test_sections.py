@@ -64,7 +64,7 @@ def summary(folder: Path) -> dict[str, Any]:
 
 def test_the_first_screen_answers_in_the_order_of_the_questions(text: str) -> None:
     """Contents, question, answer, a bullet a question, the picture, verdicts, trust, costs; then the rest."""
-    marks = ("<nav", "<h1>", 'class="answer"', 'class="bullets"', 'id="plot-ratios"', 'class="verdicts"')
+    marks = ("<nav", "<h1>", 'class="answer"', 'class="bullets"', 'id="figure-ratios"', 'class="verdicts"')
     after = ('class="trust"', 'class="choices', "Not in the cost:", 'id="throughput"', 'id="treatment"')
     places = [text.index(mark) for mark in (*marks, *after)]
     assert places == sorted(places)
