@@ -92,6 +92,20 @@ def test_frameworks_that_fail_alike_are_named_together() -> None:
     assert "| 500 text | server error | Bottle and FastAPI: A good request fails. |" in row
 
 
+def test_the_page_begins_with_what_it_comes_to() -> None:
+    """The first sentence counts the rows in which some framework ends in a 500; five of the worst stand above all."""
+    text = PAGE.read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    failed = sum(bool(re.search(r"\b500 ", " ".join(cells[3:6]))) for cells in rows)
+    assert f"**Of {len(rows)} requests to the tutorial code, {failed} end in a 500 and " in text
+    worst = text[text.index("## The five worst") : text.index("## F01")]
+    named = re.findall(r"^\| (F\d+) \| .* \| `([\w-]+)` \|", worst, re.MULTILINE)
+    assert len(dict(named)) == 5
+    kind = re.search(r"^\| ([a-z0-9 ]+) \| [1-9]\d* \|$", text, re.MULTILINE)
+    assert kind
+    assert worst.count(f" | {kind[1]} | ") == 5
+
+
 def test_a_changed_row_is_found_and_a_new_version_alone_is_not() -> None:
     """A row that changes is printed before and after; another version without another row is no change."""
     old = _page(bottle="500 JSON", version="1")

@@ -11,15 +11,19 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from PIL import Image
 from run_views import searched
 from synthetic_ladder import Truth as LadderTruth
 from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run
 
+import bench
 from experiment.journal import FILE_NAME, Journal
 from experiment.journal_records import EndRecord
+from experiment.run_folder import read_run
+from loadtests.trial_record import Visits
 from reports import drawing, repeating, wording
-from reports.plots import grid
+from reports.plots import grid, timeline
 from reports.render import render
 from reports.summary import read_summary
 
@@ -189,3 +193,36 @@ def test_a_run_without_a_promise_has_no_such_section(tmp_path: Path) -> None:
     report = render(write_run(tmp_path / "run", Truth(scenarios=("predict@16",), modes=("function",), native=False)))
     assert 'id="capacity"' not in report.read_text()
     assert "## Capacity" not in report.with_name("summary.md").read_text()
+
+
+def test_every_group_that_answers_alike_is_told(text: str, summary: dict[str, Any]) -> None:
+    """Conformance names the groups, the cases and how often they were held together, and what tutorial code came to."""
+    groups = {tuple(sorted(row["targets"])) for row in summary["answers_alike"]}
+    part = text[text.index('id="conformance"') : text.index('id="resources"')]
+    told = re.findall(r"<li>70 cases: (.*?) \((\d) blocks\)</li>", part)
+    assert {tuple(sorted(re.findall(r"<code>([^<]+)</code>", names))) for names, _ in told} == groups
+    assert {int(count) for _, count in told} == {len({row["block"] for row in summary["answers_alike"]})}
+    said = "requests to the tutorial code, 0 end in a 500 or no answer, 0 in a wrong 2xx and 1 in a wrong answer"
+    assert said in part
+
+
+def test_a_card_to_share_has_the_size_of_one(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`report --share` leaves a PNG of 1200 x 630 that is neither empty nor all one colour."""
+    assert bench.main(["report", str(folder), "--out", str(tmp_path), "--share"]) == 0
+    assert str(tmp_path / "share.png") in capsys.readouterr().out
+    with Image.open(tmp_path / "share.png") as picture:
+        assert picture.size == (1200, 630)
+        assert len(picture.convert("L").getcolors() or ()) > 16
+
+
+def test_the_run_in_time_marks_where_others_took_the_cores(folder: Path) -> None:
+    """Each slice is a point over the cell's own median; what others took a tenth of is marked."""
+    run = read_run(folder)
+    whole = Visits(answered=(50, 50, 50), served_us=(25_000,) * 3, others_us=(0, 2_500, 0), stolen_us=(0, 0, 0))
+    trials = tuple(replace(trial, visits=whole) for trial in run.trials)
+    drawn = timeline.draw(read_summary(folder), replace(run, trials=trials))
+    assert drawn is not None
+    marks = [line for line in drawn.axes[0].get_lines() if line.get_marker() == "v"]
+    slices = len({(trial.block, trial.scenario) for trial in trials if trial.offered_rps is None and trial.valid}) * 3
+    assert len(drawn.axes[0].collections) == 1
+    assert len(marks) == slices / 3
