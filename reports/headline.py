@@ -182,12 +182,18 @@ def _against(row: ComparisonRow, targets: Targets) -> str:
     one, other = targets.get(row.candidate), targets.get(row.baseline)
     if one is None or other is None:
         return f"{row.candidate} against {row.baseline}"
-    return f"{wording.part_name(row.axis, one)} against {wording.part_name(row.axis, other)}"
+    return f"{wording.part_name(row.axis, one, other)} against {wording.part_name(row.axis, other, one)}"
 
 
 def _said_of(row: ComparisonRow, targets: Targets) -> str:
-    one, other = (wording.part_name(row.axis, targets[name]) for name in (row.candidate, row.baseline))
+    one, other = _names(row, targets)
     return f"{one} serves /{row.endpoint} {wording.effect(*row.effect, other)}"
+
+
+def _names(row: ComparisonRow, targets: Targets) -> tuple[str, str]:
+    """What candidate and baseline are called beside each other."""
+    one, other = targets[row.candidate], targets[row.baseline]
+    return wording.part_name(row.axis, one, other), wording.part_name(row.axis, other, one)
 
 
 def _log(row: ComparisonRow) -> float:
@@ -225,15 +231,14 @@ def _pair(pair: tuple[str, str], rows: Sequence[ComparisonRow], targets: Targets
     first = own[0]
     said = [f"{wording.change(first.effect[0])} on /{first.endpoint} ({wording.interval(*first.effect)})"]
     said += [f"{_short(row)} on /{row.endpoint}" for row in own[1:]]
-    names = [wording.part_name(first.axis, targets[one]) for one in (first.candidate, first.baseline)]
+    names = _names(first, targets)
     where = wording.conditions(first.axis, targets[first.candidate])
     return f"{wording.capital(names[0])} instead of {names[1]}{f' ({where})' if where else ''}: {', '.join(said)}"
 
 
 def _beside(row: ComparisonRow, first: ComparisonRow, targets: Targets) -> str:
     """A second pair by its largest endpoint: by its conditions alone where the same two parts are compared."""
-    sides = [(one.axis, one.candidate, one.baseline) for one in (row, first)]
-    pairs = [[wording.part_name(axis, targets[name]) for name in pair] for axis, *pair in sides]
+    pairs = [_names(one, targets) for one in (row, first)]
     where = wording.conditions(row.axis, targets[row.candidate])
     size = f"{wording.change(row.effect[0])} on /{row.endpoint} ({wording.interval(*row.effect)})"
     if pairs[0] == pairs[1]:

@@ -83,7 +83,7 @@ def part_name(axis: str, target: NamedTarget, beside: NamedTarget | None = None)
     """What a target is called where `axis` is what differs; whole `beside` a foreign server, which has no parts."""
     if beside is not None and target.framework and not beside.framework:
         mode = "" if target.mode == "function" else f" with {part_name('mode', target)}"
-        return f"{framework_name(target.framework)} on {target.server}{mode}"
+        return f"{framework_name(target.framework)} on {part_name('server', target)}{mode}"
     if axis == "stack" and target.framework:
         return f"{framework_name(target.framework)} on {part_name('server', target)} with {part_name('mode', target)}"
     if axis in ("framework", "floor", "native") and target.framework:
