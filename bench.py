@@ -12,7 +12,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Final
 
-from commands.exits import run_program
+from commands.exits import print_plainly, run_program
 
 _VERBS: Final = (
     "run",
@@ -49,7 +49,11 @@ exit codes: 0 fine; 1 a finding against a target; 2 usage; 3 the harness could n
 
 
 def main(arguments: list[str]) -> int:
-    """Run one verb; its exit code."""
+    """Run one verb; its exit code, whatever becomes of it."""
+    return run_program("bench.py", lambda: _chosen(arguments))
+
+
+def _chosen(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="bench.py",
         description=__doc__.splitlines()[0],
@@ -72,8 +76,10 @@ def main(arguments: list[str]) -> int:
     # No verb means the main job, with its options: `bench.py --plan smoke` is `bench.py run --plan smoke`.
     bare = not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"))
     chosen = parser.parse_args(["run", *arguments] if bare else arguments)
-    return run_program("bench.py", lambda: modules[chosen.verb].main(chosen))
+    code: int = modules[chosen.verb].main(chosen)
+    return code
 
 
 if __name__ == "__main__":
+    print_plainly()
     sys.exit(main(sys.argv[1:]))

@@ -78,9 +78,10 @@ def main(arguments: argparse.Namespace) -> int:
     for entry in left_out("smoke", named, arguments.url, prepared.lacks):
         print(f"not run: {entry.what}: {entry.reason}")
     findings = [finding for outcome in judged.values() for finding in outcome.findings]
+    # Printed first: what was found is not lost to a file that cannot be written.
+    _print(judged, differing)
     if arguments.junit:
         write_junit(findings, arguments.junit)
-    _print(judged, differing)
     if any(not outcome.told for outcome in judged.values()):
         return HARNESS
     return FINDING if differing or any(finding.breaks_a_must for finding in findings) else OK

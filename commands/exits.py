@@ -1,14 +1,28 @@
-"""How every program here ends: by Ctrl-C, by an error that its user can mend, or well."""
+"""How every program here ends, by Ctrl-C, by an error that its user can mend, or well; and how it prints.
+
+What is printed may have come from a server or from a file of somebody else's, and the terminal may know few letters:
+what would steer a terminal, and what it cannot show, is written as an escape that can be read, and that JSON reads too.
+"""
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
+import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TextIO
 
-from experiment.errors import HARNESS, INTERRUPTED, OK, ExpectedError
+from experiment.errors import HARNESS, INTERRUPTED, OK, ExpectedError, hint_for, in_words
+
+_STEERING: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+"""Control characters but tab and newline, and what turns or hides text (Unicode's category Cf)."""
+_ESCAPED: Final = "titrate_escaped"
 
 STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 """What asks a program to end."""
@@ -24,10 +38,53 @@ def _interrupt(_signal: int, _frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def plain(text: str) -> str:
+    """The text with an escape for each character that would steer a terminal, or hide what is there."""
+    return _STEERING.sub(lambda found: _escaped(found[0]), text)
+
+
+def _escaped(text: str) -> str:
+    """As JSON escapes characters: in pieces of UTF-16."""
+    pieces = text.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(pieces[::2], pieces[1::2], strict=True))
+
+
+def _in_place(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return _escaped(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_ESCAPED, _in_place)
+
+
+class PlainOutput(io.TextIOWrapper):
+    """A stream that takes any text, whatever is in it and whatever the terminal can show."""
+
+    def write(self, text: str) -> int:
+        """Write it, escaped."""
+        super().write(plain(text))
+        return len(text)
+
+
+def print_plainly() -> None:
+    """Have all that this process prints be plain."""
+    sys.stdout, sys.stderr = _plain_stream(sys.stdout), _plain_stream(sys.stderr)
+
+
+def _plain_stream(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        # Closed by whoever started this process: what is printed goes nowhere, as it would have.
+        stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open as standard output does
+    buffering = stream.line_buffering if isinstance(stream, io.TextIOWrapper) else False
+    return PlainOutput(stream.buffer, encoding=stream.encoding, errors=_ESCAPED, line_buffering=buffering)
+
+
 def run_program(name: str, work: Callable[[], int], faults: tuple[type[Exception], ...] = ()) -> int:
     """The exit code of `work`, which is told in one line and a hint where it ends otherwise.
 
-    `faults` are the errors by which parts of the harness say that they failed. All others are bugs, and raised.
+    `faults` are the errors by which parts of the harness say that they failed. All others are bugs: they are told with
+    their traceback, and are no finding against anybody.
     """
     try:
         code = work()
@@ -48,4 +105,18 @@ def run_program(name: str, work: Callable[[], int], faults: tuple[type[Exception
         # `bench.py list | head` closes the pipe early; that is no fault, nor is what the exit has left to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:
+        print(f"{name}: {in_words(error)}", file=sys.stderr)
+        if hint := hint_for(error):
+            print(f"hint: {hint}", file=sys.stderr)
+        return HARNESS
+    except MemoryError:
+        print(f"{name}: there is not enough memory", file=sys.stderr)
+        print("hint: close some programs, or measure fewer targets at once", file=sys.stderr)
+        return HARNESS
+    except Exception as error:  # noqa: BLE001 - told whole, and the exit code is the one that says so
+        traceback.print_exc()
+        print(f"{name}: a fault of its own: {type(error).__name__}: {error}", file=sys.stderr)
+        print("hint: please report it, with the lines above; what was measured stays", file=sys.stderr)
+        return HARNESS
     return code

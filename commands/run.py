@@ -80,6 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="order of visits and blocks; recorded (default: a new one)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: reports/runs/TIME-PLAN)")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in DIR")
+    parser.add_argument(
+        "--trust-run",
+        action="store_true",
+        help="resume a run that was not begun here: its interpreters, model and addresses are used",
+    )
     add_server_options(parser)
     add_batch_options(parser)
     add_model_options(parser)
@@ -118,6 +123,7 @@ def main(arguments: argparse.Namespace) -> int:
             figures=figures,
             workforce=workforce,
             stopping=stopping,
+            trust=arguments.trust_run,
         )
     else:
         request = RunRequest(

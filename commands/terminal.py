@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from commands.exits import PlainOutput, plain
 from experiment.progress import Bar
 
 _REDRAW_S: Final = 0.25
@@ -23,11 +24,13 @@ class StandardError:
     """Standard error, as a person or as a log file reads it."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        # Past the plain stream: the bar's own steering must get through. Its texts are made plain before.
+        past = sys.__stderr__ if isinstance(sys.stderr, PlainOutput) else None
+        self._console = Console(file=past, stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        self._console.print(text, markup=False)
+        self._console.print(plain(text), markup=False, emoji=False)
 
     @contextmanager
     def bar(self, title: str) -> Iterator[Bar]:
@@ -36,11 +39,11 @@ class StandardError:
             yield _PlainBar(title)
             return
         columns = (
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[what]}"),
+            TextColumn("{task.fields[what]}", markup=False),
         )
         with Progress(*columns, console=self._console, auto_refresh=False, transient=True) as progress:
             yield _LiveBar(progress, progress.add_task(title, total=None, what=""))
@@ -53,7 +56,7 @@ class _LiveBar:
         self._drawn = 0.0
 
     def update(self, done: float, total: float, what: str) -> None:
-        self._progress.update(self._task, completed=done, total=total, what=what)
+        self._progress.update(self._task, completed=done, total=total, what=plain(what))
         now = time.monotonic()
         if now - self._drawn >= _REDRAW_S or done >= total:
             self._drawn = now

@@ -38,16 +38,23 @@ def to_junit(findings: Sequence[Finding]) -> str:
         for finding in own:
             _add(suite, finding)
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    # Not as text at once: that would declare the locale's encoding, and the file is in UTF-8.
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text.decode() + "\n"
 
 
 def write_junit(findings: Sequence[Finding], path: Path) -> None:
-    """Writes `to_junit` in UTF-8."""
-    path.write_text(to_junit(findings), encoding="utf-8")
+    """Writes `to_junit` in UTF-8. Raises OSError, with the path."""
+    try:
+        path.write_text(to_junit(findings), encoding="utf-8")
+    except OSError as error:
+        # The calls that write do not know where to.
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _add(suite: ET.Element, finding: Finding) -> None:
-    case = ET.SubElement(suite, "testcase", classname=_clean(finding.target), name=finding.case_id)
+    case = ET.SubElement(suite, "testcase", classname=_clean(finding.target), name=_clean(finding.case_id))
     kind = _element(finding)
     text = _clean(
         f"{finding.proves} ({finding.clause})\nexpected: {finding.expected}\nactual: {finding.actual}\n"

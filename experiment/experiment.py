@@ -13,7 +13,7 @@ from experiment.block import Block
 from experiment.ceiling import joint_ceiling, measure_ceiling
 from experiment.contender import Contender
 from experiment.design import Design
-from experiment.errors import ExpectedError
+from experiment.errors import ExpectedError, in_words
 from experiment.gating import Gatekeeper
 from experiment.journal import Journal
 from experiment.journal_records import DECIDED, BlockRecord, EndRecord, LookRecord
@@ -70,16 +70,18 @@ class Experiment:
         except GeneratorError as error:
             reason = str(error)
             raise ExpectedError(reason, hint=error.hint) from error
+        except OSError as error:
+            reason = in_words(error)
+            raise
         finally:
-            with self.journal:
-                self.journal.append(
-                    EndRecord(
-                        complete=reason is None,
-                        reason=reason,
-                        wall_s=round(time.monotonic() - started, 3),
-                        measuring_s=round(self.measuring_s, 3),
-                    )
+            self.journal.end(
+                EndRecord(
+                    complete=reason is None,
+                    reason=reason,
+                    wall_s=round(time.monotonic() - started, 3),
+                    measuring_s=round(self.measuring_s, 3),
                 )
+            )
 
     def is_over(self) -> bool:
         """Whether all is measured and the journal says so."""

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from conformance.finding import GateRecord, ParityRecord
+from experiment.foreign_ground import look_over, read_file
 from experiment.journal import FILE_NAME, JournalError, read_records
 from experiment.journal_records import (
     DECIDED,
@@ -121,8 +122,10 @@ def place_of(record: JournalRecord) -> RecordPlace:
 def read_run(folder: Path) -> Run:
     """The run in `folder`. Where a resumed run measured a place again, only that counts.
 
-    Raises JournalError where the folder holds no journal, or a broken one.
+    Raises JournalError where the folder holds no journal, or a broken one; ExpectedError where it holds what no run
+    writes, or too much of it.
     """
+    look_over(folder)
     records = read_records(folder)
     if not records or not isinstance(header := records[0], RunRecord):
         raise JournalError(f"{folder / FILE_NAME} does not start with a run record")
@@ -192,12 +195,12 @@ class Thinning(Struct, frozen=True, kw_only=True):
 def _kept_every(folder: Path) -> int:
     """1 where `folder` has all samples of its run, k where it has every k-th. Raises JournalError for a broken note."""
     try:
-        content = (folder / THINNING_NAME).read_bytes()
+        content = read_file(folder / THINNING_NAME)
     except FileNotFoundError:
         return 1
     try:
         return msgspec.json.decode(content, type=Thinning).kept_every
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise JournalError(f"{folder / THINNING_NAME} is broken: {error}") from error
 
 

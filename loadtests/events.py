@@ -52,10 +52,12 @@ class WorkersEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="wo
 
 
 class ErrorEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="error"):
-    """The generator or its caller is at fault."""
+    """The generator or its caller is at fault; or the system is, of whose refusal `errno` and `path` tell."""
 
     message: str
     traceback: str
+    errno: int | None = None
+    path: str | None = None
 
 
 class MissingWorkersEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="missing_workers"):

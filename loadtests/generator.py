@@ -80,6 +80,10 @@ def serve(requests: Queue[bytes], master: Master | None) -> None:
             say(answer(decoder.decode(requests.get()), master))
         except MissingWorkersError as error:
             say(MissingWorkersEvent(message=str(error), hint=error.hint))
+        except OSError as error:
+            path = None if error.filename is None else str(error.filename)
+            message = error.strerror or str(error)
+            say(ErrorEvent(message=message, traceback=traceback.format_exc(), errno=error.errno, path=path))
         except Exception as error:  # noqa: BLE001 - reported to the harness, which raises it there
             say(ErrorEvent(message=f"{type(error).__name__}: {error}", traceback=traceback.format_exc()))
 

@@ -173,6 +173,8 @@ class Generator:
             self._fail("it has ended")
         while True:
             event = self._next_event(takes_s + GRACE_S)
+            if isinstance(event, ErrorEvent) and event.errno is not None:
+                raise OSError(event.errno, f"the load generator: {event.message}", event.path)
             if isinstance(event, ErrorEvent):
                 raise GeneratorError(f"the generator reports {event.message}\n{event.traceback}")
             if isinstance(event, MissingWorkersEvent):

@@ -6,13 +6,16 @@ no type names any more is passed over.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 MOST_ERROR_SHARE = 0.01
 """Above this share of failed requests a throughput says nothing: refusing fast is not serving fast."""
+
+SamplesPath: TypeAlias = Annotated[str, Meta(pattern=r"\Asamples/[A-Za-z0-9_][A-Za-z0-9._@+~-]{0,240}\.npz\Z")]
+"""A file of samples, from the run's folder on, and never out of it."""
 
 SloOutcome = Literal["holds", "fails", "open"]
 """Whether a promise is shown to be kept, or to be broken, or neither yet."""
@@ -163,7 +166,7 @@ class TrialRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="tria
     idle_cpu_share: float | None = None
     connects: int = 0
     visits: Visits | None = None
-    samples: str | None = None
+    samples: SamplesPath | None = None
 
     def unusable(self) -> str | None:
         """Why no figure is taken from this trial, or None where it counts."""

@@ -6,8 +6,8 @@ import csv
 import io
 from pathlib import Path
 
+from experiment.foreign_ground import own_folder, write_file
 from reports import gallery
-from reports.render import write
 from reports.summary import Summary
 from reports.summary.measures import COLUMNS, Median
 
@@ -34,7 +34,7 @@ def cells_csv(summary: Summary) -> str:
 def write_csv(_run_dir: Path, summary: Summary, into: Path) -> list[Path]:
     """Write cells.csv into the folder of a report."""
     path = into / "cells.csv"
-    write(path, cells_csv(summary))
+    write_file(path, cells_csv(summary))
     return [path]
 
 
@@ -43,10 +43,10 @@ def write_png(run_dir: Path, summary: Summary, into: Path) -> list[Path]:
     from experiment.run_folder import read_run  # noqa: PLC0415 - only where plots are drawn
 
     paths = []
-    (into / "plots").mkdir(exist_ok=True)
+    own_folder(into / "plots")
     for name, picture in gallery.pictures(summary, read_run(run_dir)).items():
         paths.append(into / "plots" / f"{name}.png")
-        write(paths[-1], picture)
+        write_file(paths[-1], picture)
     return paths
 
 
