@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from experiment.errors import FINDING, HARNESS, OK, usage
+from experiment.errors import FINDING, HARNESS, OK, unwritable, usage
 from experiment.progress import plural
 from servers.target import Target, TargetError
 
@@ -144,7 +144,7 @@ def _draw(found: History, path: Path) -> Path | None:
     try:
         write_file(path, text)
     except OSError as error:
-        raise usage(f"{path} cannot be written: {error.strerror}", hint="name another file with --svg") from error
+        raise unwritable(path, error, "name another file with --svg") from error
     return path
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from commands.options import add_price_option, price_of
-from experiment.errors import OK, usage
+from experiment.errors import OK, unwritable, usage
 
 EPILOG: Final = """\
 examples:
@@ -54,6 +54,10 @@ def main(arguments: argparse.Namespace) -> int:
             for name in dict.fromkeys(formats):
                 for path in FORMATS[name](folder, summary, out):
                     print(f"{name}: {path}")
+    except OSError as error:
+        if not str(error.filename).startswith(str(out)):
+            raise
+        raise unwritable(out, error, "name a folder that can be written to with --out") from error
     except JournalError as error:
         raise usage(str(error), hint="RUN is a run folder, as `bench.py run` printed it") from error
     return OK

@@ -54,6 +54,28 @@ def hint_for(error: OSError) -> str:
     return _HINTS.get(error.errno or 0, "")
 
 
+_OF_A_PLACE: Final = frozenset(
+    (
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOTDIR,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ENOENT,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+    )
+)
+
+
+def unwritable(path: object, error: OSError, hint: str) -> ExpectedError:
+    """That a file or folder which the user named cannot be written: a wrong command line, or the machine's fault."""
+    if error.errno in _OF_A_PLACE:
+        return usage(f"{path} cannot be written: {in_words(error)}", hint)
+    return ExpectedError(f"{path} cannot be written: {in_words(error)}", hint=hint_for(error))
+
+
 def usage(message: str, hint: str = "see `python bench.py --help`") -> ExpectedError:
     """A wrong command line."""
     return ExpectedError(message, hint=hint, code=USAGE)

@@ -1,24 +1,20 @@
 """A run folder may come from a stranger, so it is foreign ground: what is read, written and believed in it is bounded.
 
-Nothing in it is followed out of it, nothing is read that is no file or larger than a run's, and what it names is run
-only where this user's own `run` has written it: programs, models and addresses stand in the journal's first line.
+Nothing in it is followed out of it, and nothing is read that is no file or larger than a run's. What it names is run
+only where `experiment.own_runs` says so.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
-import hmac
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from experiment.errors import ExpectedError, usage
-from servers.models.catalog import cache_dir
+from experiment.errors import usage
 
 MOST_JOURNAL_BYTES: Final = 128 << 20
 """The journal of the plan `full` with every target has a tenth of it."""
@@ -26,15 +22,13 @@ MOST_SAMPLES_BYTES: Final = 256 << 20
 """One trial's: six million requests."""
 MOST_NOTE_BYTES: Final = 32 << 20
 """Any other file that is read: a ladder, counts, a summary."""
+BEGUN_HERE: Final = ".begun-here"
+"""The file in it that tells who wrote the first line of its journal."""
 MOST_ENTRIES: Final = 100_000
 """What may lie in a run folder; five times the samples of the most trials."""
 
-BEGUN_HERE: Final = ".begun-here"
-"""The file of a run folder that says, in a way that only this user's key can, who wrote the journal's first line."""
-_KEY: Final = "own-runs.key"
-_KEY_BYTES: Final = 32
-_MOST_MARKS: Final = 1 << 16
-_ONLY_REGULAR: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+ONLY_REGULAR: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""Flags of an open that follows no link and waits for nobody."""
 _NO_LINK: Final = "a run has files and folders of its own only: copy what it points to into its place, or remove it"
 
 
@@ -66,7 +60,7 @@ def look_over(folder: Path) -> None:
 def opened_file(path: Path, most_bytes: int) -> Iterator[IO[bytes]]:
     """A file, open to read. Raises ExpectedError for what is none or is larger, and OSError, with its path."""
     try:
-        stream = os.fdopen(os.open(path, os.O_RDONLY | _ONLY_REGULAR), "rb")
+        stream = os.fdopen(os.open(path, os.O_RDONLY | ONLY_REGULAR), "rb")
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise usage(f"{path} is a symbolic link", hint=_NO_LINK) from error
@@ -121,52 +115,3 @@ def naming(path: Path) -> Iterator[None]:
         if error.filename is None:
             error.filename = str(path)
         raise
-
-
-def sign(folder: Path, header: bytes) -> None:
-    """Note in `folder` that this user's harness wrote `header`, the journal's first line.
-
-    Without a place for a key nothing is noted, and such a run is resumed as a stranger's is. Raises OSError.
-    """
-    try:
-        key = _own_key()
-    except OSError:
-        return
-    line = hmac.new(key, header, hashlib.sha256).hexdigest().encode() + b"\n"
-    path = folder / BEGUN_HERE
-    with naming(path), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _ONLY_REGULAR), "ab") as marks:
-        # Several, where two runs tried to begin in one folder: only one of them has its journal there.
-        marks.write(line)
-
-
-def require_own(folder: Path, header: bytes, *, named: str) -> None:
-    """Raise ExpectedError unless `header` was written by this user's harness; `named` says what it would run."""
-    try:
-        key, marks = _own_key(), read_file(folder / BEGUN_HERE, _MOST_MARKS).split()
-    except OSError:
-        key, marks = b"", []
-    made = hmac.new(key, header, hashlib.sha256).hexdigest().encode()
-    if not any(hmac.compare_digest(made, mark) for mark in marks):
-        raise ExpectedError(
-            f"{folder} was not begun here by you, or its first line was changed since; it names {named}",
-            hint="where you trust all of these, add --trust-run",
-            code=usage("").code,
-        )
-
-
-def _own_key() -> bytes:
-    """This user's key, made where there is none. Raises OSError."""
-    path = cache_dir() / _KEY
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{_KEY}.{os.getpid()}.{secrets.token_hex(4)}")
-    if not path.exists():
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            stream.write(secrets.token_bytes(_KEY_BYTES))
-        # The first of several to come so far gives it its key.
-        with suppress(FileExistsError):
-            os.link(fresh, path)
-        fresh.unlink()
-    key = path.read_bytes()
-    if len(key) != _KEY_BYTES:
-        raise OSError(errno.EINVAL, "it is no key", str(path))
-    return key

@@ -11,14 +11,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Final, Self, TypeVar
+from typing import IO, Any, Final, Self, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from experiment.foreign_ground import MOST_JOURNAL_BYTES, look_over, naming, read_file, sign
+from experiment.foreign_ground import MOST_JOURNAL_BYTES, look_over, naming, read_file
 from experiment.journal_records import SCHEMA_VERSION, JournalRecord, RunRecord
 
 FILE_NAME = "journal.jsonl"
@@ -30,6 +31,7 @@ _RESERVED_BYTES: Final = 64 << 10
 _MOST_LINE_BYTES: Final = 16 << 20
 
 Decoded = TypeVar("Decoded")
+Vouch: TypeAlias = Callable[[Path, bytes], None]
 
 
 class JournalError(ValueError):
@@ -72,8 +74,8 @@ class Journal:
         self._stream = stream
 
     @classmethod
-    def create(cls, folder: Path, header: RunRecord) -> Journal:
-        """A new journal in `folder` (made if missing) whose first line is `header`.
+    def create(cls, folder: Path, header: RunRecord, vouch: Vouch | None = None) -> Journal:
+        """A new journal in `folder` (made if missing) whose first line is `header`, for which `vouch` may leave a mark.
 
         Raises JournalError where a journal exists already: results are never overwritten; ExpectedError where something
         else is in the folder that no run writes, and OSError.
@@ -88,7 +90,8 @@ class Journal:
         journal = cls(path, _locked(partial.open("wb", buffering=0), path), header=line)
         try:
             journal._write(line)
-            sign(folder, line)
+            if vouch:
+                vouch(folder, line)
             journal._reserve()
             # Unlike an exclusive open it appears with its first line in it: whatever is there can be resumed.
             os.link(partial, path)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from experiment.built_models import built_models
 from experiment.environment import describe
-from experiment.errors import INTERRUPTED, USAGE, ExpectedError, in_words, usage
+from experiment.errors import INTERRUPTED, USAGE, ExpectedError, in_words, unwritable, usage
 from experiment.foreign_ground import write_file
 from experiment.journal import Journal, JournalError
 from experiment.journal_records import EndRecord, RunRecord
@@ -102,8 +102,10 @@ class Ladder:
         )
         try:
             return folder, Journal.create(folder, header)
-        except (JournalError, OSError) as error:
+        except JournalError as error:
             raise usage(str(error), hint="name another folder with --out") from error
+        except OSError as error:
+            raise unwritable(folder, error, "name another folder with --out") from error
 
     def _measure(self, folder: Path, seed: int, terminal: Terminal) -> None:
         """Run the pytest-benchmark suite; its table goes to the log. Raises ExpectedError."""

@@ -22,7 +22,6 @@ from experiment.environment import describe
 from experiment.environment_record import EnvironmentRecord
 from experiment.errors import usage
 from experiment.experiment import Experiment
-from experiment.foreign_ground import require_own
 from experiment.journal import PARTIAL, Journal, JournalError
 from experiment.journal_records import (
     BLOCKS,
@@ -33,6 +32,7 @@ from experiment.journal_records import (
     target_of,
     varied_of,
 )
+from experiment.own_runs import require_own
 from experiment.progress import Terminal, plural
 from experiment.remnants import wait_until_gone
 from experiment.rounds import Place, Stopping, look_before, more_blocks, places
