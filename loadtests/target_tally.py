@@ -180,6 +180,7 @@ class TargetTally:
                 ceiling_rps=order.ceiling_rps,
                 lost=self.lost,
                 backlog=backlog,
+                own_core=all(generator.own_core for generator in self.generators),
             )
             or reason_against_workers(shared, slice_s=self.slice_s)
         )

@@ -55,13 +55,17 @@ class GeneratorShare(Struct, frozen=True, kw_only=True):
     """The generator's part in one trial; of many generators, each one's or the worst.
 
     CPU share of its slices and of the worst 50 ms in them, which where it never sleeps is of the time in which it had
-    something to do; the share of their time for which it waited for a core (None where the system does not tell); share
-    of late sends; the 99th percentiles of lag and send lag in us.
+    something to do; the share of their time for which it waited for a core (None where the system does not tell), that
+    for which a quota kept it from one, and that for which its loop did not come round; the longest such gap in us;
+    share of late sends; the 99th percentiles of lag and send lag in us.
     """
 
     cpu_share: float
     peak_cpu_share: float | None = None
     queued_share: float | None = None
+    throttled_share: float | None = None
+    stood_share: float | None = None
+    longest_gap_us: float | None = None
     late_share: float
     lag_p99_us: float
     send_lag_p99_us: float | None = None
