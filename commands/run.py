@@ -19,7 +19,7 @@ from commands.options import (
     price_of,
 )
 from commands.stopping import add_stopping_options, chosen_stopping
-from experiment.errors import INTERRUPTED, ExpectedError, usage
+from experiment.errors import FINDING, INTERRUPTED, ExpectedError, usage
 
 if TYPE_CHECKING:
     from loadtests.scenarios import Scenario
@@ -153,6 +153,11 @@ def main(arguments: argparse.Namespace) -> int:
         experiment.run()
     except KeyboardInterrupt:
         _interrupted(experiment.design.folder)
+    except ExpectedError as error:
+        if error.code == FINDING:
+            # Nothing is left that may be measured. What was found is the run's result.
+            draw_and_print(experiment.design.folder, price)
+        raise
     return exit_code(draw_and_print(experiment.design.folder, price))
 
 

@@ -43,6 +43,7 @@ def verdict_lines(summary: Summary, folder: str) -> list[str]:
         lines.append(in_words(summary.to_decide, folder))
     lines += [_capacity(row) for row in summary.capacity]
     lines += [f"refused: {entry.target}: {entry.reason}" for entry in summary.refused]
+    lines += [f"not compared: {name} answers the same request in different ways" for name in summary.answers_vary]
     lines += [f"not run: {entry.what}: {entry.reason}" for entry in summary.not_run]
     if summary.ladder:
         lines += ladder_lines(summary.ladder)

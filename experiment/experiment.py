@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,9 +31,10 @@ class Experiment:
     """A design, and how far it has come. `done` holds the (block, scenario id) pairs that are measured.
 
     `searched` holds the (block, target, endpoint) that have a capacity. `complete` says that the journal has the
-    planned end already. `looks` and `timings` are those of the journal so far. `undecided` is asked what is still open,
-    where the design goes on until nothing is; `began` is when the clock of its time began to run, and `spent_s` is what
-    earlier sessions have used of it.
+    planned end already. `answers` is what each server with a model of its own answered at first, and in which block.
+    `looks` and `timings` are those of the journal so far. `undecided` is asked what is still open, where the design goes
+    on until nothing is; `began` is when the clock of its time began to run, and `spent_s` is what earlier sessions have
+    used of it.
     """
 
     design: Design
@@ -42,6 +43,7 @@ class Experiment:
     done: frozenset[tuple[int, str]] = frozenset()
     searched: frozenset[tuple[int, str, str]] = frozenset()
     refused: set[str] = field(default_factory=set)
+    answers: dict[str, tuple[int, Mapping[str, str | None]]] = field(default_factory=dict)
     complete: bool = False
     looks: list[LookRecord] = field(default_factory=list)
     timings: list[BlockRecord] = field(default_factory=list)
@@ -159,6 +161,7 @@ class Experiment:
             gatekeeper=gatekeeper,
             meter=meter,
             refused=set(self.refused),
+            answers=self.answers,
         )
 
     def _contenders(self, number: int) -> tuple[Contender, ...]:

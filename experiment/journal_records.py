@@ -153,6 +153,17 @@ class RefusedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="re
     cases: tuple[str, ...] = ()
 
 
+class PrimedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="primed"):
+    """What a target whose model is its own answered before a block: a digest by request, both named.
+
+    None stands for a request that is answered in two ways when it is asked twice: no timed answer is compared to it.
+    """
+
+    block: int
+    target: str
+    answers: Mapping[str, str | None] = {}
+
+
 class BegunRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="begun"):
     """What is under way from here on: a trial of `targets` in `scenario`, or a search for `target` on `endpoint`."""
 
@@ -244,6 +255,7 @@ JournalRecord: TypeAlias = (
     | GateRecord
     | ParityRecord
     | RefusedRecord
+    | PrimedRecord
     | BegunRecord
     | TrialRecord
     | CapacityRecord

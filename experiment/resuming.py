@@ -192,6 +192,7 @@ def resume_experiment(
         journal=journal,
         done=rest.done,
         refused=refused,
+        answers={one.target: (one.block, one.answers) for one in sorted(run.primed, key=lambda one: -one.block)},
         searched=rest.searched,
         complete=run.complete and (further is None or (further.until, further.blocks) == (BLOCKS, None)),
         looks=list(run.looks),

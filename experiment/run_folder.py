@@ -21,6 +21,7 @@ from experiment.journal_records import (
     JournalRecord,
     LaunchRecord,
     LookRecord,
+    PrimedRecord,
     RefusedRecord,
     ResumedRecord,
     RunRecord,
@@ -54,6 +55,7 @@ class Run(RunRecord, frozen=True, kw_only=True, dict=True):
     gates: tuple[GateRecord, ...] = ()
     parities: tuple[ParityRecord, ...] = ()
     refusals: tuple[RefusedRecord, ...] = ()
+    primed: tuple[PrimedRecord, ...] = ()
     trials: tuple[TrialRecord, ...] = ()
     capacities: tuple[CapacityRecord, ...] = ()
     kept_every: int = 1
@@ -140,6 +142,7 @@ def read_run(folder: Path) -> Run:
         gates=_last(records, GateRecord),
         parities=_last(records, ParityRecord),
         refusals=_last(records, RefusedRecord),
+        primed=_last(records, PrimedRecord),
         trials=_last(without_void(records), TrialRecord),
         capacities=_last(records, CapacityRecord),
         kept_every=_kept_every(folder),

@@ -71,6 +71,7 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
         scenarios=scenarios,
         not_run=list(run.not_run),
         refused=_refused(run),
+        answers_vary=sorted({one.target for one in run.primed if None in one.answers.values()}),
         noise_floor=noise_floor,
         results=results,
         comparisons=deciding.with_reasons(run, compared),

@@ -178,6 +178,10 @@ def trust(summary: Summary) -> list[tuple[str, str]]:
         anew = plural(summary.resumed.begun_anew, "measurement")
         text = f"The run was stopped and resumed {plural(stops, 'time')}; {anew} under way began anew."
         lines.append(("Resumed", text))
+    if summary.answers_vary:
+        names = ", ".join(summary.answers_vary)
+        text = f"{names} answer the same request in different ways, so no timed answer of theirs was compared."
+        lines.append(("Answers", text))
     absent = [f"{entry.what}: {entry.reason}" for entry in summary.not_run]
     absent += [f"{entry.target}: refused, {entry.reason}" for entry in summary.refused]
     lines.append(("Not run", "; ".join(absent) + "." if absent else "Nothing was left out."))

@@ -98,6 +98,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     scenarios: list[ScenarioSummary]
     not_run: list[NotRunRecord]
     refused: list[RefusedTarget]
+    answers_vary: list[str] = []
     noise_floor: NoiseSummary
     results: list[ResultRow]
     comparisons: list[ComparisonRow]
