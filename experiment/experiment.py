@@ -32,9 +32,9 @@ class Experiment:
 
     `searched` holds the (block, target, endpoint) that have a capacity. `complete` says that the journal has the
     planned end already. `answers` is what each server with a model of its own answered at first, and in which block.
-    `looks` and `timings` are those of the journal so far. `undecided` is asked what is still open, where the design goes
-    on until nothing is; `began` is when the clock of its time began to run, and `spent_s` is what earlier sessions have
-    used of it.
+    `looks` and `timings` are those of the journal so far. `undecided` is asked what is still open, where the design
+    goes on until nothing is; `began` is when the clock of its time began to run, and `spent_s` is what earlier sessions
+    have used of it.
     """
 
     design: Design

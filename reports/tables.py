@@ -178,6 +178,12 @@ def trust(summary: Summary) -> list[tuple[str, str]]:
         anew = plural(summary.resumed.begun_anew, "measurement")
         text = f"The run was stopped and resumed {plural(stops, 'time')}; {anew} under way began anew."
         lines.append(("Resumed", text))
+    return [*lines, *_not_compared(summary)]
+
+
+def _not_compared(summary: Summary) -> list[tuple[str, str]]:
+    """Whose answers were held to nothing, and what was not run."""
+    lines = []
     if summary.answers_vary:
         names = ", ".join(summary.answers_vary)
         text = f"{names} answer the same request in different ways, so no timed answer of theirs was compared."
