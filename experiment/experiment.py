@@ -107,7 +107,9 @@ class Experiment:
         if not waiting and not unsearched:
             return
         with (
-            Generator(cpu=next(iter(design.cores.generator), None), workforce=design.workforce) as generator,
+            Generator(
+                cpu=next(iter(design.cores.generator), None), workforce=design.workforce, say=self.terminal.say
+            ) as generator,
             self.terminal.bar("Measuring") as bar,
         ):
             meter = Meter(

@@ -49,6 +49,7 @@ from loadtests.orders import CalibrationOrder, Order, TrialOrder, WorkersOrder, 
 from loadtests.remote import MissingWorkersError
 from loadtests.system import REAL_SYSTEM
 from loadtests.trial import Trial, calibrate
+from loadtests.worker_messages import TOKEN_VARIABLE
 from loadtests.worker_process import work
 from loadtests.workers_runner import WorkersRunner
 
@@ -133,6 +134,7 @@ def main() -> int:
             port=arguments.port,
             calibration=arguments.calibration,
             keep=arguments.keep,
+            token=os.environ.get(TOKEN_VARIABLE, ""),
         )
     master = None
     if arguments.expect_workers is not None:
@@ -143,7 +145,9 @@ def main() -> int:
                     bind=arguments.bind,
                     port=arguments.port,
                     timeout_s=arguments.timeout_s,
-                )
+                    token=os.environ.get(TOKEN_VARIABLE, ""),
+                ),
+                say,
             )
         except MissingWorkersError as error:
             say(MissingWorkersEvent(message=str(error), hint=error.hint))
