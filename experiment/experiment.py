@@ -51,6 +51,7 @@ class Experiment:
     began: float = field(default_factory=time.monotonic)
     spent_s: float = 0.0
     measuring_s: float = 0.0
+    refused_peers: int = 0
 
     def run(self) -> None:
         """Measure everything that is not done yet; the journal's last line says whether it came to the end."""
@@ -82,6 +83,7 @@ class Experiment:
                     reason=reason,
                     wall_s=round(time.monotonic() - started, 3),
                     measuring_s=round(self.measuring_s, 3),
+                    refused_peers=self.refused_peers,
                 )
             )
 
@@ -183,6 +185,7 @@ class Experiment:
         try:
             took = block.run(asked, searches)
         finally:
+            self.refused_peers = block.generator.refused_peers
             self.refused |= block.refused
             self.measuring_s += block.measuring_s
         self.journal.append(took)

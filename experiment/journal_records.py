@@ -240,12 +240,16 @@ class ResumedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="re
 
 
 class EndRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end"):
-    """The harness is done, at the planned end or, with the reason, before it. `measuring_s` are those under load."""
+    """The harness is done, at the planned end or, with the reason, before it. `measuring_s` are those under load.
+
+    `refused_peers` counts the messages of strangers at the workers' port.
+    """
 
     complete: bool = False
     reason: str | None = None
     wall_s: float | None = None
     measuring_s: float | None = None
+    refused_peers: int = 0
 
 
 JournalRecord: TypeAlias = (

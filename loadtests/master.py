@@ -41,7 +41,7 @@ MOST_BYTES: Final = 8 << 20
 MOST_STRANGERS: Final = 256
 """Who has connected and not said hello; what others say is not listened to until some have."""
 MOST_TOLD: Final = 20
-"""So many refusals are told one by one, then every so many."""
+"""So many kinds of refusals are told, each once, and after that now and then how many there are."""
 
 _Heartbeat = msgspec.defstruct(
     "_Heartbeat", [("state", str), ("current_cpu_usage", float), ("current_memory_usage", float, 0.0)]
@@ -144,6 +144,7 @@ class Master:
         self._workforce = workforce
         self._say = say
         self._refused: dict[str, int] = defaultdict(int)
+        self._told: set[tuple[str, str]] = set()
         self._inboxes: dict[str, Queue[Message]] = defaultdict(Queue)
         self._hellos: dict[str, Hello] = {}
         self._tag = 0
@@ -238,7 +239,9 @@ class Master:
     def _refuse(self, address: str, why: str) -> None:
         self._refused[why if why in HINTS else ""] += 1
         count = sum(self._refused.values())
-        if count <= MOST_TOLD or count % MOST_TOLD**2 == 0:
+        kind = (address, why.partition("(")[0])
+        if (kind not in self._told and len(self._told) < MOST_TOLD) or count % MOST_TOLD**2 == 0:
+            self._told.add(kind)
             self._say(RefusedPeerEvent(address=address, reason=why[:200], count=count))
 
     def _refused_in_words(self) -> str:
