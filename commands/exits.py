@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import io
 import os
-import re
 import signal
 import sys
 import traceback
@@ -17,11 +16,8 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn, TextIO
 
 from experiment.errors import HARNESS, INTERRUPTED, OK, ExpectedError, hint_for, in_words
+from experiment.foreign_ground import escaped, plain
 
-_STEERING: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
-"""Control characters but tab and newline, and what turns or hides text (Unicode's category Cf)."""
 _ESCAPED: Final = "titrate_escaped"
 
 STOPS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -38,21 +34,10 @@ def _interrupt(_signal: int, _frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def plain(text: str) -> str:
-    """The text with an escape for each character that would steer a terminal, or hide what is there."""
-    return _STEERING.sub(lambda found: _escaped(found[0]), text)
-
-
-def _escaped(text: str) -> str:
-    """As JSON escapes characters: in pieces of UTF-16."""
-    pieces = text.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(pieces[::2], pieces[1::2], strict=True))
-
-
 def _in_place(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return _escaped(error.object[error.start : error.end]), error.end
+    return escaped(error.object[error.start : error.end]), error.end
 
 
 codecs.register_error(_ESCAPED, _in_place)

@@ -24,7 +24,9 @@ def draw_and_print(folder: Path, price_per_core_hour: float | None = None, into:
     """Draw the report of a run folder, there or in `into`; print its verdicts and where it is. Raises JournalError."""
     report = render(folder, price_per_core_hour, into)
     summary = read_summary(report.parent)
-    print("\n".join([*verdict_lines(summary, str(folder)), f"report: {report}"]), flush=True)
+    # A line each: a name or a reason from outside may hold some of its own.
+    lines = [line.replace("\n", " ") for line in verdict_lines(summary, str(folder))]
+    print("\n".join([*lines, f"report: {report}"]), flush=True)
     return summary
 
 

@@ -11,7 +11,8 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from commands.exits import PlainOutput, plain
+from commands.exits import PlainOutput
+from experiment.foreign_ground import plain
 from experiment.progress import Bar
 
 _REDRAW_S: Final = 0.25

@@ -17,7 +17,10 @@ _ELEMENTS: Final = {
     CaseVerdict.HARNESS_FAULT: "error",
     CaseVerdict.SKIPPED: "skipped",
 }
-_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML: Final = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
 
 
 def to_junit(findings: Sequence[Finding]) -> str:
@@ -75,5 +78,5 @@ def _element(finding: Finding) -> str | None:
 
 
 def _clean(text: str) -> str:
-    """`text` without what XML 1.0 cannot hold, section 2.2."""
+    """`text` without what XML 1.0 cannot hold, section 2.2, and without what turns or hides text."""
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

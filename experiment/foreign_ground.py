@@ -7,12 +7,14 @@ only where `experiment.own_runs` says so.
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from experiment.errors import usage
 
@@ -30,6 +32,45 @@ MOST_ENTRIES: Final = 100_000
 ONLY_REGULAR: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """Flags of an open that follows no link and waits for nobody."""
 _NO_LINK: Final = "a run has files and folders of its own only: copy what it points to into its place, or remove it"
+
+
+_STEERING: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+"""Control characters but tab and newline, what turns or hides text (Unicode's category Cf), halves of characters."""
+_PERHAPS_STEERING: Final = re.compile(
+    rb"\\u00[01789]|\\u06|\\u20|\\u[dD]|\\u[fF][eEfF]|\\[bfr]"
+    rb"|[\x7f]|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]"
+)
+"""What JSON text has where a string in it may have one of these."""
+
+
+def plain(text: str) -> str:
+    """The text with an escape for each character that would steer a terminal, or hide what is there."""
+    return _STEERING.sub(lambda found: escaped(found[0]), text)
+
+
+def escaped(text: str) -> str:
+    """As JSON escapes characters: in pieces of UTF-16."""
+    pieces = text.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(pieces[::2], pieces[1::2], strict=True))
+
+
+def plain_json(line: bytes) -> bytes:
+    """A line of JSON whose strings are plain. Raises ValueError, or RecursionError."""
+    if not _PERHAPS_STEERING.search(line):
+        return line
+    return json.dumps(_plainly(json.loads(line)), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _plainly(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, list):
+        return [_plainly(inner) for inner in value]
+    if isinstance(value, dict):
+        return {plain(name): _plainly(inner) for name, inner in value.items()}
+    return value
 
 
 def look_over(folder: Path) -> None:

@@ -19,7 +19,7 @@ from typing import IO, Any, Final, Self, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct
 
-from experiment.foreign_ground import MOST_JOURNAL_BYTES, look_over, naming, read_file
+from experiment.foreign_ground import MOST_JOURNAL_BYTES, look_over, naming, plain_json, read_file
 from experiment.journal_records import SCHEMA_VERSION, JournalRecord, RunRecord
 
 FILE_NAME = "journal.jsonl"
@@ -230,6 +230,6 @@ def _decoded(path: Path, number: int, line: bytes, decoder: msgspec.json.Decoder
     if len(line) > _MOST_LINE_BYTES:
         raise JournalError(f"{path}, line {number}: it has {len(line)} bytes; {_MOST_LINE_BYTES} is the most")
     try:
-        return decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decoder.decode(plain_json(line))
+    except (ValueError, RecursionError) as error:
         raise JournalError(f"{path}, line {number}: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 from experiment.foreign_ground import own_folder, write_file
 from reports import gallery
@@ -27,7 +28,7 @@ def cells_csv(summary: Summary) -> str:
         figures = [row.throughput_rps, *(row.latencies(kind).at(name) for kind, name in percentiles)]
         told = [value for figure in figures for value in _spread(figure)]
         plain, single = ([getattr(row, name) for name in names] for names in (PLAIN, SINGLE))
-        writer.writerow([summary.run_id, *plain, *told, *single])
+        writer.writerow([_inert(value) for value in (summary.run_id, *plain, *told, *single)])
     return text.getvalue()
 
 
@@ -58,6 +59,11 @@ FORMATS = {
     "markdown": lambda _run_dir, _summary, into: [into / "summary.md"],
     "png": write_png,
 }
+
+
+def _inert(value: Any) -> Any:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
 
 
 def _spread(figure: Median | None) -> list[float | None]:
