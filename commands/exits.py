@@ -11,6 +11,7 @@ import io
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TextIO
@@ -19,6 +20,7 @@ from experiment.errors import HARNESS, INTERRUPTED, OK, ExpectedError, hint_for,
 from experiment.foreign_ground import escaped, plain
 
 _ESCAPED: Final = "titrate_escaped"
+_LONGEST: Final = 300
 
 STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 """What asks a program to end."""
@@ -100,8 +102,22 @@ def run_program(name: str, work: Callable[[], int], faults: tuple[type[Exception
         print("hint: close some programs, or measure fewer targets at once", file=sys.stderr)
         return HARNESS
     except Exception as error:  # noqa: BLE001 - told whole, and the exit code is the one that says so
-        traceback.print_exc()
-        print(f"{name}: a fault of its own: {type(error).__name__}: {error}", file=sys.stderr)
-        print("hint: please report it, with the lines above; what was measured stays", file=sys.stderr)
+        where = _kept(traceback.format_exc())
+        said = " ".join(str(error).split())[:_LONGEST]
+        print(f"{name}: a fault of its own: {type(error).__name__}: {said}", file=sys.stderr)
+        print(f"hint: please report it with {where}; what was measured stays", file=sys.stderr)
         return HARNESS
     return code
+
+
+def _kept(told: str) -> str:
+    """Where the whole of an unexpected error is to be read: in a file, or above where none can be written."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors=_ESCAPED, prefix="titrate-fault-", suffix=".txt", delete=False
+        ) as file:
+            file.write(told)
+    except OSError:
+        print(told, file=sys.stderr)
+        return "the lines above"
+    return f"the traceback in {file.name}"

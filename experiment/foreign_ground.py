@@ -44,6 +44,10 @@ _PERHAPS_STEERING: Final = re.compile(
 )
 """What JSON text has where a string in it may have one of these."""
 
+_PERHAPS_EXTREME: Final = re.compile(rb"[0-9][eE][+-]?[0-9]{3}|(?<![0-9.])[0-9]{20}")
+_MOST: Final = 1e100
+_MOST_DIGITS: Final = 20
+
 
 def plain(text: str) -> str:
     """The text with an escape for each character that would steer a terminal, or hide what is there."""
@@ -57,10 +61,24 @@ def escaped(text: str) -> str:
 
 
 def plain_json(line: bytes) -> bytes:
-    """A line of JSON whose strings are plain. Raises ValueError, or RecursionError."""
-    if not _PERHAPS_STEERING.search(line):
+    """A line of JSON whose strings are plain and whose figures are finite when squared. Raises ValueError."""
+    if not _PERHAPS_STEERING.search(line) and not _PERHAPS_EXTREME.search(line):
         return line
-    return json.dumps(_plainly(json.loads(line)), ensure_ascii=False, separators=(",", ":")).encode()
+    found = json.loads(line, parse_int=_whole, parse_float=_number)
+    return json.dumps(_plainly(found), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _whole(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"{text[:40]} is larger than any figure of a run")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    found = float(text)
+    if found and not 1 / _MOST <= abs(found) <= _MOST:
+        raise ValueError(f"{text[:40]} is larger or smaller than any figure of a run")
+    return found
 
 
 def _plainly(value: Any) -> Any:

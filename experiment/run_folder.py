@@ -34,6 +34,8 @@ LADDER_NAME: Final = "ladder.json"
 COUNTS_NAME: Final = "instructions.json"
 THINNING_NAME: Final = "thinning.json"
 
+MOST_BLOCKS: Final = 100_000
+
 RecordPlace: TypeAlias = tuple[object, ...]
 _Kind = TypeVar("_Kind", bound=JournalRecord)
 
@@ -131,6 +133,7 @@ def read_run(folder: Path) -> Run:
     records = read_records(folder)
     if not records or not isinstance(header := records[0], RunRecord):
         raise JournalError(f"{folder / FILE_NAME} does not start with a run record")
+    _refuse_contradictions(folder / FILE_NAME, header, records)
     last = records[-1]
     for asked in (one for one in records if isinstance(one, ResumedRecord) and one.until is not None):
         header = msgspec.structs.replace(header, until=asked.until, at_most_s=asked.at_most_s)
@@ -155,6 +158,24 @@ def read_run(folder: Path) -> Run:
         end=last if isinstance(last, EndRecord) else None,
         lines={place_of(record): number for number, record in enumerate(records[1:], start=2)},
     )
+
+
+def _refuse_contradictions(path: Path, header: RunRecord, records: Sequence[JournalRecord]) -> None:
+    """Raise JournalError where a record is of something that the run record does not name, or of no block."""
+    targets, scenarios = ({one.id for one in named} for named in (header.targets, header.scenarios))
+    if len(targets) < len(header.targets) or len(scenarios) < len(header.scenarios):
+        raise JournalError(f"{path}, line 1: a target or a scenario has the name of another")
+    pairs = [name for one in header.comparisons for name in (one.baseline, one.candidate)]
+    if stray := ({*pairs, *(one.twin_of for one in header.targets if one.twin_of)} - targets):
+        raise JournalError(f"{path}, line 1: {min(stray)!r} is compared and is no target")
+    for number, record in enumerate(records[1:], start=2):
+        if isinstance(record, RunRecord):
+            raise JournalError(f"{path}, line {number}: a second run record")
+        for name, known in (("target", targets), ("scenario", scenarios)):
+            if (found := getattr(record, name, None)) is not None and found not in known:
+                raise JournalError(f"{path}, line {number}: {found!r} is no {name} of the run")
+        if not 0 <= getattr(record, "block", 0) <= MOST_BLOCKS:
+            raise JournalError(f"{path}, line {number}: there is no block {getattr(record, 'block', 0)}")
 
 
 def _last(records: Iterable[JournalRecord], kind: type[_Kind]) -> tuple[_Kind, ...]:

@@ -11,6 +11,9 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Amount: TypeAlias = Annotated[float, Meta(ge=0)]
+
 MOST_ERROR_SHARE = 0.01
 """Above this share of failed requests a throughput says nothing: refusing fast is not serving fast."""
 
@@ -137,31 +140,31 @@ class TrialRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="tria
     the run's folder on; None where none is kept.
     """
 
-    block: int = 0
+    block: Count = 0
     target: str
     endpoint: str
     scenario: str
-    users: int
+    users: Count
     valid: bool = False
     reason: str | None = None
-    requests: int = 0
-    errors: int = 0
-    error_kinds: dict[str, int] = {}
-    slices: int = 0
-    slice_s: float | None = None
+    requests: Count = 0
+    errors: Count = 0
+    error_kinds: dict[str, Count] = {}
+    slices: Count = 0
+    slice_s: Amount | None = None
     warmup_slices: int = 0
     steady: bool | None = None
     seed: int | None = None
-    completed: int = 0
-    throughput_rps: float = 0.0
-    p50_us: float | None = None
-    offered_rps: float | None = None
+    completed: Count = 0
+    throughput_rps: Amount = 0.0
+    p50_us: Amount | None = None
+    offered_rps: Amount | None = None
     backlog: Backlog | None = None
     over_limit: OverLimit | None = None
-    cpu_ms_per_request: float | None = None
-    rss_mib: float | None = None
-    pss_mib: float | None = None
-    threads: int | None = None
+    cpu_ms_per_request: Amount | None = None
+    rss_mib: Amount | None = None
+    pss_mib: Amount | None = None
+    threads: Count | None = None
     context_switches: int | None = None
     retraces: int | None = None
     generator: GeneratorShare
