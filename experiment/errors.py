@@ -51,6 +51,10 @@ def in_words(error: OSError) -> str:
 
 def hint_for(error: OSError) -> str:
     """What its user can do about it; empty where nobody knows."""
+    if str(error.filename).startswith("/proc"):
+        return "mount /proc: processes and cores are read there"
+    if error.filename is None and error.errno == errno.ENOSPC:
+        return "what is printed goes to a disk that is full"
     return _HINTS.get(error.errno or 0, "")
 
 

@@ -6,12 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from experiment.block import Block
 from experiment.ceiling import joint_ceiling, measure_ceiling
 from experiment.contender import Contender
+from experiment.cores import allow_open_files
 from experiment.design import Design
 from experiment.errors import ExpectedError, in_words
 from experiment.gating import Gatekeeper
@@ -24,6 +26,9 @@ from experiment.rounds import Ask, Pace, look_before, next_look, standing_in_wor
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Scenario
 from loadtests.trial_record import CeilingRecord
+
+_FILES: Final = 128
+"""What a server or the generator has open beside its connections, and as many of those as any plan needs."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,6 +113,7 @@ class Experiment:
             waiting = self._next_round()
         if not waiting and not unsearched:
             return
+        allow_open_files(_FILES + min(_FILES, max(scenario.users for scenario in design.plan.scenarios)))
         with (
             Generator(
                 cpu=next(iter(design.cores.generator), None), workforce=design.workforce, say=self.terminal.say

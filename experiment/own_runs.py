@@ -35,7 +35,10 @@ def sign(folder: Path, header: bytes) -> None:
         return
     line = hmac.new(key, header, hashlib.sha256).hexdigest().encode() + b"\n"
     path = folder / BEGUN_HERE
-    with naming(path), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | ONLY_REGULAR), "ab") as marks:
+    with (
+        naming(path),
+        os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | ONLY_REGULAR, 0o644), "ab") as marks,
+    ):
         # Several, where two runs tried to begin in one folder: only one of them has its journal there.
         marks.write(line)
 

@@ -48,7 +48,7 @@ from loadtests.master import Master
 from loadtests.orders import CalibrationOrder, Order, TrialOrder, WorkersOrder, Workforce
 from loadtests.remote import MissingWorkersError
 from loadtests.system import REAL_SYSTEM
-from loadtests.trial import Trial, calibrate
+from loadtests.trial import CalibrationError, Trial, calibrate
 from loadtests.worker_messages import TOKEN_VARIABLE
 from loadtests.worker_process import work
 from loadtests.workers_runner import WorkersRunner
@@ -81,6 +81,8 @@ def serve(requests: Queue[bytes], master: Master | None) -> None:
             say(answer(decoder.decode(requests.get()), master))
         except MissingWorkersError as error:
             say(MissingWorkersEvent(message=str(error), hint=error.hint))
+        except CalibrationError as error:
+            say(ErrorEvent(message=str(error), traceback=""))
         except OSError as error:
             path = None if error.filename is None else str(error.filename)
             message = error.strerror or str(error)

@@ -188,7 +188,7 @@ class Generator:
             if isinstance(event, ErrorEvent) and event.errno is not None:
                 raise OSError(event.errno, f"the load generator: {event.message}", event.path)
             if isinstance(event, ErrorEvent):
-                raise GeneratorError(f"the generator reports {event.message}\n{event.traceback}")
+                raise GeneratorError(f"the generator reports {event.message}\n{event.traceback}".strip())
             if isinstance(event, MissingWorkersEvent):
                 raise MissingWorkersError(event.message, event.hint)
             if isinstance(event, closing):
