@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the report goes (default: the run folder; NAME-report by NAME.zip)",
     )
     parser.add_argument("--export", metavar="A,B", default="", help="also write: csv, json, markdown, png")
+    parser.add_argument("--keep-paths", action="store_true", help="leave users' folders in, which else become ~")
     add_price_option(parser)
 
 
@@ -50,7 +51,7 @@ def main(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out or (run.with_name(f"{run.stem}-report") if run.is_file() else run)
     try:
         with opened(run) as folder:
-            summary = draw_and_print(folder, price_of(arguments), out)
+            summary = draw_and_print(folder, price_of(arguments), out, keep_paths=arguments.keep_paths)
             for name in dict.fromkeys(formats):
                 for path in FORMATS[name](folder, summary, out):
                     print(f"{name}: {path}")

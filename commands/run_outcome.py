@@ -20,9 +20,11 @@ from reports.tables import ladder_trust
 _SETTLED: Final = ("faster", "slower", "equivalent")
 
 
-def draw_and_print(folder: Path, price_per_core_hour: float | None = None, into: Path | None = None) -> Summary:
+def draw_and_print(
+    folder: Path, price_per_core_hour: float | None = None, into: Path | None = None, *, keep_paths: bool = False
+) -> Summary:
     """Draw the report of a run folder, there or in `into`; print its verdicts and where it is. Raises JournalError."""
-    report = render(folder, price_per_core_hour, into)
+    report = render(folder, price_per_core_hour, into, keep_paths=keep_paths)
     summary = read_summary(report.parent)
     # A line each: a name or a reason from outside may hold some of its own.
     lines = [line.replace("\n", " ") for line in verdict_lines(summary, str(folder))]

@@ -149,7 +149,7 @@ def write_file(path: Path, content: bytes | str) -> None:
         partial.unlink(missing_ok=True)
         try:
             with partial.open("xb") as stream:
-                stream.write(content.encode() if isinstance(content, str) else content)
+                stream.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
             partial.replace(path)
         except OSError:
             with suppress(OSError):

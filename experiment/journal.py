@@ -58,7 +58,8 @@ def encode(record: JournalRecord) -> bytes:
         text = json.dumps(msgspec.to_builtins(record), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise JournalError(f"a {type(record).__name__} cannot be written: {error}") from error
-    return text.encode() + b"\n"
+    # Half a character, of a command line in another encoding, stands as JSON's escape of it.
+    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 class Journal:
