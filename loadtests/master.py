@@ -59,7 +59,7 @@ class WorkerFaultError(Exception):
     """Something failed inside a worker; the message holds its traceback."""
 
 
-class RefusedError(Exception):
+class StrangerError(Exception):
     """A message that no worker sends; the text says why."""
 
 
@@ -100,13 +100,13 @@ class Port(Server):
             try:
                 if (found := self._checked(client, frames)) is not None:
                     return client, found
-            except RefusedError as error:
+            except StrangerError as error:
                 self.refuses(str(frames[-1].get("Peer-Address")), str(error))
 
     def _checked(self, client: str, frames: list[Any]) -> Any:
-        """What Locust is given; None for what it has no use for. Raises RefusedError."""
+        """What Locust is given; None for what it has no use for. Raises StrangerError."""
         if len(frames) != 2:
-            raise RefusedError(f"it sent a message in {len(frames) - 1} parts")
+            raise StrangerError(f"it sent a message in {len(frames) - 1} parts")
         try:
             said, data, by = msgspec.msgpack.decode(frames[1].bytes, type=tuple[str, Any, str])
             word = said.removeprefix(PREFIX)
@@ -123,17 +123,17 @@ class Port(Server):
             elif client in self.known:
                 return None
             else:
-                raise RefusedError("it said what no worker says before its hello")  # noqa: TRY301 - told as all others
-        except RefusedError:
+                raise StrangerError("it said what no worker says before its hello")  # noqa: TRY301 - told as all others
+        except StrangerError:
             raise
         except Exception as error:  # a stranger wrote it: whatever is wrong with it is wrong with it alone
-            raise RefusedError(f"it sent what no worker sends ({type(error).__name__}: {error})") from error
+            raise StrangerError(f"it sent what no worker sends ({type(error).__name__}: {error})") from error
         return LocustMessage(said, data, client)  # type: ignore[no-untyped-call]  # Locust's
 
     def _let_in(self, client: str) -> None:
         if client not in self.known:
             if len(self._strangers) >= MOST_STRANGERS and client not in self._strangers:
-                raise RefusedError(f"{MOST_STRANGERS} others have come and never said hello")
+                raise StrangerError(f"{MOST_STRANGERS} others have come and never said hello")
             self._strangers.add(client)
 
 
@@ -224,7 +224,7 @@ class Master:
                 return heard
 
     def _admit(self, client: str, hello: Hello) -> None:
-        """Take a worker. Raises RefusedError for one that runs other code, or does not know the token."""
+        """Take a worker. Raises StrangerError for one that runs other code, or does not know the token."""
         token = self._workforce.token
         for wrong, why in (
             (hello.code != self._code, OTHER_CODE),
@@ -234,7 +234,7 @@ class Master:
                 # It may be gone by now; it is a stranger either way.
                 with suppress(Exception):
                     self.tell(client, "refused", self.new_tag(), reason=why)
-                raise RefusedError(why)
+                raise StrangerError(why)
 
     def _refuse(self, address: str, why: str) -> None:
         self._refused[why if why in HINTS else ""] += 1

@@ -83,7 +83,7 @@ class Done(Tagged, frozen=True, kw_only=True):
     result: SliceResult
 
 
-class Fault(Tagged, frozen=True, kw_only=True):
+class WorkerFault(Tagged, frozen=True, kw_only=True):
     """What went wrong there."""
 
     message: str
@@ -97,7 +97,7 @@ SHAPES: Final[Mapping[str, type[Struct]]] = {
     "probed": Probed,
     "rows": Rows,
     "done": Done,
-    "fault": Fault,
+    "fault": WorkerFault,
 }
 """What a worker may say, and how."""
 

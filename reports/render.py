@@ -28,8 +28,8 @@ def render(
     """Draw the report of `run_dir` again and return report.html's path; a price stands for the recorded one.
 
     Users' folders are cut to `~` unless `keep_paths`. It is drawn in `run_dir` unless `into` names another folder,
-    which is made if missing. Every file appears whole or not at all. Raises JournalError where the folder holds no readable
-    journal, and OSError.
+    which is made if missing. Every file appears whole or not at all. Raises JournalError where the folder holds no
+    readable journal, and OSError.
     """
     # SciPy, Jinja2 and matplotlib are loaded only where a report is drawn.
     from reports import drawing, gallery  # noqa: PLC0415
