@@ -64,7 +64,9 @@ def _plain_stream(stream: TextIO | None) -> TextIO:
         # Closed by whoever started this process: what is printed goes nowhere, as it would have.
         stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open as standard output does
     buffering = stream.line_buffering if isinstance(stream, io.TextIOWrapper) else False
-    return PlainOutput(stream.buffer, encoding=stream.encoding, errors=_ESCAPED, line_buffering=buffering)
+    return PlainOutput(
+        stream.buffer, encoding=stream.encoding, errors=_ESCAPED, line_buffering=buffering, write_through=True
+    )
 
 
 def run_program(name: str, work: Callable[[], int], faults: tuple[type[Exception], ...] = ()) -> int:

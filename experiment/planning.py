@@ -20,11 +20,12 @@ from experiment.interpreters import packages_apart
 from experiment.journal import Journal, JournalError
 from experiment.journal_records import BLOCKS, DECIDED, NotRunRecord, RunRecord, Setting, TargetRecord
 from experiment.line_up import NO_GPU, has_gpu, left_out
-from experiment.meter import LAUNCH_S
 from experiment.own_runs import sign
+from experiment.pace import usual_pace
 from experiment.progress import Terminal, plural
 from experiment.run_request import RunRequest, prepare
 from loadtests.scenarios import Scenario
+from servers.models.catalog import cache_dir
 from servers.repository import REPOSITORY
 
 RUNS: Final = REPOSITORY / "reports" / "runs"
@@ -42,7 +43,7 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{request.plan}"
     folder = (request.out or RUNS / run_id).resolve()
-    asked = (request.plan, request.targets, request.urls)
+    asked = (request.plan, request.targets, request.urls_alone)
     header = RunRecord(
         run_id=run_id,
         plan=request.plan,
@@ -75,7 +76,7 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
         raise unwritable(folder, error, "name another folder with --out") from error
     searches = len({one.endpoint for one in chosen.scenarios}) * sum(one.twin_of is None for one in present)
     search_s = SEARCH_S * searches * chosen.blocks if slo else 0.0
-    minutes = (chosen.estimate_s(len(present), launch_s=LAUNCH_S) + search_s) / 60
+    minutes = (usual_pace(cache_dir()).run_s(chosen, len(present)) + search_s) / 60
     terminal.say(
         f"plan {request.plan}: {plural(len(present), 'target')}, {plural(len(chosen.scenarios), 'scenario')},"
         f" {plural(chosen.blocks, 'block')}, about {plural(max(1, round(minutes)), 'minute')}"
@@ -112,7 +113,7 @@ def described(one: Contender, cores: Cores, apart: Mapping[str, Mapping[str, str
         **parts,
         twin_of=one.twin_of,
         judged=one.judged,
-        settings=own if one.target else {"base_url": one.base_url},
+        settings=own if one.target else {"base_url": one.address},
     )
 
 

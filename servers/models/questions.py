@@ -120,7 +120,8 @@ def _read(signature: Signature, payload: Path) -> _Question:
         known = ", ".join(CONTENT_TYPES)
         raise UserModelError(f"--payload {payload}: its suffix says nothing of what it is", f"name it {known}")
     body = payload.read_bytes()
-    codec = UserModelCodec(signature=signature)
+    # Whether its inputs have one number of rows is what the request itself may tell.
+    codec = UserModelCodec(signature=replace(signature, independent=False))
     if kind not in codec.accepts:
         raise UserModelError(
             f"--payload {payload}: the model takes no {kind}; its inputs are {', '.join(map(str, signature.inputs))}",
@@ -197,6 +198,9 @@ def _with_rows(signature: Signature, ask: Callable[[Arrays], Arrays], inputs: Ar
         return replace(signature, by_row=False, independent=False)
     if limits[0] == limits[1]:
         return replace(signature, by_row=_has_rows(ask(inputs), limits[0]), independent=False)
+    if len(set(map(len, inputs))) > 1:
+        # One input's rows are not another's, so that none of them can be padded or taken by itself.
+        return replace(signature, by_row=False, independent=False)
     rows = [tuple(each[at % len(each) :][:1] for each in inputs) for at in range(_BATCH)]
     # Neighbours that differ, or nothing would show that one plays a part in another's answer.
     rows[1] = tuple(map(_otherwise, rows[1]))

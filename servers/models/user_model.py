@@ -10,13 +10,13 @@ import hashlib
 import json
 import re
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 from servers.models.catalog import HERE, cache_dir
-from servers.models.signature import Signature
+from servers.models.signature import Signature, signature_of
 from servers.registry import ENDPOINTS
 from servers.repository import REPOSITORY
 
@@ -84,7 +84,7 @@ class UserModel:
 
     `folder` is where the description lies. `payloads` are the requests that are sent to it. `sample` is one good
     request's inputs by name, as JSON nests them, for requests that are wrong in one place. `accepts` are the media
-    types that its endpoint takes.
+    types that its endpoint takes. `signature_defs` are all signatures of the file as TensorFlow Serving tells of them.
     """
 
     folder: Path
@@ -94,6 +94,24 @@ class UserModel:
     payloads: tuple[UserModelPayload, ...]
     sample: dict[str, Any]
     accepts: tuple[str, ...]
+    signature_defs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """As TensorFlow Serving has it: the name of the SavedModel's folder where that is a number, else 1."""
+        name = self.saved_model.name
+        return str(int(name)) if name.isascii() and name.isdigit() else "1"
+
+    @property
+    def beside(self) -> tuple[Signature, ...]:
+        """The file's other signatures, as far as JSON can carry them: they are not probed, only served by name."""
+        others = (signature_of(name, told) for name, told in self.signature_defs.items() if name != self.signature.name)
+        return tuple(one for one in others if one is not None)
+
+    def method(self, name: str) -> str:
+        """The method of a signature, such as `tensorflow/serving/predict`; "" where the file names none."""
+        found: str = self.signature_defs.get(name, {}).get("method_name", "")
+        return found
 
     def write(self) -> None:
         """Put the description into its folder."""
@@ -104,6 +122,7 @@ class UserModel:
             "payloads": [payload.to_json() for payload in self.payloads],
             "sample": self.sample,
             "accepts": list(self.accepts),
+            "signature_defs": self.signature_defs,
         }
         (self.folder / DESCRIPTION).write_text(json.dumps(document), encoding="utf-8")
 
@@ -119,6 +138,7 @@ class UserModel:
             payloads=tuple(map(UserModelPayload.from_json, document["payloads"])),
             sample=document["sample"],
             accepts=tuple(document["accepts"]),
+            signature_defs=document.get("signature_defs", {}),
         )
 
 

@@ -68,7 +68,7 @@ def test_a_smoke_run_measures_and_draws(tmp_path: Path) -> None:
     done = _bench("run", "--plan", "smoke", "--seed", "7", "--out", str(folder))
 
     assert done.returncode in _TOLD, done.stderr
-    assert f"report: {folder / 'report.html'}" in done.stdout
+    assert f"report: {(folder / 'report.html').as_uri()}" in done.stdout
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["complete"] is True
     measured = {(row["target"], row["scenario"]) for row in summary["results"] if row["requests"] > 0}

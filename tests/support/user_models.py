@@ -25,6 +25,7 @@ NAMES: Final = (
     "no_signature",
     "complex",
     "table",
+    "half_plus_two",
 )
 
 
@@ -83,6 +84,7 @@ def _write_all(folder: Path) -> None:
     save("complex", lambda _m, x: {"y": tf.complex(x, x)}, x=(rows, tf.float32))
     save("table", lambda m, key: {"score": m.table.lookup(key)}, key=((None,), tf.string))
     tf.saved_model.save(tf.Module(), str(folder / "no_signature"))
+    _write_half_plus_two(str(folder / "half_plus_two"))
 
     import keras  # noqa: PLC0415
 
@@ -92,6 +94,31 @@ def _write_all(folder: Path) -> None:
     found = layers.Conv2D(4, 3, strides=2, activation="relu")(picture)
     found = layers.Dense(5, activation="softmax")(layers.Flatten()(found))
     keras.Model(picture, found).export(str(folder / "conv"), verbose=False)
+
+
+def _write_half_plus_two(path: str) -> None:
+    """As TensorFlow 1 saved it: x / 2 + 2, asked by tensors and, for a class or a value, by serialized examples."""
+    import tensorflow.compat.v1 as tf1  # noqa: PLC0415 - as above
+
+    saved = tf1.saved_model
+    graph = tf1.Graph()
+    with graph.as_default(), tf1.Session() as session:
+        half, two = tf1.get_variable("a", initializer=0.5), tf1.get_variable("b", initializer=2.0)
+        x = tf1.placeholder(tf1.float32, [None, 1], name="x")
+        examples = tf1.placeholder(tf1.string, [None], name="tf_example")
+        features = tf1.parse_example(examples, {"x": tf1.FixedLenFeature([1], tf1.float32)})
+        value = half * features["x"] + two
+        asked = {"inputs": saved.build_tensor_info(examples)}
+        told = saved.build_tensor_info(value)
+        definitions = {
+            "serving_default": saved.predict_signature_def({"x": x}, {"y": half * x + two}),
+            "regress_x_to_y": saved.build_signature_def(asked, {"outputs": told}, "tensorflow/serving/regress"),
+            "classify_x_to_y": saved.build_signature_def(asked, {"scores": told}, "tensorflow/serving/classify"),
+        }
+        session.run(tf1.global_variables_initializer())
+        builder = saved.Builder(path)
+        builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=definitions)
+        builder.save()
 
 
 if __name__ == "__main__":
