@@ -104,5 +104,13 @@ def fetched(**options: Any) -> int:
     return fetch(**options)
 
 
+def plain_main(arguments: list[str]) -> int:
+    """The same, with all that is printed made plain: what comes from outside steers no terminal."""
+    from commands.exits import print_plainly
+
+    print_plainly()
+    return main(arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(main(setting_up.enter(sys.argv[1:], parsed, fetched)))
+    sys.exit(plain_main(setting_up.enter(sys.argv[1:], parsed, fetched)))

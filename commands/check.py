@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from commands.options import add_model_options, add_server_options
-from experiment.errors import FINDING, HARNESS, OK, usage
+from experiment.errors import FINDING, HARNESS, OK, unwritable, usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,9 +83,13 @@ def main(arguments: argparse.Namespace) -> int:
     for entry in left_out("smoke", named, arguments.url, prepared.lacks):
         print(f"not run: {entry.what}: {entry.reason}")
     findings = [finding for outcome in judged.values() for finding in outcome.findings]
-    if arguments.junit:
-        write_junit(findings, arguments.junit)
+    # Printed first: what was found is not lost to a file that cannot be written.
     _print(judged, differing)
+    if arguments.junit:
+        try:
+            write_junit(findings, arguments.junit)
+        except OSError as error:
+            raise unwritable(arguments.junit, error, "name another file with --junit") from error
     if any(not outcome.told for outcome in judged.values()):
         return HARNESS
     return FINDING if differing or any(finding.breaks_a_must for finding in findings) else OK

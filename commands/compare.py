@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from experiment.errors import FINDING, HARNESS, OK, usage
+from experiment.errors import FINDING, HARNESS, OK, unwritable, usage
 from experiment.progress import plural
 from servers.target import Target, TargetError
 
@@ -133,8 +133,8 @@ def _trend(runs: Sequence[Run], arguments: argparse.Namespace) -> int:
 
 def _draw(found: History, path: Path) -> Path | None:
     """The plot's file; None where no cell has a figure in two runs. Raises ExpectedError where it cannot be written."""
+    from experiment.foreign_ground import write_file
     from reports import drawing, history_plot
-    from reports.render import write
 
     with drawing.style():
         figure = history_plot.draw(found)
@@ -142,9 +142,9 @@ def _draw(found: History, path: Path) -> Path | None:
         return None
     text = drawing.alone(drawing.svg(figure, "history", history_plot.TITLE, history_plot.alt(found)))
     try:
-        write(path, text)
+        write_file(path, text)
     except OSError as error:
-        raise usage(f"{path} cannot be written: {error.strerror}", hint="name another file with --svg") from error
+        raise unwritable(path, error, "name another file with --svg") from error
     return path
 
 

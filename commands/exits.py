@@ -1,14 +1,26 @@
-"""How every program here ends: by Ctrl-C, by an error that its user can mend, or well."""
+"""How every program here ends, by Ctrl-C, by an error that its user can mend, or well; and how it prints.
+
+What is printed may have come from a server or from a file of somebody else's, and the terminal may know few letters:
+what would steer a terminal, and what it cannot show, is written as an escape that can be read, and that JSON reads too.
+"""
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import signal
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TextIO
 
-from experiment.errors import HARNESS, INTERRUPTED, OK, ExpectedError
+from experiment.errors import HARNESS, INTERRUPTED, OK, ExpectedError, hint_for, in_words
+from experiment.foreign_ground import escaped, plain
+
+_ESCAPED: Final = "titrate_escaped"
+_LONGEST: Final = 300
 
 STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 """What asks a program to end."""
@@ -24,10 +36,44 @@ def _interrupt(_signal: int, _frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _in_place(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return escaped(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_ESCAPED, _in_place)
+
+
+class PlainOutput(io.TextIOWrapper):
+    """A stream that takes any text, whatever is in it and whatever the terminal can show."""
+
+    def write(self, text: str) -> int:
+        """Write it, escaped."""
+        super().write(plain(text))
+        return len(text)
+
+
+def print_plainly() -> None:
+    """Have all that this process prints be plain."""
+    sys.stdout, sys.stderr = _plain_stream(sys.stdout), _plain_stream(sys.stderr)
+
+
+def _plain_stream(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        # Closed by whoever started this process: what is printed goes nowhere, as it would have.
+        stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open as standard output does
+    buffering = stream.line_buffering if isinstance(stream, io.TextIOWrapper) else False
+    return PlainOutput(
+        stream.buffer, encoding=stream.encoding, errors=_ESCAPED, line_buffering=buffering, write_through=True
+    )
+
+
 def run_program(name: str, work: Callable[[], int], faults: tuple[type[Exception], ...] = ()) -> int:
     """The exit code of `work`, which is told in one line and a hint where it ends otherwise.
 
-    `faults` are the errors by which parts of the harness say that they failed. All others are bugs, and raised.
+    `faults` are the errors by which parts of the harness say that they failed. All others are bugs: they are told with
+    their traceback, and are no finding against anybody.
     """
     try:
         code = work()
@@ -48,4 +94,32 @@ def run_program(name: str, work: Callable[[], int], faults: tuple[type[Exception
         # `bench.py list | head` closes the pipe early; that is no fault, nor is what the exit has left to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:
+        print(f"{name}: {in_words(error)}", file=sys.stderr)
+        if hint := hint_for(error):
+            print(f"hint: {hint}", file=sys.stderr)
+        return HARNESS
+    except MemoryError:
+        print(f"{name}: there is not enough memory", file=sys.stderr)
+        print("hint: close some programs, or measure fewer targets at once", file=sys.stderr)
+        return HARNESS
+    except Exception as error:  # noqa: BLE001 - told whole, and the exit code is the one that says so
+        where = _kept(traceback.format_exc())
+        said = " ".join(str(error).split())[:_LONGEST]
+        print(f"{name}: a fault of its own: {type(error).__name__}: {said}", file=sys.stderr)
+        print(f"hint: please report it with {where}; what was measured stays", file=sys.stderr)
+        return HARNESS
     return code
+
+
+def _kept(told: str) -> str:
+    """Where the whole of an unexpected error is to be read: in a file, or above where none can be written."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors=_ESCAPED, prefix="titrate-fault-", suffix=".txt", delete=False
+        ) as file:
+            file.write(told)
+    except OSError:
+        print(told, file=sys.stderr)
+        return "the lines above"
+    return f"the traceback in {file.name}"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+import secrets
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from experiment.errors import usage
+from experiment.errors import in_words, usage
 from experiment.variants import BATCHES_QUEUED, DEADLINE_MS, BatchBounds
 from servers.core.row_counts import LARGEST
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 MASTER_PORT: Final = 5557
 """Locust's own."""
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:
@@ -74,9 +78,37 @@ def add_worker_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="port that they come to (default: %(default)s)",
     )
+    add_token_option(parser)
     parser.add_argument(
         "--workers-timeout", type=float, default=60.0, metavar="S", help="how long they are waited for (default: 60)"
     )
+
+
+def add_token_option(parser: argparse.ArgumentParser) -> None:
+    """What tells a worker from a stranger."""
+    parser.add_argument(
+        "--worker-token",
+        type=Path,
+        metavar="FILE",
+        help="the file whose content every worker must know (default: TITRATE_WORKER_TOKEN in the environment;"
+        "\na run that listens beyond loopback makes one and says it)",
+    )
+
+
+def worker_token(path: Path | None) -> str:
+    """The token of `add_token_option` or of the environment; empty where there is none. Raises ExpectedError."""
+    from loadtests.worker_messages import TOKEN_VARIABLE
+
+    if path is None:
+        return os.environ.get(TOKEN_VARIABLE, "")
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        said = in_words(error) if isinstance(error, OSError) else "it is no text"
+        raise usage(f"--worker-token {path} cannot be read: {said}", hint="a file with one line") from error
+    if not token:
+        raise usage(f"--worker-token {path} is empty", hint="a file with one line")
+    return token
 
 
 def chosen_workforce(arguments: argparse.Namespace) -> Workforce | None:
@@ -85,12 +117,18 @@ def chosen_workforce(arguments: argparse.Namespace) -> Workforce | None:
 
     if arguments.expect_workers is None:
         return None
+    token = worker_token(arguments.worker_token)
+    if not token and arguments.master_bind not in _LOOPBACK:
+        token = secrets.token_urlsafe(18)
+        told = f"TITRATE_WORKER_TOKEN={token} python bench.py worker --master ADDRESS_OF_THIS_MACHINE"
+        print(f"workers need this run's token: {told}", file=sys.stderr, flush=True)
     try:
         return Workforce(
             expect=arguments.expect_workers,
             bind=arguments.master_bind,
             port=arguments.master_port,
             timeout_s=arguments.workers_timeout,
+            token=token,
         )
     except ValueError as error:
         raise usage(f"--expect-workers {arguments.expect_workers}: {error}") from error

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from experiment.errors import OK, usage
+from experiment.errors import OK, unwritable, usage
 
 EPILOG: Final = """\
 examples:
@@ -53,7 +53,7 @@ def main(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise usage(f"{given} cannot be packed: {error}", hint="allow more with --most-mib") from error
     except OSError as error:
-        raise usage(f"{into} cannot be written: {error.strerror}", hint="name another file with --out") from error
+        raise unwritable(into, error, "name another file with --out") from error
     if packed.left_out:
         print(f"left out: {', '.join(packed.left_out)}")
     if packed.kept_every > 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from commands.options import add_open_option, add_price_option, price_of
-from experiment.errors import OK, usage
+from experiment.errors import OK, unwritable, usage
 
 if TYPE_CHECKING:
     from reports.summary import Summary
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--share", action="store_true", help="also draw share.png: the answer, the verdicts and the machine on one card"
     )
+    parser.add_argument("--keep-paths", action="store_true", help="leave users' folders in, which else become ~")
     add_price_option(parser)
     add_open_option(parser)
 
@@ -58,12 +59,18 @@ def main(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out or (run.with_name(f"{run.stem}-report") if run.is_file() else run)
     try:
         with opened(run) as folder:
-            summary = draw_and_print(folder, price_of(arguments), out, show=arguments.open)
+            summary = draw_and_print(
+                folder, price_of(arguments), out, keep_paths=arguments.keep_paths, show=arguments.open
+            )
             for name in dict.fromkeys(formats):
                 for path in FORMATS[name](folder, summary, out):
                     print(f"{name}: {path}")
             if arguments.share:
                 print(f"card: {_card(summary, out)}")
+    except OSError as error:
+        if not str(error.filename).startswith(str(out)):
+            raise
+        raise unwritable(out, error, "name a folder that can be written to with --out") from error
     except JournalError as error:
         raise usage(str(error), hint="RUN is a run folder, as `bench.py run` printed it") from error
     return OK

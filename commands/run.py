@@ -20,7 +20,7 @@ from commands.options import (
     price_of,
 )
 from commands.stopping import add_stopping_options, chosen_stopping
-from experiment.errors import INTERRUPTED, ExpectedError, usage
+from experiment.errors import FINDING, INTERRUPTED, ExpectedError, usage
 
 if TYPE_CHECKING:
     from loadtests.scenarios import Scenario
@@ -82,6 +82,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="order of visits and blocks; recorded (default: a new one)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: reports/runs/TIME-PLAN)")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in DIR")
+    parser.add_argument(
+        "--trust-run",
+        action="store_true",
+        help="resume a run that was not begun here: its interpreters, model and addresses are used",
+    )
     add_server_options(parser)
     add_batch_options(parser)
     add_model_options(parser)
@@ -121,6 +126,7 @@ def main(arguments: argparse.Namespace) -> int:
             figures=figures,
             workforce=workforce,
             stopping=stopping,
+            trust=arguments.trust_run,
         )
     else:
         request = RunRequest(
@@ -150,6 +156,11 @@ def main(arguments: argparse.Namespace) -> int:
         experiment.run()
     except KeyboardInterrupt:
         _interrupted(experiment.design.folder)
+    except ExpectedError as error:
+        if error.code == FINDING:
+            # Nothing is left that may be measured. What was found is the run's result.
+            draw_and_print(experiment.design.folder, price)
+        raise
     return exit_code(draw_and_print(experiment.design.folder, price, show=arguments.open))
 
 

@@ -27,13 +27,18 @@ _MOST_REASONS: Final = 6
 
 
 def draw_and_print(
-    folder: Path, price_per_core_hour: float | None = None, into: Path | None = None, *, show: bool = False
+    folder: Path,
+    price_per_core_hour: float | None = None,
+    into: Path | None = None,
+    *,
+    keep_paths: bool = False,
+    show: bool = False,
 ) -> Summary:
     """Draw the report of a run folder, there or in `into`; print its verdicts and where it is. Raises JournalError.
 
     `show` opens the page in a browser.
     """
-    report = render(folder, price_per_core_hour, into)
+    report = render(folder, price_per_core_hour, into, keep_paths=keep_paths)
     summary = read_summary(report.parent)
     terminal = StandardOutput()
     print_outcome(terminal, summary, str(folder))
@@ -71,6 +76,7 @@ def remarks(summary: Summary, rows: Sequence[ComparisonRow], folder: str) -> lis
         lines.append(in_words(summary.to_decide, folder))
     lines += [_capacity(row) for row in summary.capacity]
     lines += [f"refused: {entry.target}: {entry.reason}" for entry in summary.refused]
+    lines += [f"not compared: {name} answers the same request in different ways" for name in summary.answers_vary]
     lines += [f"not run: {entry.what}: {entry.reason}" for entry in summary.not_run]
     if summary.ladder:
         lines += ladder_lines(summary.ladder)

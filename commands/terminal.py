@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from commands.exits import PlainOutput
+from experiment.foreign_ground import plain
 from experiment.progress import Bar
 
 _REDRAW_S: Final = 0.25
@@ -25,11 +27,13 @@ class StandardError:
     """Standard error, as a person or as a log file reads it."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        # Past the plain stream: the bar's own steering must get through. Its texts are made plain before.
+        past = sys.__stderr__ if isinstance(sys.stderr, PlainOutput) else None
+        self._console = Console(file=past, stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        self._console.print(text, markup=False)
+        self._console.print(plain(text), markup=False, emoji=False)
 
     @contextmanager
     def bar(self, title: str) -> Iterator[Bar]:
@@ -38,11 +42,11 @@ class StandardError:
             yield _PlainBar(title)
             return
         columns = (
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[what]}"),
+            TextColumn("{task.fields[what]}", markup=False),
         )
         with Progress(*columns, console=self._console, auto_refresh=False, transient=True) as progress:
             yield _LiveBar(progress, progress.add_task(title, total=None, what=""))
@@ -61,7 +65,9 @@ class StandardOutput:
     def __init__(self, file: IO[str] | None = None, width: int | None = None) -> None:
         # Rich would leave bold and dim in.
         colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-        self._console = _Piped(file=file, width=width, color_system=colours, highlight=False, markup=False, emoji=False)
+        # Past the plain stream, as above.
+        past = sys.__stdout__ if file is None and isinstance(sys.stdout, PlainOutput) else file
+        self._console = _Piped(file=past, width=width, color_system=colours, highlight=False, markup=False, emoji=False)
         self.width = self._console.width
         self.has_signs = self._console.encoding.startswith("utf")
 
@@ -85,7 +91,7 @@ class StandardOutput:
 
     def _shown(self, text: str) -> str:
         # A name or a reason from outside may hold lines of its own.
-        text = " ".join(text.splitlines())
+        text = plain(" ".join(text.splitlines()))
         if self.has_signs:
             return text
         letters = self._console.encoding
@@ -105,7 +111,7 @@ class _LiveBar:
         self._drawn = 0.0
 
     def update(self, done: float, total: float, what: str) -> None:
-        self._progress.update(self._task, completed=done, total=total, what=what)
+        self._progress.update(self._task, completed=done, total=total, what=plain(what))
         now = time.monotonic()
         if now - self._drawn >= _REDRAW_S or done >= total:
             self._drawn = now

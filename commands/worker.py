@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from commands.exits import STOPS, stop_as_by_ctrl_c
-from commands.options import MASTER_PORT
+from commands.options import MASTER_PORT, add_token_option, worker_token
 from experiment.errors import ExpectedError, usage
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--master-port", type=int, default=MASTER_PORT, metavar="N", help="its port (default: %(default)s)"
     )
+    add_token_option(parser)
     parser.add_argument("--cpu", type=int, metavar="N", help="the core to run on (default: the last one)")
     parser.add_argument("--keep", metavar="DIR", help="also keep this worker's own copy of its samples here")
 
@@ -47,8 +48,10 @@ def main(arguments: argparse.Namespace) -> NoReturn:
 
     from experiment.cores import share_out
     from loadtests.remote import ROOT
+    from loadtests.worker_messages import TOKEN_VARIABLE
 
     stop_as_by_ctrl_c()
+    token = worker_token(arguments.worker_token)
     if not 0 < arguments.master_port < 65_536:
         raise usage(f"--master-port {arguments.master_port} is no port", hint="1 to 65535")
     try:
@@ -68,6 +71,7 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     command += ["--port", str(arguments.master_port), "--calibration", msgspec.json.encode(found).decode()]
     command += ["--cpu", str(cpu)] if cpu is not None else []
     command += ["--keep", str(Path(arguments.keep).resolve())] if arguments.keep else []
+    os.environ[TOKEN_VARIABLE] = token
     os.chdir(ROOT)
     # What comes while the new program still imports waits until it can say that it was interrupted.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)

@@ -17,7 +17,10 @@ _ELEMENTS: Final = {
     CaseVerdict.HARNESS_FAULT: "error",
     CaseVerdict.SKIPPED: "skipped",
 }
-_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML: Final = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
 
 
 def to_junit(findings: Sequence[Finding]) -> str:
@@ -38,16 +41,23 @@ def to_junit(findings: Sequence[Finding]) -> str:
         for finding in own:
             _add(suite, finding)
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    # Not as text at once: that would declare the locale's encoding, and the file is in UTF-8.
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text.decode() + "\n"
 
 
 def write_junit(findings: Sequence[Finding], path: Path) -> None:
-    """Writes `to_junit` in UTF-8."""
-    path.write_text(to_junit(findings), encoding="utf-8")
+    """Writes `to_junit` in UTF-8. Raises OSError, with the path."""
+    try:
+        path.write_text(to_junit(findings), encoding="utf-8")
+    except OSError as error:
+        # The calls that write do not know where to.
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _add(suite: ET.Element, finding: Finding) -> None:
-    case = ET.SubElement(suite, "testcase", classname=_clean(finding.target), name=finding.case_id)
+    case = ET.SubElement(suite, "testcase", classname=_clean(finding.target), name=_clean(finding.case_id))
     kind = _element(finding)
     text = _clean(
         f"{finding.proves} ({finding.clause})\nexpected: {finding.expected}\nactual: {finding.actual}\n"
@@ -68,5 +78,5 @@ def _element(finding: Finding) -> str | None:
 
 
 def _clean(text: str) -> str:
-    """`text` without what XML 1.0 cannot hold, section 2.2."""
+    """`text` without what XML 1.0 cannot hold, section 2.2, and without what turns or hides text."""
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

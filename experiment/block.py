@@ -18,9 +18,9 @@ from experiment.design import Design
 from experiment.errors import FINDING, ExpectedError
 from experiment.gating import Gatekeeper
 from experiment.journal import Journal
-from experiment.journal_records import BegunRecord, BlockRecord, LaunchRecord, RefusedRecord
+from experiment.journal_records import BegunRecord, BlockRecord, LaunchRecord, PrimedRecord, RefusedRecord
 from experiment.meter import Meter
-from experiment.priming import WrongAnswerError, prime
+from experiment.priming import WrongAnswerError, answers_to, changed, prime
 from loadtests.orders import PreparedRequest, TargetOrder
 from loadtests.remote import Generator
 from loadtests.resources import listening_here
@@ -37,7 +37,8 @@ class Block:
 
     `contenders` are all of the design, or those that a look has left open; `words` say where in the run it is,
     `session_began` when by the monotonic clock that was begun or resumed. `refused` are those that must not be
-    measured, as far as is known; `measuring_s` is the time under load so far, and `trials` has the seconds and the
+    measured, as far as is known; `answers` has what each server with a model of its own answered at first, and in which
+    block; `measuring_s` is the time under load so far, and `trials` has the seconds and the
     number of targets of every trial, by scenario.
     """
 
@@ -52,6 +53,7 @@ class Block:
     gatekeeper: Gatekeeper
     meter: Meter
     refused: set[str]
+    answers: dict[str, tuple[int, Mapping[str, str | None]]]
     measuring_s: float = 0.0
     urls: dict[str, str] = field(default_factory=dict)
     trials: dict[str, tuple[float, int]] = field(default_factory=dict)
@@ -84,7 +86,12 @@ class Block:
             self._starting("every payload once, against the reference", present)
             requests = self._prime(self._admitted(present))
             if not requests:
-                raise ExpectedError("no target passed the gate; there is nothing to measure", code=FINDING)
+                raise ExpectedError(
+                    "no target passed the gate; there is nothing to measure"
+                    if self.number == 0
+                    else "no target is left that may be measured",
+                    code=FINDING,
+                )
             for scenario in order:
                 if wanted := scenarios.get(scenario.id):
                     asked = {name: own for name, own in requests.items() if name in wanted}
@@ -131,13 +138,23 @@ class Block:
         for one in present:
             taken = [each for each in design.plan.scenarios if takes(one, each, skip_check=design.skip_check)]
             try:
-                requests[one.id] = prime(
-                    self.urls[one.id], taken, foreign=one.target is None, user_models=own, route=one.route
-                )
+                found = prime(self.urls[one.id], taken, foreign=one.target is None, user_models=own, route=one.route)
+                if one.target is None:
+                    self._hold_to_the_first(one.id, found)
+                requests[one.id] = found
             except WrongAnswerError as error:
                 self.refused.add(one.id)
                 self.journal.append(RefusedRecord(block=self.number, target=one.id, reason=str(error)))
         return requests
+
+    def _hold_to_the_first(self, name: str, found: Mapping[str, tuple[PreparedRequest, ...]]) -> None:
+        """Raise WrongAnswerError where a server with its own model answers otherwise than when it was first asked."""
+        now = answers_to(request for requests in found.values() for request in requests)
+        self.journal.append(PrimedRecord(block=self.number, target=name, answers=now))
+        block, first = self.answers.setdefault(name, (self.number, now))
+        if (request := changed(first, now)) is not None:
+            since = f"since block {self.number + 1} {request} has another one than in block {block + 1}"
+            raise WrongAnswerError(f"it changed its answers: {since}")
 
     def _target(self, name: str, fleet: Fleet, requests: tuple[PreparedRequest, ...]) -> TargetOrder:
         url, own = self.urls[name], fleet.pids(name)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from experiment.errors import ExpectedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +17,15 @@ class Cores:
 
     servers: tuple[int, ...]
     generator: tuple[int, ...]
+
+
+def allow_open_files(least: int) -> None:
+    """Have this process, and whatever it starts, open so many files at once. Raises ExpectedError where it may not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < least:
+        raise ExpectedError(f"{hard} files may be open at once, and this takes {least}", hint="`ulimit -n 4096`")
+    if soft != resource.RLIM_INFINITY and soft < least:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least, hard))
 
 
 def share_out(workers: int) -> Cores:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from experiment.block import Block
 from experiment.ceiling import joint_ceiling, measure_ceiling
 from experiment.contender import Contender
+from experiment.cores import allow_open_files
 from experiment.design import Design
-from experiment.errors import ExpectedError
+from experiment.errors import ExpectedError, in_words
 from experiment.gating import Gatekeeper
 from experiment.journal import Journal
 from experiment.journal_records import DECIDED, BlockRecord, EndRecord, LookRecord
@@ -27,15 +29,19 @@ from loadtests.scenarios import Scenario
 from loadtests.trial_record import CeilingRecord
 from servers.models.catalog import cache_dir
 
+_FILES: Final = 128
+"""What a server or the generator has open beside its connections, and as many of those as any plan needs."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Experiment:
     """A design, and how far it has come. `done` holds the (block, scenario id) pairs that are measured.
 
     `searched` holds the (block, target, endpoint) that have a capacity. `complete` says that the journal has the
-    planned end already. `looks` and `timings` are those of the journal so far. `undecided` is asked what is still open,
-    where the design goes on until nothing is; `began` is when the clock of its time began to run, and `spent_s` is what
-    earlier sessions have used of it.
+    planned end already. `answers` is what each server with a model of its own answered at first, and in which block.
+    `looks` and `timings` are those of the journal so far. `undecided` is asked what is still open, where the design
+    goes on until nothing is; `began` is when the clock of its time began to run, and `spent_s` is what earlier sessions
+    have used of it.
     """
 
     design: Design
@@ -44,6 +50,7 @@ class Experiment:
     done: frozenset[tuple[int, str]] = frozenset()
     searched: frozenset[tuple[int, str, str]] = frozenset()
     refused: set[str] = field(default_factory=set)
+    answers: dict[str, tuple[int, Mapping[str, str | None]]] = field(default_factory=dict)
     complete: bool = False
     looks: list[LookRecord] = field(default_factory=list)
     timings: list[BlockRecord] = field(default_factory=list)
@@ -51,6 +58,7 @@ class Experiment:
     began: float = field(default_factory=time.monotonic)
     spent_s: float = 0.0
     measuring_s: float = 0.0
+    refused_peers: int = 0
 
     def run(self) -> None:
         """Measure everything that is not done yet; the journal's last line says whether it came to the end."""
@@ -72,16 +80,19 @@ class Experiment:
         except GeneratorError as error:
             reason = str(error)
             raise ExpectedError(reason, hint=error.hint) from error
+        except OSError as error:
+            reason = in_words(error)
+            raise
         finally:
-            with self.journal:
-                self.journal.append(
-                    EndRecord(
-                        complete=reason is None,
-                        reason=reason,
-                        wall_s=round(time.monotonic() - started, 3),
-                        measuring_s=round(self.measuring_s, 3),
-                    )
+            self.journal.end(
+                EndRecord(
+                    complete=reason is None,
+                    reason=reason,
+                    wall_s=round(time.monotonic() - started, 3),
+                    measuring_s=round(self.measuring_s, 3),
+                    refused_peers=self.refused_peers,
                 )
+            )
 
     def is_over(self) -> bool:
         """Whether all is measured and the journal says so."""
@@ -104,8 +115,11 @@ class Experiment:
             waiting = self._next_round()
         if not waiting and not unsearched:
             return
+        allow_open_files(_FILES + min(_FILES, max(scenario.users for scenario in design.plan.scenarios)))
         with (
-            Generator(cpu=next(iter(design.cores.generator), None), workforce=design.workforce) as generator,
+            Generator(
+                cpu=next(iter(design.cores.generator), None), workforce=design.workforce, say=self.terminal.say
+            ) as generator,
             self.terminal.bar("Measuring") as bar,
         ):
             meter = Meter(
@@ -162,6 +176,7 @@ class Experiment:
             gatekeeper=gatekeeper,
             meter=meter,
             refused=set(self.refused),
+            answers=self.answers,
         )
 
     def _contenders(self, number: int) -> tuple[Contender, ...]:
@@ -181,6 +196,7 @@ class Experiment:
         try:
             took = block.run(asked, searches)
         finally:
+            self.refused_peers = block.generator.refused_peers
             self.refused |= block.refused
             self.measuring_s += block.measuring_s
         self.journal.append(took)

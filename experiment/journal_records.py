@@ -153,6 +153,17 @@ class RefusedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="re
     cases: tuple[str, ...] = ()
 
 
+class PrimedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="primed"):
+    """What a target whose model is its own answered before a block: a digest by request, both named.
+
+    None stands for a request that is answered in two ways when it is asked twice: no timed answer is compared to it.
+    """
+
+    block: int
+    target: str
+    answers: Mapping[str, str | None] = {}
+
+
 class BegunRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="begun"):
     """What is under way from here on: a trial of `targets` in `scenario`, or a search for `target` on `endpoint`."""
 
@@ -231,12 +242,16 @@ class ResumedRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="re
 
 
 class EndRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="end"):
-    """The harness is done, at the planned end or, with the reason, before it. `measuring_s` are those under load."""
+    """The harness is done, at the planned end or, with the reason, before it. `measuring_s` are those under load.
+
+    `refused_peers` counts the messages of strangers at the workers' port.
+    """
 
     complete: bool = False
     reason: str | None = None
     wall_s: float | None = None
     measuring_s: float | None = None
+    refused_peers: int = 0
 
 
 JournalRecord: TypeAlias = (
@@ -246,6 +261,7 @@ JournalRecord: TypeAlias = (
     | GateRecord
     | ParityRecord
     | RefusedRecord
+    | PrimedRecord
     | BegunRecord
     | TrialRecord
     | CapacityRecord

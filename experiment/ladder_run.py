@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from experiment.built_models import built_models
 from experiment.environment import describe
-from experiment.errors import INTERRUPTED, USAGE, ExpectedError, usage
+from experiment.errors import INTERRUPTED, USAGE, ExpectedError, in_words, unwritable, usage
+from experiment.foreign_ground import write_file
 from experiment.journal import Journal, JournalError
 from experiment.journal_records import EndRecord, RunRecord
 from experiment.planning import RUNS
@@ -62,16 +63,18 @@ class Ladder:
             self._measure(folder, seed, self.terminal)
             if self.exact:
                 counts = self._count(self.terminal)
-                (folder / COUNTS_NAME).write_text(json.dumps(counts, indent=1) + "\n", encoding="utf-8")
+                write_file(folder / COUNTS_NAME, json.dumps(counts, indent=1) + "\n")
             reason = None
         except ExpectedError as error:
             reason = str(error)
             raise
+        except OSError as error:
+            reason = in_words(error)
+            raise
         finally:
             if journal is not None:
                 wall_s = round(time.monotonic() - started, 3)
-                with journal:
-                    journal.append(EndRecord(complete=reason is None, reason=reason, wall_s=wall_s))
+                journal.end(EndRecord(complete=reason is None, reason=reason, wall_s=wall_s))
         return folder
 
     def _folder(self, seed: int) -> tuple[Path, Journal | None]:
@@ -99,8 +102,10 @@ class Ladder:
         )
         try:
             return folder, Journal.create(folder, header)
-        except (JournalError, OSError) as error:
+        except JournalError as error:
             raise usage(str(error), hint="name another folder with --out") from error
+        except OSError as error:
+            raise unwritable(folder, error, "name another folder with --out") from error
 
     def _measure(self, folder: Path, seed: int, terminal: Terminal) -> None:
         """Run the pytest-benchmark suite; its table goes to the log. Raises ExpectedError."""
@@ -133,7 +138,7 @@ class Ladder:
     def _judge(code: int, log: Path) -> None:
         if code == 0:
             return
-        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
         told = [line for line in lines if line.startswith(("ERROR", "FAILED", "E  "))] or lines
         if code == _PYTEST_USAGE:
             raise ExpectedError(told[0].removeprefix("ERROR: "), hint="see `python bench.py micro --help`", code=USAGE)

@@ -20,6 +20,7 @@ import msgspec
 
 from experiment import sample_columns
 from experiment.archive import COPIED, INDEX, MOST_PLAIN_BYTES
+from experiment.foreign_ground import BEGUN_HERE, MOST_JOURNAL_BYTES, read_file, write_file
 from experiment.journal import FILE_NAME as JOURNAL
 from experiment.run_folder import THINNING_NAME, read_run, thinning_note
 from experiment.sample_columns import Table
@@ -53,17 +54,15 @@ def pack(folder: Path, into: Path, *, most_bytes: int | None = None, heard: Hear
     Raises JournalError where the folder is no run, ValueError where not even one sample a trial would fit.
     """
     run = read_run(folder)
-    texts = {name: (folder / name).read_bytes() for name in COPIED if (folder / name).is_file()}
+    texts = {name: read_file(folder / name, MOST_JOURNAL_BYTES) for name in COPIED if (folder / name).is_file()}
     texts[JOURNAL] = _without_paths(texts[JOURNAL])
     table, odd = sample_columns.read(
         folder / sample_columns.FOLDER, lambda done, total: heard(done, 2 * total, "reading samples")
     )
     every, content = _fitted(texts, table, run.kept_every, most_bytes, heard)
     heard(1, 1, "packed")
-    partial = into.with_name(into.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(into)
-    taken = {*texts, THINNING_NAME, sample_columns.FOLDER}
+    write_file(into, content)
+    taken = {*texts, THINNING_NAME, sample_columns.FOLDER, BEGUN_HERE}
     left_out = [path.name for path in sorted(folder.iterdir()) if path.name not in taken]
     return Packed(
         size_bytes=len(content),

@@ -14,12 +14,13 @@ from experiment.contender import Contender, takes
 from experiment.cores import Cores
 from experiment.design import Design, cores_of
 from experiment.environment import describe
-from experiment.errors import usage
+from experiment.errors import unwritable, usage
 from experiment.experiment import Experiment
 from experiment.interpreters import packages_apart
 from experiment.journal import Journal, JournalError
 from experiment.journal_records import BLOCKS, DECIDED, NotRunRecord, RunRecord, Setting, TargetRecord
 from experiment.line_up import NO_GPU, has_gpu, left_out
+from experiment.own_runs import sign
 from experiment.pace import usual_pace
 from experiment.progress import Terminal, plural
 from experiment.run_request import RunRequest, prepare
@@ -68,9 +69,11 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
         command=("python", "bench.py", *sys.argv[1:]),
     )
     try:
-        journal = Journal.create(folder, header)
-    except (JournalError, OSError) as error:
+        journal = Journal.create(folder, header, sign)
+    except JournalError as error:
         raise usage(str(error), hint="name another folder with --out, or go on with --resume") from error
+    except OSError as error:
+        raise unwritable(folder, error, "name another folder with --out") from error
     searches = len({one.endpoint for one in chosen.scenarios}) * sum(one.twin_of is None for one in present)
     search_s = SEARCH_S * searches * chosen.blocks if slo else 0.0
     minutes = (usual_pace(cache_dir()).run_s(chosen, len(present)) + search_s) / 60

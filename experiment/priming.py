@@ -5,6 +5,7 @@ The kept bytes are what each timed answer must equal, so a target that turns wro
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import math
@@ -67,6 +68,23 @@ def _primed(
     place = route.path if route else scenario.endpoint
     for asked in translated(route, model) if route else model.payloads:
         yield _prime(base_url, place, asked, foreign=foreign, held=True)
+
+
+def answers_to(requests: Iterable[PreparedRequest]) -> dict[str, str | None]:
+    """By each request, named by its path and a digest of its body, a digest of the answer that it is held to."""
+    return {
+        f"{one.method} {one.path} {_digest(one.body)}": None if one.expect_body is None else _digest(one.expect_body)
+        for one in requests
+    }
+
+
+def changed(first: Mapping[str, str | None], now: Mapping[str, str | None]) -> str | None:
+    """The first request that had one answer at first and has another now; None where there is none."""
+    return next((name for name, answer in first.items() if answer and name in now and now[name] != answer), None)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def predicted(payload: Payload | UserModelPayload, body: bytes) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ from experiment.journal_records import (
     target_of,
     varied_of,
 )
+from experiment.own_runs import require_own
 from experiment.progress import Terminal, plural
 from experiment.remnants import wait_until_gone
 from experiment.rounds import Place, Stopping, look_before, more_blocks, places
@@ -49,6 +51,9 @@ from servers.settings import Settings
 
 _SAME: Final = ("cpu", "kernel", "python", "packages_sha256", "flags", "git")
 """What of the environment should be as it was when the run began."""
+
+_OF_A_TRIAL: Final = re.compile(r"b\d+-[A-Za-z0-9._@+-]+\.npz(\.partial)?")
+"""The names that `loadtests.target_tally` gives to samples: nothing else in their folder is a run's to remove."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +103,20 @@ def remainder(run: Run, expected: Mapping[str, AbstractSet[str]]) -> Remainder:
         void=tuple(place for place in planned if place not in done and recorded[place]),
         searched=searched,
         in_flight=run.begun if run.begun and not _finished(run.begun, done, searched) else None,
-        strays=tuple(path for path in sorted((run.folder / "samples").glob("*")) if f"samples/{path.name}" not in kept),
+        strays=tuple(
+            path
+            for path in sorted((run.folder / "samples").glob("*"))
+            if _OF_A_TRIAL.fullmatch(path.name) and f"samples/{path.name}" not in kept
+        ),
     )
+
+
+def _named(run: Run) -> str:
+    """The programs, models and addresses that a resume of the run would use."""
+    found = {str(one.settings.get("python")) for one in run.targets if one.base_url is None}
+    found |= {one.base_url for one in run.targets if one.base_url is not None}
+    found |= {run.model.saved_model} if run.model else set()
+    return ", ".join(sorted(found)) or "nothing"
 
 
 def _finished(begun: BegunRecord, done: AbstractSet[Place], searched: AbstractSet[tuple[int, str, str]]) -> bool:
@@ -114,8 +131,12 @@ def resume_experiment(
     figures: Reference | None,
     workforce: Workforce | None = None,
     stopping: Stopping | None = None,
+    trust: bool = False,
 ) -> Experiment:
     """The run in `folder` as its header describes it, without what it has measured. Raises ExpectedError.
+
+    What a header names, interpreters, models and addresses, is run and loaded only where this user's own harness wrote
+    it, or `trust` says so.
 
     The journal gets a record of what was in flight and begins anew; samples that no trial counts are removed. A run
     that has ended goes on only where `stopping` asks for more.
@@ -124,6 +145,8 @@ def resume_experiment(
     try:
         journal = Journal.reopen(folder)
         run = read_run(folder)
+        if not trust:
+            require_own(folder, journal.header, named=_named(run))
     except JournalError as error:
         raise usage(
             str(error), hint="--resume takes the folder of a run that has stopped, as `bench.py run` printed it"
@@ -169,6 +192,7 @@ def resume_experiment(
         journal=journal,
         done=rest.done,
         refused=refused,
+        answers={one.target: (one.block, one.answers) for one in sorted(run.primed, key=lambda one: -one.block)},
         searched=rest.searched,
         complete=run.complete and (further is None or (further.until, further.blocks) == (BLOCKS, None)),
         looks=list(run.looks),
@@ -263,7 +287,8 @@ def _begin_anew(
     )
     journal.append(record, *([more] if more else []))
     # Only now: should this end here, the next one finds the same strays.
-    for path in (*rest.strays, *run.folder.glob(f"{PARTIAL}*")):
+    unlinked = [path for path in run.folder.glob(f"{PARTIAL}*") if path.name.removeprefix(PARTIAL).isdigit()]
+    for path in (*rest.strays, *unlinked):
         path.unlink()
     again = f"; {rest.in_flight} begins anew" if rest.in_flight else ""
     terminal.say(f"resumed: {plural(len(rest.done), 'trial')} finished, {len(rest.left)} to come{again}")

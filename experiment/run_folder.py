@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from conformance.finding import GateRecord, ParityRecord
+from experiment.foreign_ground import look_over, read_file
 from experiment.journal import FILE_NAME, JournalError, read_records
 from experiment.journal_records import (
     DECIDED,
@@ -20,6 +21,7 @@ from experiment.journal_records import (
     JournalRecord,
     LaunchRecord,
     LookRecord,
+    PrimedRecord,
     RefusedRecord,
     ResumedRecord,
     RunRecord,
@@ -31,6 +33,8 @@ from loadtests.trial_record import CapacityRecord, CeilingRecord, ScenarioRecord
 LADDER_NAME: Final = "ladder.json"
 COUNTS_NAME: Final = "instructions.json"
 THINNING_NAME: Final = "thinning.json"
+
+MOST_BLOCKS: Final = 100_000
 
 RecordPlace: TypeAlias = tuple[object, ...]
 _Kind = TypeVar("_Kind", bound=JournalRecord)
@@ -53,6 +57,7 @@ class Run(RunRecord, frozen=True, kw_only=True, dict=True):
     gates: tuple[GateRecord, ...] = ()
     parities: tuple[ParityRecord, ...] = ()
     refusals: tuple[RefusedRecord, ...] = ()
+    primed: tuple[PrimedRecord, ...] = ()
     trials: tuple[TrialRecord, ...] = ()
     capacities: tuple[CapacityRecord, ...] = ()
     kept_every: int = 1
@@ -121,11 +126,14 @@ def place_of(record: JournalRecord) -> RecordPlace:
 def read_run(folder: Path) -> Run:
     """The run in `folder`. Where a resumed run measured a place again, only that counts.
 
-    Raises JournalError where the folder holds no journal, or a broken one.
+    Raises JournalError where the folder holds no journal, or a broken one; ExpectedError where it holds what no run
+    writes, or too much of it.
     """
+    look_over(folder)
     records = read_records(folder)
     if not records or not isinstance(header := records[0], RunRecord):
         raise JournalError(f"{folder / FILE_NAME} does not start with a run record")
+    _refuse_contradictions(folder / FILE_NAME, header, records)
     last = records[-1]
     for asked in (one for one in records if isinstance(one, ResumedRecord) and one.until is not None):
         header = msgspec.structs.replace(header, until=asked.until, at_most_s=asked.at_most_s)
@@ -137,6 +145,7 @@ def read_run(folder: Path) -> Run:
         gates=_last(records, GateRecord),
         parities=_last(records, ParityRecord),
         refusals=_last(records, RefusedRecord),
+        primed=_last(records, PrimedRecord),
         trials=_last(without_void(records), TrialRecord),
         capacities=_last(records, CapacityRecord),
         kept_every=_kept_every(folder),
@@ -149,6 +158,24 @@ def read_run(folder: Path) -> Run:
         end=last if isinstance(last, EndRecord) else None,
         lines={place_of(record): number for number, record in enumerate(records[1:], start=2)},
     )
+
+
+def _refuse_contradictions(path: Path, header: RunRecord, records: Sequence[JournalRecord]) -> None:
+    """Raise JournalError where a record is of something that the run record does not name, or of no block."""
+    targets, scenarios = ({one.id for one in named} for named in (header.targets, header.scenarios))
+    if len(targets) < len(header.targets) or len(scenarios) < len(header.scenarios):
+        raise JournalError(f"{path}, line 1: a target or a scenario has the name of another")
+    pairs = [name for one in header.comparisons for name in (one.baseline, one.candidate)]
+    if stray := ({*pairs, *(one.twin_of for one in header.targets if one.twin_of)} - targets):
+        raise JournalError(f"{path}, line 1: {min(stray)!r} is compared and is no target")
+    for number, record in enumerate(records[1:], start=2):
+        if isinstance(record, RunRecord):
+            raise JournalError(f"{path}, line {number}: a second run record")
+        for name, known in (("target", targets), ("scenario", scenarios)):
+            if (found := getattr(record, name, None)) is not None and found not in known:
+                raise JournalError(f"{path}, line {number}: {found!r} is no {name} of the run")
+        if not 0 <= getattr(record, "block", 0) <= MOST_BLOCKS:
+            raise JournalError(f"{path}, line {number}: there is no block {getattr(record, 'block', 0)}")
 
 
 def _last(records: Iterable[JournalRecord], kind: type[_Kind]) -> tuple[_Kind, ...]:
@@ -192,12 +219,12 @@ class Thinning(Struct, frozen=True, kw_only=True):
 def _kept_every(folder: Path) -> int:
     """1 where `folder` has all samples of its run, k where it has every k-th. Raises JournalError for a broken note."""
     try:
-        content = (folder / THINNING_NAME).read_bytes()
+        content = read_file(folder / THINNING_NAME)
     except FileNotFoundError:
         return 1
     try:
         return msgspec.json.decode(content, type=Thinning).kept_every
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise JournalError(f"{folder / THINNING_NAME} is broken: {error}") from error
 
 

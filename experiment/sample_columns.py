@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from experiment.foreign_ground import MOST_SAMPLES_BYTES, opened_file
 
 FOLDER: Final = "samples"
 TIMES: Final = ("due_ns", "sent_ns", "first_ns", "done_ns")
@@ -30,6 +32,13 @@ MOST_FILES: Final = 20_000
 _FILE: Final = r"\A[A-Za-z0-9_][A-Za-z0-9._@+~-]{0,240}\.npz\Z"
 _COLUMN: Final = r"\A[a-z][a-z_]{0,31}\Z"
 _TYPE: Final = r"\A(\|[iu]1|<[iu][248])\Z"
+_HEADER: Final = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(\|[iu]1|<[iu][248])', 'fortran_order': False, 'shape': \((\d{1,12}),\), \} *\n",
+    re.DOTALL,
+)
+"""Of a column, in version 1.0 of the .npy format. numpy evaluates it and makes room for all it claims."""
+BROKEN: Final = (OSError, KeyError, ValueError, EOFError, NotImplementedError, zlib.error, zipfile.BadZipFile)
+"""By which `columns` says that a file is not one of a trial's samples."""
 
 Column = npt.NDArray[Any]
 
@@ -139,21 +148,41 @@ def decoded(index: Index, members: Mapping[str, bytes]) -> Table:
     return Table(index=index, columns=dict(sorted(columns.items())))
 
 
+def columns(path: Path, names: Sequence[str] | None = None) -> dict[str, Column]:
+    """The columns of those names in a samples file, None for all; they cannot be written to.
+
+    Every column's checksum is held against its bytes, and no more is read than the file holds: a run stores them as
+    they are, so one that unpacks to more is none of a run's.
+
+    Raises KeyError for a column that is missing, others of BROKEN for what is no such file, and ExpectedError.
+    """
+    with opened_file(path, MOST_SAMPLES_BYTES) as stream, zipfile.ZipFile(stream) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > path.stat().st_size:
+            raise ValueError("its columns are packed, which those of a run are not")
+        wanted = [member.filename.removesuffix(".npy") for member in members] if names is None else names
+        return {name: _column(archive.read(f"{name}.npy")) for name in wanted}
+
+
+def _column(data: bytes) -> Column:
+    header = _HEADER.match(data)
+    if header is None:
+        raise ValueError(
+            f"a column begins with {data[:80]!r} and is not a row of numbers in version 1.0 of the .npy format"
+        )
+    return np.frombuffer(data, np.dtype(header[1].decode()), count=int(header[2]), offset=header.end())
+
+
 def _columns(path: Path) -> dict[str, Column]:
     """The columns of one trial; empty where the file is none of a trial's samples."""
     if not re.match(_FILE, path.name):
         return {}
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            columns = {name: arrays[name] for name in arrays.files}
-    except (OSError, KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile):
+        found = columns(path)
+    except BROKEN:
         return {}
-    fit = all(re.match(_COLUMN, name) and re.match(_TYPE, one.dtype.str) for name, one in columns.items())
-    return (
-        columns
-        if fit and len({one.shape for one in columns.values()}) == 1 == next(iter(columns.values())).ndim
-        else {}
-    )
+    fit = found and all(re.match(_COLUMN, name) for name in found) and len({one.size for one in found.values()}) == 1
+    return found if fit else {}
 
 
 def _is_time(name: str, types: Mapping[str, str]) -> bool:

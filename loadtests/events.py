@@ -51,11 +51,21 @@ class WorkersEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="wo
     workers: list[WorkerNode]
 
 
+class RefusedPeerEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="refused_peer"):
+    """Somebody at the master's port was not taken for a worker: from where, why, and how many messages that makes."""
+
+    address: str
+    reason: str
+    count: int
+
+
 class ErrorEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="error"):
-    """The generator or its caller is at fault."""
+    """The generator or its caller is at fault; or the system is, of whose refusal `errno` and `path` tell."""
 
     message: str
     traceback: str
+    errno: int | None = None
+    path: str | None = None
 
 
 class MissingWorkersEvent(Struct, frozen=True, kw_only=True, tag_field="event", tag="missing_workers"):
@@ -65,4 +75,13 @@ class MissingWorkersEvent(Struct, frozen=True, kw_only=True, tag_field="event", 
     hint: str
 
 
-Event = ReadyEvent | SliceEvent | TrialEvent | CalibrationEvent | WorkersEvent | ErrorEvent | MissingWorkersEvent
+Event = (
+    ReadyEvent
+    | SliceEvent
+    | TrialEvent
+    | CalibrationEvent
+    | WorkersEvent
+    | RefusedPeerEvent
+    | ErrorEvent
+    | MissingWorkersEvent
+)

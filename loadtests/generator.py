@@ -48,7 +48,8 @@ from loadtests.master import Master
 from loadtests.orders import CalibrationOrder, Order, TrialOrder, WorkersOrder, Workforce
 from loadtests.remote import MissingWorkersError
 from loadtests.system import REAL_SYSTEM
-from loadtests.trial import Trial, calibrate
+from loadtests.trial import CalibrationError, Trial, calibrate
+from loadtests.worker_messages import TOKEN_VARIABLE
 from loadtests.worker_process import work
 from loadtests.workers_runner import WorkersRunner
 
@@ -80,6 +81,12 @@ def serve(requests: Queue[bytes], master: Master | None) -> None:
             say(answer(decoder.decode(requests.get()), master))
         except MissingWorkersError as error:
             say(MissingWorkersEvent(message=str(error), hint=error.hint))
+        except CalibrationError as error:
+            say(ErrorEvent(message=str(error), traceback=""))
+        except OSError as error:
+            path = None if error.filename is None else str(error.filename)
+            message = error.strerror or str(error)
+            say(ErrorEvent(message=message, traceback=traceback.format_exc(), errno=error.errno, path=path))
         except Exception as error:  # noqa: BLE001 - reported to the harness, which raises it there
             say(ErrorEvent(message=f"{type(error).__name__}: {error}", traceback=traceback.format_exc()))
 
@@ -129,6 +136,7 @@ def main() -> int:
             port=arguments.port,
             calibration=arguments.calibration,
             keep=arguments.keep,
+            token=os.environ.get(TOKEN_VARIABLE, ""),
         )
     master = None
     if arguments.expect_workers is not None:
@@ -139,7 +147,9 @@ def main() -> int:
                     bind=arguments.bind,
                     port=arguments.port,
                     timeout_s=arguments.timeout_s,
-                )
+                    token=os.environ.get(TOKEN_VARIABLE, ""),
+                ),
+                say,
             )
         except MissingWorkersError as error:
             say(MissingWorkersEvent(message=str(error), hint=error.hint))

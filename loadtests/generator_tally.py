@@ -26,6 +26,8 @@ class GeneratorTally:
     def clear(self) -> None:
         """Forget everything, as after the warm-up."""
         self.busy_ns = self.wall_ns = self.queued_ns = self.late_start_ns = 0
+        self.throttled_ns = self.longest_gap_ns = self.stood_ns = 0
+        self.own_core = False
         self.peak_cpu_share = 0.0
         self.lags_ns = array("q")
         self.clocks: list[ClockOffset] = []
@@ -35,6 +37,10 @@ class GeneratorTally:
         self.busy_ns += result.busy_ns
         self.wall_ns += result.wall_ns
         self.queued_ns += result.queued_ns
+        self.throttled_ns += result.throttled_ns
+        self.longest_gap_ns = max(self.longest_gap_ns, result.longest_gap_ns)
+        self.stood_ns += result.stood_ns
+        self.own_core = result.own_core
         self.late_start_ns = max(self.late_start_ns, result.late_start_ns)
         self.peak_cpu_share = max([self.peak_cpu_share, *result.shares])
         self.lags_ns.extend(result.lags_ns)
@@ -50,6 +56,9 @@ class GeneratorTally:
             cpu_share=self.busy_ns / self.wall_ns if self.wall_ns else 0.0,
             peak_cpu_share=self.peak_cpu_share,
             queued_share=None if queued_ns() is None else self.queued_ns / max(1, self.wall_ns),
+            throttled_share=self.throttled_ns / max(1, self.wall_ns),
+            stood_share=self.stood_ns / max(1, self.wall_ns),
+            longest_gap_us=self.longest_gap_ns / 1e3,
             late_share=float((send_lags_ns[steady] > LATE_NS).mean()) if steady.any() else 0.0,
             lag_p99_us=lag_p99_us(self.lags_ns),
             send_lag_p99_us=float(np.percentile(send_lags_ns, 99)) / 1e3 if len(send_lags_ns) else 0.0,

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import gevent
 
-from loadtests.audit import queued_ns
+from loadtests.audit import queued_ns, throttled_ns
 from loadtests.connection import LoadedTarget, make_ready
-from loadtests.loop import SliceRun
+from loadtests.loop import TICK_NS, SliceRun
 from loadtests.orders import TrialOrder
 from loadtests.runner import LoadSegment, SliceOrder, SliceResult, generator_seed
 from loadtests.samples import Samples
@@ -94,7 +94,7 @@ class LocalRunner:
         if made is None:
             raise RuntimeError("a slice must be prepared before it is run")
         late_ns = 0 if opens_ns is None else _wait_until(opens_ns)
-        queued = queued_ns()
+        queued, throttled = queued_ns(), throttled_ns()
         made.run(self._users.connections(made.target), opens_ns)
         result = SliceResult(
             rows=bytes(made.samples.rows),
@@ -106,6 +106,10 @@ class LocalRunner:
             busy_ns=made.busy_ns,
             wall_ns=made.wall_ns,
             queued_ns=(queued_ns() or 0) - (queued or 0),
+            throttled_ns=throttled_ns() - throttled,
+            longest_gap_ns=max(made.gaps_ns, default=0),
+            stood_ns=sum(gap for gap in made.gaps_ns if gap > TICK_NS),
+            own_core=REAL_SYSTEM.awake,
             shares=made.shares,
             lags_ns=made.lags_ns.tolist(),
             late_start_ns=late_ns,

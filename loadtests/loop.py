@@ -7,8 +7,8 @@ open loop a connection that has its answer goes back to the idle ones, and the s
 used. Everything but the usual exchange is left to Connection and to what stands below the loop.
 
 On a core of its own the loop never sleeps. It asks again and again: no answer waits until it is awake, and no target
-spends time on waking it, which was a hundredth of the throughput at 16 and 64 connections and a third at one where it
-was measured, on two virtual cores. What it does not find to do is then what it knows of its own load.
+spends time on waking it, which was a hundredth of the throughput at 16 connections and a third at one, on two virtual
+cores. What it does not find to do is then what it knows of its own load.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class SliceRun:
 
     `lags_ns` holds, for each tick, the longest time between two looks at the sockets: as long may an answer have lain
     unread. For `busy_ns` of `wall_ns` the loop did something: it used the CPU or, where it waits awake, it did not ask
-    in vain. `shares` is that between two rounds. `cap_hits` counts the requests of an open loop that were due while the
-    most were in flight already, and `unsent` those that never were sent.
+    in vain. `shares` is that between two rounds, `gaps_ns` how late every tick was. `cap_hits` counts
+    the requests of an open loop that were due with the most in flight already, and `unsent` those never sent.
     """
 
     def __init__(
@@ -62,9 +62,8 @@ class SliceRun:
         self.timeout_ns = timeout_ns
         self.schedule = schedule
         self.lags_ns = array("q") if lags_ns is None else lags_ns
-        self.shares: list[float] = []
-        self.opened_ns = self.deadline_ns = self.wall_ns = self.busy_ns = 0
-        self.cap_hits = self.unsent = 0
+        self.gaps_ns, self.shares = array("q"), list[float]()
+        self.opened_ns = self.deadline_ns = self.wall_ns = self.busy_ns = self.cap_hits = self.unsent = 0
 
     def run(self, connections: Sequence[Connection], opens_ns: int | None = None) -> None:
         """Make the run over `connections`, each of its own user; returns when the last answer is in or overdue.
@@ -191,8 +190,9 @@ def _serve(run: SliceRun, connections: Sequence[Connection], state: _SliceState)
                 resting = True
         if now >= look_up:
             run.lags_ns.append(lag)
-            lag = 0
+            lag, missed = 0, look_up
             now = state.tick(now)
+            run.gaps_ns.append(now - missed)
             look_up = now + TICK_NS
 
 

@@ -57,12 +57,16 @@ class TargetOrder(Struct, frozen=True, kw_only=True):
 
 
 class Workforce(Struct, frozen=True, kw_only=True):
-    """Other load generators that are to come: how many, to which address and port, and how long they are waited for."""
+    """Other load generators that are to come: how many, to which address and port, and how long they are waited for.
+
+    `token` is what each of them must know; none where it is empty.
+    """
 
     expect: int
     bind: str = "*"
     port: int = 5557
     timeout_s: float = 60.0
+    token: str = ""
 
     def __post_init__(self) -> None:
         if self.expect < 1 or self.timeout_s <= 0 or not 0 < self.port < 65_536:

@@ -25,12 +25,14 @@ from loadtests.events import (
     Event,
     MissingWorkersEvent,
     ReadyEvent,
+    RefusedPeerEvent,
     SliceEvent,
     TrialEvent,
     WorkersEvent,
 )
 from loadtests.orders import CalibrationOrder, Order, TrialOrder, WorkersOrder, Workforce
 from loadtests.trial_record import Calibration, TrialRecord, WorkerNode
+from loadtests.worker_messages import TOKEN_VARIABLE
 
 START_S = 60.0
 STOP_S = 5.0
@@ -62,14 +64,22 @@ class Generator:
 
     `cpu` pins it to one core; `python` is the interpreter that has Locust; a `workforce` makes it the master of
     workers, which then send all requests. Use from one thread. After a GeneratorError other than a reported fault or
-    missing workers the process is gone. `info` is what it has said of itself.
+    missing workers the process is gone. `info` is what it has said of itself, and `refused_peers` is how many messages
+    of strangers a master has refused; `say` is told of them.
     """
 
     info: ReadyEvent
 
     def __init__(
-        self, *, cpu: int | None = None, python: str = sys.executable, workforce: Workforce | None = None
+        self,
+        *,
+        cpu: int | None = None,
+        python: str = sys.executable,
+        workforce: Workforce | None = None,
+        say: Callable[[str], None] = lambda _text: None,
     ) -> None:
+        self.refused_peers = 0
+        self._say = say
         self._command = [python, "-m", "loadtests.generator", *([] if cpu is None else ["--cpu", str(cpu)])]
         self._workforce = workforce
         if workforce is not None:
@@ -103,6 +113,8 @@ class Generator:
             stderr=self._log,
             # Ctrl-C is the harness's to handle; the closed pipe then ends the generator.
             start_new_session=True,
+            # Not among its arguments, which everybody on the machine can read.
+            env=os.environ | {TOKEN_VARIABLE: self._workforce.token if self._workforce else ""},
         )
         first = self._next_event(START_S)
         if isinstance(first, MissingWorkersEvent):
@@ -173,8 +185,10 @@ class Generator:
             self._fail("it has ended")
         while True:
             event = self._next_event(takes_s + GRACE_S)
+            if isinstance(event, ErrorEvent) and event.errno is not None:
+                raise OSError(event.errno, f"the load generator: {event.message}", event.path)
             if isinstance(event, ErrorEvent):
-                raise GeneratorError(f"the generator reports {event.message}\n{event.traceback}")
+                raise GeneratorError(f"the generator reports {event.message}\n{event.traceback}".strip())
             if isinstance(event, MissingWorkersEvent):
                 raise MissingWorkersError(event.message, event.hint)
             if isinstance(event, closing):
@@ -185,7 +199,15 @@ class Generator:
             yield event
 
     def _next_event(self, patience_s: float) -> Event:
-        line = self._read_line(time.monotonic() + patience_s, patience_s)
+        """The next that is not about strangers: those come at any time, and answer nothing."""
+        until_s = time.monotonic() + patience_s
+        while isinstance(event := self._decoded(until_s, patience_s), RefusedPeerEvent):
+            self.refused_peers = event.count
+            self._say(f"a stranger at the workers' port was refused: {event.address}: {event.reason}")
+        return event
+
+    def _decoded(self, until_s: float, patience_s: float) -> Event:
+        line = self._read_line(until_s, patience_s)
         try:
             event: Event = _DECODER.decode(line)
         except msgspec.ValidationError as error:

@@ -58,7 +58,9 @@ class SliceResult(Struct, frozen=True, kw_only=True):
     """What one generator made of a slice: its samples, rows of ROW in order of completion, and what it did itself.
 
     `connects` counts the connections that it has opened to the target in this trial. `late_start_ns` is how much later
-    than agreed it began.
+    than agreed it began, `own_core` whether it had a core that nothing else was to use. It was ready and waited for a
+    core for `queued_ns`, and a quota kept its processes from one for `throttled_ns`. Of the gaps of
+    SliceRun the longest counts, and in `stood_ns` all that were longer than a tick.
     """
 
     rows: bytes = b""
@@ -70,6 +72,10 @@ class SliceResult(Struct, frozen=True, kw_only=True):
     busy_ns: int
     wall_ns: int
     queued_ns: int
+    throttled_ns: int = 0
+    longest_gap_ns: int = 0
+    stood_ns: int = 0
+    own_core: bool = False
     shares: list[float]
     lags_ns: list[int]
     late_start_ns: int = 0

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
@@ -163,11 +164,20 @@ class Samples:
     def save(self, path: Path) -> None:
         """Write the samples file, an .npz, one column in memory at a time; it appears whole or not at all."""
         partial = path.with_name(path.name + ".partial")
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            for name in self.names:
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, self.column(name), allow_pickle=False)
-        partial.replace(path)
+        try:
+            # Whatever has the name is removed and not written to, as a link would be.
+            partial.unlink(missing_ok=True)
+            with partial.open("xb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+                for name in self.names:
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, self.column(name), allow_pickle=False)
+            partial.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            # The calls that write do not know where to.
+            error.filename = error.filename or str(path)
+            raise
 
     def _chunks(self) -> Iterator[npt.NDArray[np.void]]:
         return (np.frombuffer(sealed, dtype=ROW) for sealed in self._sealed)

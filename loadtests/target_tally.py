@@ -24,6 +24,9 @@ TURNS_IN_SLICE, ROUNDS_IN_SLICE = 8, 2
 """A slice holds at least so many answers one after the other, and so many rounds of all users: with
 many users one round fills the first phase, and only what comes after it counts."""
 
+_LONGEST_NAME = 200
+"""Of a samples file: file systems take 255 bytes, of which a suffix or two need some."""
+
 WINDOWS, WINDOWS_AGREE = 3, 1.10
 """So many slices in a row must agree so far, largest over smallest, before a target counts as warm (Triton's
 perf_analyzer asks the same of its windows)."""
@@ -177,6 +180,7 @@ class TargetTally:
                 ceiling_rps=order.ceiling_rps,
                 lost=self.lost,
                 backlog=backlog,
+                own_core=all(generator.own_core for generator in self.generators),
             )
             or reason_against_workers(shared, slice_s=self.slice_s)
         )
@@ -223,8 +227,8 @@ class TargetTally:
         folder = Path(order.out)
         folder.mkdir(parents=True, exist_ok=True)
         # The index keeps names apart that differ only in characters no file name should hold.
-        name = f"{order.label}-{index}-{self.order.id}.npz"
-        path = folder / re.sub(r"[^A-Za-z0-9._@+-]", "_", name)
+        name = re.sub(r"[^A-Za-z0-9._@+-]", "_", f"{order.label}-{index}-{self.order.id}")
+        path = folder / f"{name[:_LONGEST_NAME]}.npz"
         self.samples.save(path)
         return f"{folder.name}/{path.name}"
 

@@ -6,13 +6,19 @@ no type names any more is passed over.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Amount: TypeAlias = Annotated[float, Meta(ge=0)]
 
 MOST_ERROR_SHARE = 0.01
 """Above this share of failed requests a throughput says nothing: refusing fast is not serving fast."""
+
+SamplesPath: TypeAlias = Annotated[str, Meta(pattern=r"\Asamples/[A-Za-z0-9_][A-Za-z0-9._@+~-]{0,240}\.npz\Z")]
+"""A file of samples, from the run's folder on, and never out of it."""
 
 SloOutcome = Literal["holds", "fails", "open"]
 """Whether a promise is shown to be kept, or to be broken, or neither yet."""
@@ -52,13 +58,17 @@ class GeneratorShare(Struct, frozen=True, kw_only=True):
     """The generator's part in one trial; of many generators, each one's or the worst.
 
     CPU share of its slices and of the worst 50 ms in them, which where it never sleeps is of the time in which it had
-    something to do; the share of their time for which it waited for a core (None where the system does not tell); share
-    of late sends; the 99th percentiles of lag and send lag in us.
+    something to do; the share of their time for which it waited for a core (None where the system does not tell), that
+    for which a quota kept it from one, and that for which its loop did not come round; the longest such gap in us;
+    share of late sends; the 99th percentiles of lag and send lag in us.
     """
 
     cpu_share: float
     peak_cpu_share: float | None = None
     queued_share: float | None = None
+    throttled_share: float | None = None
+    stood_share: float | None = None
+    longest_gap_us: float | None = None
     late_share: float
     lag_p99_us: float
     send_lag_p99_us: float | None = None
@@ -130,31 +140,31 @@ class TrialRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="tria
     the run's folder on; None where none is kept.
     """
 
-    block: int = 0
+    block: Count = 0
     target: str
     endpoint: str
     scenario: str
-    users: int
+    users: Count
     valid: bool = False
     reason: str | None = None
-    requests: int = 0
-    errors: int = 0
-    error_kinds: dict[str, int] = {}
-    slices: int = 0
-    slice_s: float | None = None
+    requests: Count = 0
+    errors: Count = 0
+    error_kinds: dict[str, Count] = {}
+    slices: Count = 0
+    slice_s: Amount | None = None
     warmup_slices: int = 0
     steady: bool | None = None
     seed: int | None = None
-    completed: int = 0
-    throughput_rps: float = 0.0
-    p50_us: float | None = None
-    offered_rps: float | None = None
+    completed: Count = 0
+    throughput_rps: Amount = 0.0
+    p50_us: Amount | None = None
+    offered_rps: Amount | None = None
     backlog: Backlog | None = None
     over_limit: OverLimit | None = None
-    cpu_ms_per_request: float | None = None
-    rss_mib: float | None = None
-    pss_mib: float | None = None
-    threads: int | None = None
+    cpu_ms_per_request: Amount | None = None
+    rss_mib: Amount | None = None
+    pss_mib: Amount | None = None
+    threads: Count | None = None
     context_switches: int | None = None
     retraces: int | None = None
     generator: GeneratorShare
@@ -163,7 +173,7 @@ class TrialRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="tria
     idle_cpu_share: float | None = None
     connects: int = 0
     visits: Visits | None = None
-    samples: str | None = None
+    samples: SamplesPath | None = None
 
     def unusable(self) -> str | None:
         """Why no figure is taken from this trial, or None where it counts."""

@@ -26,7 +26,7 @@ from loadtests.orders import TrialOrder
 from loadtests.runner import LoadSegment, SliceOrder, SliceResult
 from loadtests.samples import ROW
 from loadtests.user import SliceUsers, UsersEnvironment
-from loadtests.worker_messages import PREFIX, SAME_CODE, TO_WORKER, code_digest, pack
+from loadtests.worker_messages import HINTS, PREFIX, TO_WORKER, code_digest, pack, proof
 
 STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -68,7 +68,7 @@ class Worker:
     """Does what its master says; `runner` is Locust's and connected. `keep` is where its samples stay, too."""
 
     def __init__(self, runner: Any, *, keep: Path | None) -> None:
-        self.refused = False
+        self.refused = ""
         self._runner = runner
         self._keep = keep
         self._trial = ExitStack()
@@ -107,7 +107,7 @@ class Worker:
 
     def _obey(self, word: str, tag: int, data: dict[str, Any]) -> None:
         if word == "refused":
-            self.refused = True
+            self.refused = str(data["reason"])
             self._runner.quit()
         elif word == "trial":
             self.close()
@@ -142,18 +142,22 @@ class Worker:
         np.save(self._keep / name, np.frombuffer(result.rows, dtype=ROW), allow_pickle=False)
 
 
-def work(*, master: str, port: int, calibration: dict[str, Any] | None, keep: Path | None = None) -> int:
+def work(
+    *, master: str, port: int, calibration: dict[str, Any] | None, keep: Path | None = None, token: str = ""
+) -> int:
     """Connect to a master and work for it; the process's exit code."""
     print(f"worker: looking for a master at {master}:{port}", file=sys.stderr, flush=True)
     try:
         interrupt_here()
-        return _work(f"{master}:{port}", master, port, calibration=calibration, keep=keep)
+        return _work(f"{master}:{port}", master, port, calibration=calibration, keep=keep, token=token)
     except Interrupted:
         print("worker: interrupted", file=sys.stderr)
         return INTERRUPTED
 
 
-def _work(place: str, master: str, port: int, *, calibration: dict[str, Any] | None, keep: Path | None) -> int:
+def _work(
+    place: str, master: str, port: int, *, calibration: dict[str, Any] | None, keep: Path | None, token: str
+) -> int:
     environment: Any = UsersEnvironment(SliceUsers())
     say = sys.stderr
     try:
@@ -165,7 +169,12 @@ def _work(place: str, master: str, port: int, *, calibration: dict[str, Any] | N
     worker = Worker(runner, keep=keep)
     serving = gevent.spawn(worker.serve)
     try:
-        hello = {"host": socket.gethostname(), "code": code_digest(), "calibration": calibration}
+        hello = {
+            "host": socket.gethostname(),
+            "code": code_digest(),
+            "calibration": calibration,
+            "proof": proof(token, runner.client_id),
+        }
         runner.send_message(PREFIX + "hello", hello)
         print(f"worker: connected to {place}, ready", file=say, flush=True)
         runner.greenlet.join()
@@ -178,8 +187,8 @@ def _work(place: str, master: str, port: int, *, calibration: dict[str, Any] | N
         environment.events.quitting.fire(environment=environment)
         runner.client.close(linger=LINGER_MS)
     if worker.refused:
-        print(f"worker: refused by the master at {place}: it runs other code than this machine", file=say)
-        print(f"hint: {SAME_CODE}", file=say)
+        print(f"worker: refused by the master at {place}: {worker.refused}", file=say)
+        print(f"hint: {HINTS.get(worker.refused, 'look at what the master says')}", file=say)
         return FAULT
     heard = runner.last_heartbeat_timestamp
     if heard is not None and time.time() - heard > MASTER_HEARTBEAT_TIMEOUT:

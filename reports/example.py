@@ -18,12 +18,13 @@ from typing import Final
 
 from experiment.archive import opened
 from experiment.errors import ExpectedError
+from experiment.foreign_ground import write_file
 from experiment.journal import JournalError
 from experiment.packing import pack
 from experiment.progress import plural
 from experiment.run_folder import read_run
 from reports.costs import read_price
-from reports.render import render, write
+from reports.render import render
 
 INTO: Final = Path("docs") / "example"
 ARCHIVE: Final = "run.zip"
@@ -73,7 +74,7 @@ def publish(given: Path, into: Path = INTO, *, most_mib: float = MOST_MIB, price
             pictured = next((name for name in PICTURED if (drawn / "plots" / f"{name}.svg").exists()), None)
             if pictured:
                 shutil.copyfile(drawn / "plots" / f"{pictured}.svg", new / PICTURE)
-            write(new / "README.md", _page(folder, into, pictured))
+            write_file(new / "README.md", _page(folder, into, pictured))
         shutil.rmtree(into, ignore_errors=True)
         shutil.copytree(new, into)
     return into / "report.html"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
+from experiment.foreign_ground import own_folder, write_file
 from reports import gallery
-from reports.render import write
 from reports.summary import Summary
 from reports.summary.measures import COLUMNS, Median
 
@@ -27,14 +28,14 @@ def cells_csv(summary: Summary) -> str:
         figures = [row.throughput_rps, *(row.latencies(kind).at(name) for kind, name in percentiles)]
         told = [value for figure in figures for value in _spread(figure)]
         plain, single = ([getattr(row, name) for name in names] for names in (PLAIN, SINGLE))
-        writer.writerow([summary.run_id, *plain, *told, *single])
+        writer.writerow([_inert(value) for value in (summary.run_id, *plain, *told, *single)])
     return text.getvalue()
 
 
 def write_csv(_run_dir: Path, summary: Summary, into: Path) -> list[Path]:
     """Write cells.csv into the folder of a report."""
     path = into / "cells.csv"
-    write(path, cells_csv(summary))
+    write_file(path, cells_csv(summary))
     return [path]
 
 
@@ -43,10 +44,10 @@ def write_png(run_dir: Path, summary: Summary, into: Path) -> list[Path]:
     from experiment.run_folder import read_run  # noqa: PLC0415 - only where plots are drawn
 
     paths = []
-    (into / "plots").mkdir(exist_ok=True)
+    own_folder(into / "plots")
     for name, picture in gallery.pictures(summary, read_run(run_dir)).items():
         paths.append(into / "plots" / f"{name}.png")
-        write(paths[-1], picture)
+        write_file(paths[-1], picture)
     return paths
 
 
@@ -58,6 +59,11 @@ FORMATS = {
     "markdown": lambda _run_dir, _summary, into: [into / "summary.md"],
     "png": write_png,
 }
+
+
+def _inert(value: Any) -> Any:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
 
 
 def _spread(figure: Median | None) -> list[float | None]:

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Struct
 
+from experiment.foreign_ground import read_file
 from experiment.journal import JournalError
 from experiment.run_folder import COUNTS_NAME, LADDER_NAME
 from reports import statistics
@@ -95,7 +96,7 @@ def read(folder: Path) -> list[Group]:
     """The ladder's groups, empty where the folder has none. Raises JournalError where the file is something else."""
     path = folder / LADDER_NAME
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=_Document)
+        document = msgspec.json.decode(read_file(path), type=_Document)
         made: dict[LadderPlace, dict[LadderPlace, Floats]] = {}
         for entry in document.benchmarks:
             facts, payloads = entry.extra_info, entry.stats.iterations
@@ -104,7 +105,7 @@ def read(folder: Path) -> list[Group]:
             made.setdefault(place, {})[facts.rung, facts.framework, facts.twin] = calls
     except FileNotFoundError:
         return []
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise JournalError(f"{path} is not the ladder's file: {error}") from error
     found = []
     for (mode, endpoint, encoding), calls_us in made.items():
@@ -149,10 +150,10 @@ def instructions(folder: Path) -> ExactCounts | None:
     """What was counted exactly: `rows`, or `skipped` with the reason; None where the folder has nothing of it."""
     path = folder / COUNTS_NAME
     try:
-        counts = msgspec.json.decode(path.read_bytes(), type=ExactCounts)
+        counts = msgspec.json.decode(read_file(path), type=ExactCounts)
     except FileNotFoundError:
         return None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise JournalError(f"{path} is not the file of the exact counts: {error}") from error
     if counts.rows is UNSET and counts.skipped is UNSET:
         raise JournalError(f"{path} holds neither rows nor a reason")

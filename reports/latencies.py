@@ -6,20 +6,16 @@ request are left out.
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from experiment.run_folder import Run
+from experiment.sample_columns import BROKEN, columns
 from loadtests.samples import STEADY
 from reports import statistics
 
@@ -30,8 +26,7 @@ NS_PER_MS = 1e6
 # Enough for an interval's ends where blocks are too many to enumerate; more would only cost time.
 RESAMPLES = 1_000
 EXACT_UP_TO = 5
-PREFIX_BYTES = 10
-"""Magic, version and length of the header, in version 1.0 of the .npy format, which is what numpy.savez writes."""
+_READ = ("phase", "error", "due_ns", "sent_ns", "done_ns")
 
 
 class SamplesError(ValueError):
@@ -58,47 +53,15 @@ class PooledPercentile:
 def read(path: Path) -> Latencies:
     """The steady, error-free latencies of one trial's file. Raises SamplesError."""
     try:
-        phase, error_kind, due, sent, done = columns(path, ("phase", "error", "due_ns", "sent_ns", "done_ns"))
+        phase, error_kind, due, sent, done = columns(path, _READ).values()
         kept = (phase == STEADY) & (error_kind == NO_ERROR)
-        answered = done[kept]
-        service, response = answered - sent[kept], answered - due[kept]
-    except (OSError, KeyError, ValueError, IndexError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        answered, began, ready = (column[kept].astype(np.int64, copy=False) for column in (done, sent, due))
+        service, response = answered - began, answered - ready
+    except (*BROKEN, IndexError) as error:
         raise SamplesError(f"{path.name}: {error}") from error
     if (service < 0).any() or (response < 0).any():
         raise SamplesError(f"{path.name}: an answer came before its request")
     return Latencies(service_ns=np.sort(service), response_ns=np.sort(response))
-
-
-def columns(path: Path, names: Sequence[str]) -> list[npt.NDArray[Any]]:
-    """The one-dimensional columns of those names in an .npz file, in that order; they cannot be written to.
-
-    numpy.load works out the header of every column anew, and those of a run's thousands of files are nearly all alike:
-    720 files of an example take 0.26 s of CPU time here and 0.86 s there.
-
-    Raises KeyError for one that is missing, and OSError, ValueError, zlib.error or zipfile.BadZipFile for what is no
-    such file; every column's checksum is held against its bytes.
-    """
-    with zipfile.ZipFile(path) as archive:
-        return [_column(archive.read(f"{name}.npy")) for name in names]
-
-
-def _column(data: bytes) -> npt.NDArray[Any]:
-    at = PREFIX_BYTES + int.from_bytes(data[PREFIX_BYTES - 2 : PREFIX_BYTES], "little")
-    dtype, size = _header(data[:at])
-    return np.frombuffer(data, dtype, count=size, offset=at)
-
-
-@lru_cache(maxsize=1024)
-def _header(header: bytes) -> tuple[np.dtype[Any], int]:
-    """The type and the number of the values that follow. Raises ValueError."""
-    read = io.BytesIO(header)
-    version = np.lib.format.read_magic(read)
-    if version != (1, 0):
-        raise ValueError(f"a column is in version {version} of the .npy format and not in 1.0")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(read)
-    if len(shape) != 1 or dtype.hasobject:
-        raise ValueError(f"a column is {dtype} in the shape {shape}, and not a row of numbers")
-    return dtype, shape[0]
 
 
 def pooled(run: Run, target: str, scenario: str) -> Latencies:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from reports import choosing, costs, tables, wording
 from reports.ladder_summary import SEGMENTS
 from reports.ladder_words import break_even_sentences, counted_rows
@@ -29,9 +31,15 @@ def markdown(summary: Summary) -> str:
         *_capacity(summary),
         *(["## The ladder", _ladder(summary.ladder)] if summary.ladder else []),
         "## Repeat it",
-        f"```\n{tables.command_line(summary)}\n```",
+        _fenced(tables.command_line(summary)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _fenced(text: str) -> str:
+    """A text as it is, on one line that nothing in it can end."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}\n{' '.join(text.split())}\n{fence}"
 
 
 def _banner(summary: Summary) -> str:

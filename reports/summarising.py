@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from conformance.finding import GateRecord
 from experiment.run_folder import Run
+from loadtests.trial_record import CeilingRecord
 from reports import (
     capacities,
     cells,
@@ -72,6 +73,7 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
         scenarios=scenarios,
         not_run=list(run.not_run),
         refused=_refused(run),
+        answers_vary=sorted({one.target for one in run.primed if None in one.answers.values()}),
         noise_floor=noise_floor,
         results=results,
         comparisons=deciding.with_reasons(run, compared),
@@ -119,7 +121,8 @@ def _targets(run: Run) -> list[TargetSummary]:
 def _generator(run: Run) -> dict[str, Any]:
     """What the load generator can do here, and the line that says so."""
     if run.generator is None:
-        return {"lines": []}
+        # A run that was stopped before anybody knew.
+        return dict.fromkeys(CeilingRecord.__struct_fields__) | {"lines": []}
     found = msgspec.to_builtins(run.generator)
     return {name: value for name, value in found.items() if name != "kind"} | {"lines": [run.line_of(run.generator)]}
 

@@ -184,6 +184,16 @@ def trust(summary: Summary) -> list[tuple[str, str]]:
         anew = plural(summary.resumed.begun_anew, "measurement")
         text = f"The run was stopped and resumed {plural(stops, 'time')}; {anew} under way began anew."
         lines.append(("Resumed", text))
+    return [*lines, *_not_compared(summary)]
+
+
+def _not_compared(summary: Summary) -> list[tuple[str, str]]:
+    """Whose answers were held to nothing, and what was not run."""
+    lines = []
+    if summary.answers_vary:
+        names = ", ".join(summary.answers_vary)
+        text = f"{names} answer the same request in different ways, so no timed answer of theirs was compared."
+        lines.append(("Answers", text))
     absent = [f"{entry.what}: {entry.reason}" for entry in summary.not_run]
     absent += [f"{entry.target}: refused, {entry.reason}" for entry in summary.refused]
     lines.append(("Not run", "; ".join(absent) + "." if absent else "Nothing was left out."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -291,5 +292,7 @@ def _cell(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text on one line that starts no markup: reasons come from outside."""
-    return " ".join(str(text).split()).replace("<", "&lt;")
+    """Text on one line that starts no markup but code, no link and no picture: reasons and names come from outside."""
+    inert = re.sub(r"[\\\[\]]", r"\\\g<0>", " ".join(str(text).split()))
+    # An address would become a link by itself.
+    return inert.replace("<", "&lt;").replace("://", ":\\//").replace("www.", "www\\.")

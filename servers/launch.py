@@ -158,7 +158,7 @@ class Server:
             return False
 
     def _last_words(self) -> str:
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
         refusal = [line for line in lines if line.startswith("titrate: ")]
         return " | ".join((refusal or lines)[-_LOG_TAIL_LINES:]) or "it wrote nothing"
 
@@ -182,7 +182,9 @@ def start(
     )
     guarded = [sys.executable, "-m", "servers.guard", *command(settings)]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    # A log of before is removed and not written to, nor is what a link of its name points to.
+    log.unlink(missing_ok=True)
+    with log.open("xb") as output:
         guard = subprocess.Popen(
             guarded,
             stdin=subprocess.PIPE,

@@ -123,5 +123,5 @@ def write_cases(found: list[FoundFault], folder: Path) -> Path:
     """One case a line, ready to be appended to the suite's own file; returns the file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "found.jsonl"
-    path.write_text("".join(json.dumps(document_of(as_case(each))) + "\n" for each in found))
+    path.write_text("".join(json.dumps(document_of(as_case(each))) + "\n" for each in found), encoding="utf-8")
     return path

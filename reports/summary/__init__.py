@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from experiment.foreign_ground import read_file
 from experiment.journal_records import LookRecord, NotRunRecord
 from reports.summary.check_rows import AnswersAlike, Audit, ConformanceRow, RefusedTarget, StartupRow, TreatmentRow
 from reports.summary.ladder_rows import LadderSummary
@@ -105,6 +106,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     scenarios: list[ScenarioSummary]
     not_run: list[NotRunRecord]
     refused: list[RefusedTarget]
+    answers_vary: list[str] = []
     noise_floor: NoiseSummary
     results: list[ResultRow]
     comparisons: list[ComparisonRow]
@@ -153,4 +155,4 @@ def to_json(document: Struct) -> str:
 
 def read_summary(folder: Path) -> Summary:
     """The summary of a folder whose report was drawn. Raises OSError, or msgspec.ValidationError for something else."""
-    return msgspec.json.decode((folder / FILE_NAME).read_bytes(), type=Summary)
+    return msgspec.json.decode(read_file(folder / FILE_NAME), type=Summary)

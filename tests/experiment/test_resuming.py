@@ -19,6 +19,7 @@ from run_views import journal_lines
 from synthetic_run import TWIN, Truth, write_run
 
 from commands.terminal import StandardError
+from experiment.errors import ExpectedError
 from experiment.journal import FILE_NAME, Journal, JournalError, read_records
 from experiment.journal_records import BegunRecord, EndRecord
 from experiment.planning import plan_experiment
@@ -53,7 +54,9 @@ def _cut(folder: Path, into: Path, length: int) -> Path:
     """The run as a kill would leave it when so many bytes of its journal were written; later samples are there."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir()
-    (into / "samples").symlink_to(folder / "samples")
+    (into / "samples").mkdir()
+    for path in (folder / "samples").iterdir():
+        os.link(path, into / "samples" / path.name)
     (into / FILE_NAME).write_bytes((folder / FILE_NAME).read_bytes()[:length])
     return into
 
@@ -193,7 +196,7 @@ def test_resuming_cleans_up_and_says_so(folder: Path, tmp_path: Path, capfd: pyt
     copy = shutil.copytree(folder, tmp_path / "copy")
     content = (copy / FILE_NAME).read_bytes()
     (copy / FILE_NAME).write_bytes(content[: content.rindex(b'{"kind":"trial"') + 40])
-    (copy / "samples" / "torn.npz.partial").write_bytes(b"half")
+    (copy / "samples" / "b1-torn.npz.partial").write_bytes(b"half")
     kept = {one.samples for place in PLACES[:3] for one in _first_attempt(folder, place)}
 
     experiment = resume_experiment(copy, StandardError(), skip_check=False, figures=None)
@@ -299,7 +302,7 @@ def test_a_resumed_run_is_designed_as_the_run_was(tmp_path: Path, capfd: pytest.
 
 
 def test_a_resumed_run_goes_on_under_what_was_recorded(tmp_path: Path) -> None:
-    """The header's settings count, whatever the defaults are by now."""
+    """The header's settings count, whatever the defaults are by now; one that was changed since is trusted by name."""
     folder = tmp_path / "run"
     begun = plan_experiment(
         RunRequest(plan="smoke", targets="flask,flask-native", bounds=BatchBounds(batch=4), out=folder), StandardError()
@@ -308,7 +311,9 @@ def test_a_resumed_run_goes_on_under_what_was_recorded(tmp_path: Path) -> None:
     assert [one.settings.batch for one in begun.design.contenders] == [4, 0, 4]
     path = folder / FILE_NAME
     path.write_text(path.read_text().replace('"keep_alive_s":300', '"keep_alive_s":299'))
-    resumed = resume_experiment(folder, StandardError(), skip_check=False, figures=None)
+    with pytest.raises(ExpectedError, match=f"was not begun here by you.*it names {sys.executable}"):
+        resume_experiment(folder, StandardError(), skip_check=False, figures=None)
+    resumed = resume_experiment(folder, StandardError(), skip_check=False, figures=None, trust=True)
     resumed.journal.close()
     assert {one.settings.keep_alive_s for one in resumed.design.contenders} == {299}
     assert [one.settings.batch for one in resumed.design.contenders] == [4, 0, 4]

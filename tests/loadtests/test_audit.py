@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
-from loadtests.audit import reason_against, reason_against_workers
+from loadtests.audit import reason_against, reason_against_workers, throttled_ns
 from loadtests.trial_record import Backlog, GeneratorShare, WorkerRecord
 
 
@@ -51,6 +53,21 @@ FINE = {
             {"share": share(late_share=0.011, queued_share=0.25)},
             "1.1% of the requests were sent over 1 ms late (limit 1%); the generator waited for a core 25% of the time",
         ),
+        ({"share": share(longest_gap_us=90_000.0, stood_share=0.04, throttled_share=0.009)}, None),
+        (
+            {"share": share(longest_gap_us=2_000_000.0)},
+            "the generator stood still for 2000 ms at once (limit 100 ms)",
+        ),
+        ({"share": share(stood_share=0.06)}, "the generator stood still for 6% of the time (limit 5%)"),
+        (
+            {"share": share(throttled_share=0.4)},
+            "a quota kept processes from running 40% of the time (limit 1%)",
+        ),
+        (
+            {"share": share(queued_share=0.47), "own_core": True},
+            "the generator waited for its core 47% of the time (limit 10%)",
+        ),
+        ({"share": share(queued_share=0.47)}, None),
         ({"throughput_rps": 1001.0}, "1001 requests/s is over a third of the generator's ceiling of 3000"),
         ({"throughput_rps": 1e6, "ceiling_rps": None}, None),
         ({"backlog": backlog(0)}, None),
@@ -62,6 +79,16 @@ FINE = {
 def test_every_limit_is_a_limit(change: dict[str, object], reason: str | None) -> None:
     """A trial is valid up to each limit of the self-audit and invalid, with its reason, beyond it."""
     assert reason_against(**(FINE | change)) == reason  # type: ignore[arg-type]
+
+
+def test_what_a_quota_takes_is_read(tmp_path: Path) -> None:
+    """From both versions of control groups, of every group that the process is in; a group without a quota has none."""
+    two, one, none = (tmp_path / name for name in ("two", "one", "none"))
+    two.write_text("usage_usec 5\nnr_periods 9\nnr_throttled 3\nthrottled_usec 1500\n")
+    one.write_text("nr_periods 9\nnr_throttled 3\nthrottled_time 250\n")
+    none.write_text("usage_usec 5\n")
+    assert throttled_ns((two, one, none)) == 1_500_250
+    assert throttled_ns() >= 0
 
 
 def test_what_a_worker_does_decides() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -77,6 +78,21 @@ def test_its_death_is_reported() -> None:
         os.kill(generator.info.pid, signal.SIGKILL)
         with pytest.raises(GeneratorError, match="ended with exit status -9"):
             list(events)
+
+
+def test_a_stop_of_the_generator_is_not_told_of_the_target() -> None:
+    """Stopped for half a second within a trial, it says so of the trial, which does not count."""
+    with KnownServer(lambda _n, _b: [0.001, ok()]) as server, Generator() as generator:
+        events = generator.events(order(server.target("a"), slices=5, slice_s=0.3))
+        next(events)
+        os.kill(generator.info.pid, signal.SIGSTOP)
+        time.sleep(0.5)
+        os.kill(generator.info.pid, signal.SIGCONT)
+        *_, last = events
+    (record,) = last.results
+    assert not record.valid
+    assert "the generator stood still for" in str(record.reason)
+    assert record.generator.longest_gap_us > 300_000
 
 
 def test_a_bad_order_is_reported_and_survived() -> None:

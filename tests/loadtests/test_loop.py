@@ -40,6 +40,25 @@ def test_an_open_loop_sends_when_it_is_due_whatever_the_answers_do() -> None:
     assert (made.cap_hits, made.unsent) == (0, 0)
 
 
+@pytest.mark.parametrize("awake", [False, True])
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_a_stop_of_the_loop_itself_is_seen(*, awake: bool, scheduled: bool) -> None:
+    """A process that is stopped for two seconds while it sends has a gap of two seconds, and any other has none."""
+    for stop_ns in (2 * SECOND, 0):
+        system = SimulatedSystem(lambda now: now + MS, awake=awake)
+        stops_at = system.now + SECOND // 2
+
+        def answering(now: int) -> int:
+            if stops_at <= now < stops_at + 20 * MS:  # noqa: B023 - called within this round only
+                system.now += stop_ns  # noqa: B023 - as above
+            return now + MS
+
+        system.answering = answering
+        schedule = ConstantRate((100,)).schedule(length_ns=SECOND, seed=3) if scheduled else None
+        made = run_slice(system, users=1, length_ns=SECOND, schedule=schedule)
+        assert abs(max(made.gaps_ns) - stop_ns) < 6 * MS
+
+
 def test_on_a_core_of_its_own_it_looks_until_it_is_time() -> None:
     """Whoever never sleeps sends within one look of the due time and reads within one look of the answer."""
     schedule = PoissonRate((1000,)).schedule(length_ns=SECOND, seed=3)

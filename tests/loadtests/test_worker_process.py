@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
+import zmq
 from loadtests_servers import KnownServer, Piece, ok
 from trials import PATIENCE_S, assert_interrupted, free_port, hit, uneven_order, wait_for, wait_until, worker
 
 from experiment.remnants import remnants
-from loadtests.events import TrialEvent
+from loadtests.events import SliceEvent, TrialEvent
 from loadtests.orders import Workforce
 from loadtests.remote import ROOT, Generator, MissingWorkersError
+from loadtests.worker_messages import TOKEN_VARIABLE, code_digest
 
 CORE = max(os.sched_getaffinity(0))
 VERB = ("bench.py", "worker", "--master-port")
@@ -129,7 +132,7 @@ def test_other_code_is_refused_on_both_sides(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "loadtests", tmp_path / "loadtests", ignore=shutil.ignore_patterns("__pycache__"))
     with (tmp_path / "loadtests" / "clocks.py").open("a") as file:
         file.write("#")
-    with master(port) as generator, worker(port, log=log, root=tmp_path) as process:
+    with master(port, timeout_s=15) as generator, worker(port, log=log, root=tmp_path) as process:
         with pytest.raises(MissingWorkersError, match="runs other code than this machine") as error:
             generator.wait_for_workers()
         assert process.wait(PATIENCE_S) == 3
@@ -137,6 +140,90 @@ def test_other_code_is_refused_on_both_sides(tmp_path: Path) -> None:
     *_, line, hint = log.read_text().splitlines()
     assert line.startswith("worker: refused")
     assert hint == f"hint: {error.value.hint}"
+
+
+DEEP = b"\x91" * 100_000 + b"\xc0"
+HELLO = {"host": "x", "code": code_digest(), "calibration": None, "proof": ""}
+MESSAGES = [
+    [b"\xc1" * 10],
+    [b""],
+    [b"\x93"],
+    [DEEP],
+    [b"a", b"b"],
+    *(
+        [msgspec.msgpack.encode(said)]
+        for said in (
+            1,
+            (),
+            ("x",),
+            (1, 2, 3),
+            ("client_ready", "9", "evil"),
+            ("client_ready", None, "evil"),
+            ("client_ready", "9", "somebody"),
+            ("heartbeat", None, "evil"),
+            ("heartbeat", {"state": "x"}, "evil"),
+            ("stats", {"user_classes_count": 3}, "evil"),
+            ("spawning_complete", {}, "evil"),
+            ("exception", {}, "evil"),
+            ("locustfile", {"version": "2"}, "evil"),
+            ("client_stopped", None, "evil"),
+            ("quit", None, "evil"),
+            ("titrate_hello", {}, "evil"),
+            ("titrate_hello", None, "evil"),
+            ("titrate_hello", [1], "evil"),
+            ("titrate_hello", HELLO | {"code": "0"}, "evil"),
+            ("titrate_hello", HELLO | {"calibration": 7}, "evil"),
+            ("titrate_hello", HELLO | {"proof": "\N{GREEK SMALL LETTER ALPHA}"}, "evil"),
+            ("titrate_hello", HELLO, "evil"),
+            ("titrate_rows", {"tag": 1, "rows": b"x"}, "evil"),
+            ("titrate_done", {"tag": 1}, "evil"),
+            ("titrate_fault", {}, "evil"),
+            ("titrate_riddle", {}, "evil"),
+            ("x" * 300, {"__datetime__": True, "as_str": "never"}, "evil"),
+        )
+    ),
+    [bytes(9 << 20)],
+]
+
+
+def test_strangers_at_the_port_change_nothing() -> None:
+    """A thousand messages that no worker sends, while one works: its trial is whole, and each stranger is named.
+
+    One that has the right code and not the token is a stranger, and so is one whose message is too long to be read.
+    """
+    port, told = free_port(), list[str]()
+    workforce = Workforce(expect=1, bind="127.0.0.1", port=port, timeout_s=60, token="secret")  # noqa: S106 - a test's
+    os.environ[TOKEN_VARIABLE] = "secret"
+    try:
+        with (
+            KnownServer(lambda _n, _b: [0.002, ok()]) as server,
+            Generator(workforce=workforce, say=told.append) as generator,
+            zmq.Context() as context,
+            worker(port),
+        ):
+            _say_all(context, port)
+            generator.wait_for_workers()
+            for event in generator.events(uneven_order(server.target("a"), slices=40)):
+                if isinstance(event, SliceEvent):
+                    _say_all(context, port)
+                else:
+                    (record,) = event.results
+    finally:
+        del os.environ[TOKEN_VARIABLE]
+    assert record.slices == 40
+    assert not record.worker_lost
+    assert not record.errors
+    assert generator.refused_peers >= 800
+    assert any("127.0.0.1: it does not know the token" in one for one in told)
+
+
+def _say_all(context: zmq.Context[zmq.Socket[bytes]], port: int) -> None:
+    with context.socket(zmq.DEALER) as evil:
+        evil.setsockopt(zmq.IDENTITY, b"evil")
+        evil.setsockopt(zmq.LINGER, 1000)
+        evil.connect(f"tcp://127.0.0.1:{port}")
+        for frames in MESSAGES:
+            evil.send_multipart(frames)
 
 
 def test_a_run_that_is_stopped_sends_them_home(tmp_path: Path) -> None:

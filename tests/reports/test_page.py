@@ -78,6 +78,7 @@ def text(folder: Path) -> str:
 def test_rendering_writes_every_file_of_the_run_folder(folder: Path) -> None:
     """Summary, Markdown, page and all plots are there, and no half-written file is left."""
     assert {path.name for path in folder.iterdir()} == {
+        ".begun-here",
         "journal.jsonl",
         "ladder.json",
         "samples",

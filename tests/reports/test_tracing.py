@@ -177,14 +177,13 @@ def test_a_resumed_run_names_the_lines_that_count(tmp_path: Path) -> None:
     assert place not in row["lines"]
 
 
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_columns_are_those_that_were_written(tmp_path: Path, save: object) -> None:
-    """In the order asked for and with their types, stored and compressed, empty ones too."""
+def test_columns_are_those_that_were_written(tmp_path: Path) -> None:
+    """In the order asked for and with their types, empty ones too."""
     written = {"a": np.arange(5, dtype=np.int64), "b": np.array([1, -1], dtype=np.int8), "c": np.zeros(0, np.int16)}
-    assert callable(save)
-    save(tmp_path / "some.npz", **written)
+    np.savez(tmp_path / "some.npz", **written)  # type: ignore[arg-type]  # columns by name
     found = latencies.columns(tmp_path / "some.npz", ("c", "a", "b"))
-    for name, column in zip(("c", "a", "b"), found, strict=True):
+    assert list(found) == ["c", "a", "b"]
+    for name, column in found.items():
         assert column.dtype == written[name].dtype
         np.testing.assert_array_equal(column, written[name])
 
@@ -210,27 +209,17 @@ def test_only_rows_of_numbers_are_columns(
         latencies.columns(tmp_path / "some.npz", ("a",))
 
 
-def _unpackable(path: Path) -> bytes:
-    """The file with a first compressed block of a kind that there is none of."""
-    content = bytearray(path.read_bytes())
-    with zipfile.ZipFile(path) as archive:
-        one = archive.getinfo("phase.npy")
-    # A local header has 30 bytes, the name and as many more as its last two bytes say.
-    at = one.header_offset + 30
-    content[at + len(one.filename) + int.from_bytes(content[at - 2 : at], "little")] = 0xFF
-    return bytes(content)
-
-
 def test_a_broken_file_of_samples_names_itself(tmp_path: Path) -> None:
-    """No file, no archive, half of one, a column too few, bytes that do not unpack: each is the file's own error."""
-    whole = tmp_path / "whole.npz"
-    np.savez_compressed(whole, **{name: np.arange(50) for name in ("phase", "error", "due_ns", "sent_ns")})
+    """No file, no archive, half of one, a column too few, packed ones: each is the file's own error."""
+    whole, packed = tmp_path / "whole.npz", tmp_path / "packed.npz"
+    np.savez(whole, **{name: np.arange(50) for name in ("phase", "error", "due_ns", "sent_ns")})
+    np.savez_compressed(packed, **{name: np.zeros(1000) for name in ("phase", "error", "due_ns", "sent_ns", "done_ns")})
     broken = {
         "none.npz": None,
         "text.npz": b"no archive",
         "half.npz": whole.read_bytes()[:300],
         "few.npz": whole.read_bytes(),
-        "packed.npz": _unpackable(whole),
+        "packed.npz": packed.read_bytes(),
     }
     for name, content in broken.items():
         if content is not None:

@@ -28,6 +28,7 @@ from experiment.journal_records import (
     RunRecord,
     TargetRecord,
 )
+from experiment.own_runs import sign
 from loadtests.trial_record import CeilingRecord, GeneratorShare, ScenarioRecord, TrialRecord
 
 RATES_RPS: Mapping[str, float] = {"predict": 2900.0, "advanced_predict": 2600.0, "classify": 150.0}
@@ -160,7 +161,7 @@ def write_run(folder: Path, truth: Truth | None = None) -> Path:
     rng = np.random.default_rng(truth.seed)
     targets = targets_of(truth)
     (folder / "samples").mkdir(parents=True, exist_ok=True)
-    with Journal.create(folder, _header(truth, targets)) as journal:
+    with Journal.create(folder, _header(truth, targets), sign) as journal:
         journal.append(CeilingRecord(ceiling_rps=31_400.0, overhead_us=41.0, users=16, cpu_share=0.61))
         blocks = truth.blocks if truth.written_blocks is None else truth.written_blocks
         for block in range(blocks):
