@@ -78,9 +78,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _card(summary: Summary, out: Path) -> Path:
     """Draw the card beside the report, and give its path."""
+    from experiment.foreign_ground import write_file
     from reports import card
-    from reports.render import write
 
     path = out / card.FILE_NAME
-    write(path, card.draw(summary))
+    write_file(path, card.draw(summary))
     return path
