@@ -9,8 +9,9 @@ import re
 from typing import Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from multipart import MultipartError, MultipartSegment, PushMultipartParser
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
+from servers.core import base64_text
 from servers.core.reply import ApiError, invalid_input
 
 MAX_PARTS: Final = 64
@@ -45,32 +46,58 @@ def urlencoded_field(body: bytes, name: str) -> bytes:
 
 
 def multipart_part(body: bytes, boundary: str, name: str) -> tuple[bytes, bool]:
-    """The content of the part `name` and whether it is a file; raises as `urlencoded_field` does."""
+    """The content of the part `name` and whether it is a file; raises as `urlencoded_field` does.
+
+    A file has a file name (`filename` or `filename*`, even an empty one), or a media type that is no text.
+    """
     # A boundary is 1 to 70 characters (RFC 2046 section 5.1.1).
     if not 1 <= len(boundary) <= 70 or not boundary.isascii():
         raise _malformed("no usable boundary")
-    found: list[tuple[bytes, bool]] = []
-    content = bytearray()
-    wanted = is_file = False
+    found: list[tuple[MultipartSegment, bytearray]] = []
+    wanted = False
     parts = 0
     try:
-        with PushMultipartParser(boundary, content_length=len(body)) as parser:
+        with _parser(boundary, len(body)) as parser:
             for event in parser.parse(body):
                 if isinstance(event, MultipartSegment):
                     parts += 1
                     wanted = event.name == name
-                    is_file = event.filename is not None
-                    content = bytearray()
-                elif event is None:
                     if wanted:
-                        found.append((bytes(content), is_file))
-                elif wanted:
-                    content += event
+                        found.append((event, bytearray()))
+                elif event is not None and wanted:
+                    found[-1][1].extend(event)
                 if parts > MAX_PARTS:
                     raise _malformed(f"more than {MAX_PARTS} parts")
     except MultipartError as error:
         raise _malformed("not multipart/form-data") from error
-    return _only(found, name)
+    segment, content = _only(found, name)
+    return _transferred(segment, bytes(content), name)
+
+
+def _parser(boundary: str, length: int) -> PushMultipartParser:
+    return PushMultipartParser(
+        boundary,
+        content_length=length,
+        # Limits of its own would be met below the contract's, and of the headers only ASCII is read.
+        max_header_size=length,
+        max_header_count=length,
+        header_charset="latin-1",
+    )
+
+
+def _transferred(segment: MultipartSegment, content: bytes, name: str) -> tuple[bytes, bool]:
+    """The content without its transfer encoding, which is old (RFC 7578 section 4.7), and whether it is a file."""
+    encoding = segment.header("Content-Transfer-Encoding", "").strip().lower()
+    if encoding == "base64":
+        try:
+            return base64_text.decode(content.replace(b"\r\n", b"")), True
+        except base64_text.Base64Error as error:
+            raise invalid_input(f"/{name}", str(error)) from None
+    if encoding not in ("", "7bit", "8bit", "binary"):
+        raise _malformed("a part has a Content-Transfer-Encoding other than 7bit, 8bit, binary and base64")
+    if segment.filename is not None or not (segment.content_type or "text/plain").startswith("text/"):
+        return content, True
+    return content, "filename*" in parse_options_header(segment.header("Content-Disposition", ""))[1]
 
 
 def _unquoted(text: bytes) -> bytes:
