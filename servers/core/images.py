@@ -1,7 +1,7 @@
 """Bytes of an untrusted JPEG or PNG to the pixels that the model sees.
 
 The order is the defence (Pillow handbook, "Security"): magic bytes, header only, caps on what the header claims,
-and only then the decoder. The containers are read here (`png_file.py`, `jpeg_file.py`), and of Pillow only its decoders
+and only then the decoder. The containers are read here (`files.py`, `jpeg_file.py`), and of Pillow only its decoders
 of pixels are asked: what its readers of whole files do beside that (16 bits cut off at 255, CMYK always taken for
 inverted, limits on text and profiles) gives another picture than the file holds, or none. TensorFlow's own image
 decoders have no caps and never see a user's bytes; `bench.py fuzz pictures` holds these pixels against theirs.
@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from servers.core import jpeg_file, png_file
-from servers.core.jpeg_file import Jpeg
-from servers.core.png_file import Png
+from servers.core import picture_files as files
+from servers.core.picture_files import Jpeg, Png
 from servers.core.reply import invalid_image
 
 SIDE: Final = 224
@@ -37,19 +36,19 @@ FEW_PIXELS: Final = 4_000_000
 _ROWS_AT_ONCE: Final = 64
 
 _SAMPLES: Final = {
-    (png_file.GREY, 1): ("1", "1"),
-    (png_file.GREY, 2): ("L", "L;2"),
-    (png_file.GREY, 4): ("L", "L;4"),
-    (png_file.GREY, 8): ("L", "L"),
+    (files.GREY, 1): ("1", "1"),
+    (files.GREY, 2): ("L", "L;2"),
+    (files.GREY, 4): ("L", "L;4"),
+    (files.GREY, 8): ("L", "L"),
     # Of two bytes the first: the high byte of 16 bits, or a level without the alpha behind it.
-    (png_file.GREY, 16): ("L", "L;16B"),
-    (png_file.GREY_ALPHA, 8): ("L", "L;16B"),
+    (files.GREY, 16): ("L", "L;16B"),
+    (files.GREY_ALPHA, 8): ("L", "L;16B"),
     # Four bytes a pixel, of which the first is the level's high byte.
-    (png_file.GREY_ALPHA, 16): ("RGB", "RGBX"),
-    (png_file.COLOUR, 8): ("RGB", "RGB"),
-    (png_file.COLOUR, 16): ("RGB", "RGB;16B"),
-    (png_file.COLOUR_ALPHA, 8): ("RGB", "RGBX"),
-    (png_file.COLOUR_ALPHA, 16): ("RGB", "RGBX;16B"),
+    (files.GREY_ALPHA, 16): ("RGB", "RGBX"),
+    (files.COLOUR, 8): ("RGB", "RGB"),
+    (files.COLOUR, 16): ("RGB", "RGB;16B"),
+    (files.COLOUR_ALPHA, 8): ("RGB", "RGBX"),
+    (files.COLOUR_ALPHA, 16): ("RGB", "RGBX;16B"),
 }
 """Pillow's mode for the pixels of a PNG, and for the bytes that they are unpacked from, by colour type and depth."""
 
@@ -85,7 +84,7 @@ def by_pillow(image: Image.Image, width: int, height: int) -> NDArray[np.uint8]:
 
 def is_picture(data: bytes) -> bool:
     """Whether the bytes begin as a JPEG or a PNG does, which no text can."""
-    return data.startswith((jpeg_file.SIGNATURE, png_file.SIGNATURE))
+    return data.startswith((files.JPEG_SIGNATURE, files.PNG_SIGNATURE))
 
 
 def decode_image(
@@ -105,15 +104,15 @@ def decode_image(
     Raises ApiError `invalid_image` where the bytes are not a whole JPEG or PNG, exceed a cap, or are of a kind that is
     not decoded.
     """
-    if data.startswith(png_file.SIGNATURE):
-        _require_room(*png_file.sides(data))
-        png = png_file.read(data)
+    if data.startswith(files.PNG_SIGNATURE):
+        _require_room(*files.png_sides(data))
+        png = files.read_png(data)
         image = _png_pixels(png)
-        if png.colour == png_file.PALETTE:
+        if png.colour == files.PALETTE:
             return _coloured(image, _tables(png, mode), width, height, resize)
-        grey = png.colour in (png_file.GREY, png_file.GREY_ALPHA)
-    elif data.startswith(jpeg_file.SIGNATURE):
-        jpeg = jpeg_file.read(data)
+        grey = png.colour in (files.GREY, files.GREY_ALPHA)
+    elif data.startswith(files.JPEG_SIGNATURE):
+        jpeg = files.read_jpeg(data)
         _require_room(jpeg.width, jpeg.height, jpeg.kept_samples)
         image = _jpeg_pixels(jpeg, data, mode)
         grey = image.mode == "L"
@@ -149,7 +148,7 @@ def _require_room(width: int, height: int, kept_samples: int = 0) -> None:
 
 def _png_pixels(png: Png) -> Image.Image:
     """The picture in mode L, 1 or RGB; where it has a palette, the index of each pixel as a level of grey."""
-    mode, packed = _SAMPLES[png_file.GREY if png.colour == png_file.PALETTE else png.colour, png.depth]
+    mode, packed = _SAMPLES[files.GREY if png.colour == files.PALETTE else png.colour, png.depth]
     try:
         return Image.frombytes(mode, (png.width, png.height), png.idat, "zip", (packed, int(png.interlaced)))
     except ValueError as damage:

@@ -62,7 +62,7 @@ def _why(body: bytes, error: ValueError) -> str:
     if not body:
         return "it is empty"
     mark = next((name for bytes_, name in _MARKS if body.startswith(bytes_)), None)
-    if mark:
+    if mark is not None:
         return f"it starts with a byte order mark{mark}"
     if isinstance(error, _RefusedError):
         return str(error)

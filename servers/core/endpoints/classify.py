@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from servers.core import base64_text
-from servers.core.form_fields import multipart_part, urlencoded_field
+from servers.core.form_fields import Base64Error, base64_bytes, multipart_part, urlencoded_field
 from servers.core.images import decode_image, is_picture
 from servers.core.json_text import parse
 from servers.core.reply import JSON, Reply, invalid_input
@@ -67,8 +66,8 @@ def image_bytes(media: MediaType, body: bytes) -> bytes:
 
 def _base64(text: bytes) -> bytes:
     try:
-        return base64_text.decode(text)
-    except base64_text.Base64Error as error:
+        return base64_bytes(text)
+    except Base64Error as error:
         raise invalid_input(f"/{_FIELD}", str(error)) from None
 
 
@@ -86,7 +85,7 @@ _STRING_FIELD: Final = {
                 "contentEncoding": "base64",
                 # JSON Schema cannot say "one of these media types"; a format of our own can be given a generator.
                 "format": BASE64_IMAGE,
-                "description": f"A JPEG or PNG in base64, standard alphabet, padded (RFC 4648). {_PIXELS}",
+                "description": f"A picture in base64. {_PIXELS}",
             }
         },
         "required": [_FIELD],
