@@ -72,8 +72,8 @@ def _base64(text: bytes) -> bytes:
 
 
 _PIXELS: Final = (
-    "At most 8192 pixels a side and 20 000 000 in all; a JPEG of 8 bits in 1, 3 or 4 channels. Of 16 bits the high byte "
-    "counts; transparency, gamma, colour profiles and the orientation in EXIF are ignored."
+    "At most 8192 pixels a side and 20 000 000 in all; a JPEG has 8 bits in 1, 3 or 4 channels. Of 16 bits the high 8 "
+    "count; transparency, gamma, colour profiles and the orientation in EXIF are ignored."
 )
 
 _STRING_FIELD: Final = {
@@ -85,7 +85,7 @@ _STRING_FIELD: Final = {
                 "contentEncoding": "base64",
                 # JSON Schema cannot say "one of these media types"; a format of our own can be given a generator.
                 "format": BASE64_IMAGE,
-                "description": f"A picture in base64. {_PIXELS}",
+                "description": f"A JPEG or PNG in base64, standard alphabet, padded. {_PIXELS}",
             }
         },
         "required": [_FIELD],
