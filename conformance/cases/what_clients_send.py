@@ -12,7 +12,8 @@ from typing import Final
 
 from conformance.case import Case, Topic
 from conformance.expect import answered, invalid, post, refused, unsupported
-from conformance.recipes import Base64, DigitJpeg, DigitPng, Join, Recipe, Truncated, segment
+from conformance.http_request import HttpRequest
+from conformance.recipes import Base64, DigitJpeg, DigitPng, Escaped, Join, Recipe, Truncated, segment
 
 _PATH: Final = "/classify"
 _SECTION: Final = "docs/contract.md#pictures"
@@ -155,6 +156,33 @@ _OKHTTP: Final = b"Content-Type: image/jpeg\r\nContent-Length: %d"
 _TRANSFER: Final = b"\r\nContent-Transfer-Encoding: "
 
 
+def _field(picture: Recipe) -> HttpRequest:
+    """The picture as base64 in an urlencoded form."""
+    return post(_PATH, Join(parts=(b"image=", Escaped(of=Base64(of=picture)))), "application/x-www-form-urlencoded")
+
+
+_IN_FORMS: Final = (
+    _case(
+        "form-grey-16",
+        "A PNG of 16 bits in a form is the picture that it is with 8.",
+        _field(DigitPng(colour=_GREY, depth=16)),
+        answered(_PATH, same_as=_field(_PNG)),
+    ),
+    _case(
+        "form-ink",
+        "A JPEG of ink without Adobe's mark is read as ink in a form, too.",
+        _field(DigitJpeg(mode="CMYK", adobe=False)),
+        answered(_PATH, same_as=_field(_JPEG)),
+    ),
+    _case(
+        "form-large-text",
+        "A text of 3 MB beside the pixels changes nothing in a form, either.",
+        _field(DigitPng(colour=_COLOUR, depth=8, beside=((b"zTXt", b"t\0\0" + zlib.compress(bytes(3_000_000), 9)),))),
+        answered(_PATH, same_as=_field(_PNG)),
+    ),
+)
+
+
 def _form(boundary: str, head: bytes, content: Recipe) -> Recipe:
     mark = b"--" + boundary.encode()
     return Join(parts=(mark + b"\r\n" + head + b"\r\n\r\n", content, b"\r\n" + mark + b"--\r\n"))
@@ -163,7 +191,7 @@ def _form(boundary: str, head: bytes, content: Recipe) -> Recipe:
 def _sent(name: str, client: str, boundary: str, head: bytes, content: Recipe = _PNG, *, like: Recipe = _PNG) -> Case:
     """A form as a client writes it is the same picture; a boundary in quotes is sent in quotes."""
     kind = f"multipart/form-data; boundary={boundary}"
-    known = post(_PATH, like, "image/png" if like is _PNG else "image/jpeg")
+    known = _field(like)
     proves = f"A form is the same picture from {client}."
     return _client(
         name, proves, post(_PATH, _form(boundary.strip('"'), head, content), kind), answered(_PATH, same_as=known)
@@ -268,4 +296,4 @@ _SLIPS: Final = (
     ),
 )
 
-CASES: Final = (*_PNGS, *_JPEGS, *_REFUSED, *_FORMS, *_SLIPS)
+CASES: Final = (*_PNGS, *_JPEGS, *_REFUSED, *_IN_FORMS, *_FORMS, *_SLIPS)
