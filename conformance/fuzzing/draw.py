@@ -106,7 +106,7 @@ Apply-To-Redirect-Ref Authentication-Control Authentication-Info Authorization A
 C-PEP C-PEP-Info Cache-Control Cache-Status Cal-Managed-ID CalDAV-Timezones Capsule-Protocol CDN-Cache-Control CDN-
 Loop Cert-Not-After Cert-Not-Before Clear-Site-Data Client-Cert Client-Cert-Chain Close Connection Content-Base
 Content-Digest Content-Disposition Content-ID Content-Language Content-Location Content-MD5 Content-Range Content-
-Script-Type Content-Security-Policy Content-Style-Type Content-Version Content_Type Cookie Cookie2 Cross-Origin-
+Script-Type Content-Security-Policy Content-Style-Type Content-Version Content_Language Cookie Cookie2 Cross-Origin-
 Embedder-Policy Cross-Origin-Opener-Policy Cross-Origin-Resource-Policy DASL Date DAV Default-Style Delta-Base
 Deprecation Depth Derived-From Destination Differential-ID Digest DPoP DPoP-Nonce Early-Data EDIINT-Features ETag
 Expect Expect-CT Expires Ext Forwarded From Front-End-Https GetProfile Hobareg Host HTTP2-Settings If If-Match If-

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 
 from conformance.fuzzing.mutate import chance
 from conformance.recipes import segment
@@ -39,14 +39,6 @@ _QE: Final = tuple(
 
 _Block = list[int]
 """64 coefficients in zigzag order."""
-
-
-class _Coder(Protocol):
-    def block(self, channel: int, block: _Block) -> None:
-        """Code one block of a channel."""
-
-    def finish(self) -> bytes:
-        """What was coded since the last call, stuffed, and all predictions set back."""
 
 
 @dataclass(slots=True)
@@ -86,10 +78,6 @@ class _Huffman:
         return bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)).replace(b"\xff", b"\xff\0")
 
 
-_FIXED: Final = "fixed"
-"""The one estimate that does not adapt."""
-
-
 @dataclass(slots=True)
 class _Arithmetic:
     """The QM coder with its default conditioning (L 0, U 1, Kx 5) and one table for each channel."""
@@ -115,7 +103,7 @@ class _Arithmetic:
                 self._bit(channel, "ac", 3 * at - 2, 0)
                 at += 1
             self._bit(channel, "ac", 3 * at - 2, 1)
-            self._bit(channel, _FIXED, 0, int(block[at] < 0))
+            self._bit(channel, "fixed", 0, int(block[at] < 0))
             first = 3 * at - 1
             self._magnitude(channel, "ac", abs(block[at]) - 1, (first, first, 189 if at <= 5 else 217))
         if at < 63:
@@ -154,7 +142,7 @@ class _Arithmetic:
         if less == (self.interval >= size):
             self.code += self.interval
             self.interval = size
-        if kind != _FIXED:
+        if kind != "fixed":
             after = (after_less, likely ^ switch) if less else (after_more, likely)
             self.estimates[channel, kind, place] = after
         while self.interval < 0x8000:
@@ -192,52 +180,84 @@ class _Arithmetic:
         return coded
 
 
-_ODD: Final = ("12 bits", "two channels", "no whole parts", "lossless", "hierarchical")
-"""What is lawful and not decoded."""
+_Coder: TypeAlias = _Huffman | _Arithmetic
+_NOT_DECODED: Final = ("12 bits", "two channels", "no whole parts", "lossless", "hierarchical")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """How a JPEG is coded. `factors` are across and down, for each channel; `restart` counts units, 0 is none.
+
+    `joined` channels are in one scan, `wide` quantizers have 16 bits; `marker` 0 is the one that goes with the rest.
+    """
+
+    factors: tuple[tuple[int, int], ...]
+    arithmetic: bool = False
+    wide: bool = False
+    restart: int = 0
+    joined: bool = False
+    bits: int = 8
+    marker: int = 0
+    names: bytes = b"\1\2\3\4"
+    marks: bytes = b""
 
 
 def coded_jpeg(random: Random, width: int, height: int) -> tuple[str, bytes]:
     """What it is in words, and its bytes."""
-    odd = random.choice(_ODD) if chance(random, 0.06) else ""
+    odd = random.choice(_NOT_DECODED) if chance(random, 0.06) else ""
     channels = 2 if odd == "two channels" else random.choice((1, 3, 3, 4))
-    factors = [(3, 1), (2, 1), (1, 1)] if odd == "no whole parts" else _factors(random, channels)
+    factors = ((3, 1), (2, 1), (1, 1)) if odd == "no whole parts" else _factors(random, channels)
     channels = len(factors)
-    arithmetic, wide = chance(random, 0.35), chance(random, 0.2)
-    marker = 0xC9 if arithmetic else 0xC1 if wide or odd or chance(random, 0.3) else 0xC0
-    marker = {"lossless": 0xC3, "hierarchical": 0xC5}.get(odd, marker)
-    names = random.choice((bytes(range(1, channels + 1)), bytes(range(channels)), b"RGBK"[:channels]))
-    restart = random.choice((0, 0, 1, 3))
     colours, marks = _colour_marks(random, channels)
-    frame = struct.pack(">BHHB", 12 if odd == "12 bits" else 8, height, width, channels) + b"".join(
-        bytes((name, across << 4 | down, 0)) for name, (across, down) in zip(names, factors, strict=True)
+    kind = Kind(
+        factors=factors,
+        arithmetic=chance(random, 0.35),
+        wide=chance(random, 0.2),
+        restart=random.choice((0, 0, 1, 3)),
+        joined=channels > 1 and sum(across * down for across, down in factors) <= 10 and chance(random, 0.7),
+        bits=12 if odd == "12 bits" else 8,
+        marker={"lossless": 0xC3, "hierarchical": 0xC5}.get(odd, 0),
+        names=random.choice((b"\1\2\3\4", b"\0\1\2\3", b"RGBK")),
+        marks=marks,
     )
+    told = f"JPEG of {channels} channels {factors}, {'arithmetic' if kind.arithmetic else 'Huffman'}"
+    told += (
+        f"{', joined' if kind.joined else ''}, restart {kind.restart}, names {kind.names[:channels].hex()}, {colours}"
+    )
+    return f"{told}{', ' + odd if odd else ''}", coded(random, (width, height), kind)
+
+
+def coded(random: Random, sides: tuple[int, int], kind: Kind) -> bytes:
+    """A JPEG of noise, of this width and height."""
+    width, height = sides
+    channels = len(kind.factors)
     steps = [random.randint(1, 24) for _ in range(64)]
-    tables = segment(0xDB, b"\x10" + struct.pack(">64H", *steps) if wide else b"\0" + bytes(steps))
-    if not arithmetic:
-        tables += segment(0xC4, bytes((0, 0, 0, 0, 12, *bytes(12), *range(12))))
-        tables += segment(0xC4, bytes((16, *bytes(7), 255, *bytes(8), *range(255))))
-    if restart:
-        tables += segment(0xDD, struct.pack(">H", restart))
-    joined = channels > 1 and sum(across * down for across, down in factors) <= 10 and chance(random, 0.7)
-    scans = [tuple(range(channels))] if joined or channels == 1 else [(at,) for at in range(channels)]
-    coder: _Coder = _Arithmetic() if arithmetic else _Huffman()
+    tables = segment(0xDB, b"\x10" + struct.pack(">64H", *steps) if kind.wide else b"\0" + bytes(steps))
+    if not kind.arithmetic:
+        codes = (0, 0, 0, 0, 12, *bytes(12), *range(12)), (16, *bytes(7), 255, *bytes(8), *range(255))
+        tables += b"".join(segment(0xC4, bytes(each)) for each in codes)
+    if kind.restart:
+        tables += segment(0xDD, struct.pack(">H", kind.restart))
+    marker = kind.marker or (0xC9 if kind.arithmetic else 0xC1 if kind.wide or kind.bits > 8 else 0xC0)
+    frame = struct.pack(">BHHB", kind.bits, height, width, channels) + b"".join(
+        bytes((name, across << 4 | down, 0)) for name, (across, down) in zip(kind.names, kind.factors, strict=False)
+    )
+    scans = [tuple(range(channels))] if kind.joined or channels == 1 else [(at,) for at in range(channels)]
+    coder: _Coder = _Arithmetic() if kind.arithmetic else _Huffman()
     data = b""
     for scan in scans:
-        named = b"".join(bytes((names[at], at << 4 | at if arithmetic else 0)) for at in scan)
+        named = b"".join(bytes((kind.names[at], at << 4 | at if kind.arithmetic else 0)) for at in scan)
         data += segment(0xDA, bytes((len(scan),)) + named + b"\0\x3f\0")
-        data += _coded(random, coder, _units(scan, factors, width, height), restart)
-    told = f"JPEG of {channels} channels {factors}, {'arithmetic' if arithmetic else 'Huffman'}, {len(scans)} scans"
-    told += f", restart {restart}, names {names.hex()}, {colours}{', ' + odd if odd else ''}"
-    return told, b"\xff\xd8" + marks + tables + segment(marker, frame) + data + b"\xff\xd9"
+        data += _coded(random, coder, _units(scan, kind.factors, width, height), kind.restart)
+    return b"\xff\xd8" + kind.marks + tables + segment(marker, frame) + data + b"\xff\xd9"
 
 
-def _factors(random: Random, channels: int) -> list[tuple[int, int]]:
+def _factors(random: Random, channels: int) -> tuple[tuple[int, int], ...]:
     """Sampling factors, each a whole part of the largest."""
     largest = (random.choice((1, 1, 2, 2, 3, 4)), random.choice((1, 1, 2, 3, 4)))
     whole = {1: (1,), 2: (1, 2), 3: (1, 3), 4: (1, 2, 4)}
     others = [(random.choice(whole[largest[0]]), random.choice(whole[largest[1]])) for _ in range(channels - 1)]
-    factors = [largest, *others]
-    return factors if chance(random, 0.8) else factors[::-1]
+    return (largest, *others) if chance(random, 0.8) else (*others, largest)
 
 
 def _colour_marks(random: Random, channels: int) -> tuple[str, bytes]:
@@ -248,7 +268,7 @@ def _colour_marks(random: Random, channels: int) -> tuple[str, bytes]:
     return random.choice([("no mark", b""), *([("JFIF", jfif)] if channels in (1, 3) else []), *adobe])
 
 
-def _units(scan: tuple[int, ...], factors: list[tuple[int, int]], width: int, height: int) -> list[list[int]]:
+def _units(scan: tuple[int, ...], factors: tuple[tuple[int, int], ...], width: int, height: int) -> list[list[int]]:
     """The channel of each block, a list for each minimum coded unit (section A.2)."""
     most_across, most_down = max(one for one, _ in factors), max(one for _, one in factors)
     if len(scan) == 1:
