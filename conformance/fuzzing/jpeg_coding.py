@@ -185,7 +185,7 @@ _NOT_DECODED: Final = ("12 bits", "two channels", "no whole parts", "lossless", 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class JpegCoding:
     """How a JPEG is coded. `factors` are across and down, for each channel; `restart` counts units, 0 is none.
 
     `joined` channels are in one scan, `wide` quantizers have 16 bits; `marker` 0 is the one that goes with the rest.
@@ -209,7 +209,7 @@ def coded_jpeg(random: Random, width: int, height: int) -> tuple[str, bytes]:
     factors = ((3, 1), (2, 1), (1, 1)) if odd == "no whole parts" else _factors(random, channels)
     channels = len(factors)
     colours, marks = _colour_marks(random, channels)
-    kind = Kind(
+    kind = JpegCoding(
         factors=factors,
         arithmetic=chance(random, 0.35),
         wide=chance(random, 0.2),
@@ -227,7 +227,7 @@ def coded_jpeg(random: Random, width: int, height: int) -> tuple[str, bytes]:
     return f"{told}{', ' + odd if odd else ''}", coded(random, (width, height), kind)
 
 
-def coded(random: Random, sides: tuple[int, int], kind: Kind) -> bytes:
+def coded(random: Random, sides: tuple[int, int], kind: JpegCoding) -> bytes:
     """A JPEG of noise, of this width and height."""
     width, height = sides
     channels = len(kind.factors)

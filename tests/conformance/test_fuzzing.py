@@ -249,7 +249,7 @@ def test_both_codes_of_a_jpeg_hold_one_picture() -> None:
         data = jpeg_coding.coded(
             Random(3),  # noqa: S311 - test data, to be drawn again
             (29, 17),
-            jpeg_coding.Kind(factors=((2, 2), (1, 1), (1, 1)), arithmetic=arithmetic, restart=1, joined=True),
+            jpeg_coding.JpegCoding(factors=((2, 2), (1, 1), (1, 1)), arithmetic=arithmetic, restart=1, joined=True),
         )
         levels = ours(data, 29, 17)
         assert not isinstance(levels, str)
