@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from conformance.fuzzing.differential import Apps
     from conformance.fuzzing.faults import Tally
     from conformance.fuzzing.schema import SchemaRun
+    from conformance.fuzzing.whole_pictures import Decoder, PictureTally
     from conformance.http_connection import HttpExchange
     from conformance.http_request import HttpRequest
     from servers.core.service import Service
@@ -30,6 +31,7 @@ examples:
   python bench.py fuzz requests --requests 1000000 --seed 7     in process, flask against bottle against wsgi
   python bench.py fuzz requests --requests 50000 --sockets      over raw sockets, on granian, gunicorn and waitress
   python bench.py fuzz repeat 7 1234                            number 1234 of seed 7 again
+  python bench.py fuzz pictures --pictures 10000 --seed 7       the core's decoder against TensorFlow's
   python bench.py fuzz schema --examples 500 --sockets          Schemathesis with all its checks
 
 exit codes: 0 nothing found; 1 a fault was found; 3 the harness could not tell
@@ -45,20 +47,24 @@ _SOCKETS: Final = "over raw sockets, on every WSGI server, instead of in process
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of each of the three ways to fuzz."""
+    """Declare the options of each of the ways to fuzz."""
     ways = parser.add_subparsers(dest="way", metavar="way", required=True)
     requests = ways.add_parser("requests", help="the frameworks against each other on generated requests")
     requests.add_argument("--requests", type=int, default=100_000, metavar="N", help="default: %(default)s")
     requests.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
-    )
-    requests.add_argument(
         "--out", type=Path, default=Path(".cache/fuzzing"), metavar="DIR", help="where found cases go (%(default)s)"
     )
+    pictures = ways.add_parser("pictures", help="whole pictures of all kinds, decoded by the core and by TensorFlow")
+    pictures.add_argument("--pictures", type=int, default=10_000, metavar="N", help="default: %(default)s")
     schema = ways.add_parser("schema", help="Schemathesis on /openapi.json, with all its checks")
     schema.add_argument("--examples", type=int, default=200, metavar="N", help="per operation (default: %(default)s)")
-    for way in (requests, schema):
+    for way in (requests, pictures):
+        way.add_argument(
+            "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
+        )
+    for way in (requests, pictures, schema):
         way.add_argument("--seed", type=int, help="default: a new one, printed")
+    for way in (requests, schema):
         way.add_argument("--sockets", action="store_true", help=_SOCKETS)
     repeat = ways.add_parser("repeat", help="one generated request again, with all answers")
     repeat.add_argument("seed", type=int)
@@ -70,6 +76,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Fuzz one way, and print what was found."""
     ways: dict[str, Callable[[argparse.Namespace], int]] = {
         "requests": _requests,
+        "pictures": _pictures,
         "schema": _schema,
         "repeat": _repeat,
     }
@@ -183,6 +190,35 @@ def _report(tally: Tally, out: Path, *, shrink: bool) -> int:
         print(f"  repeat    {each.repeat}")
     print(f"\n{len(found)} signatures, as cases in {path}; to keep one, name it and append it to {CASES_FILE}")
     return FINDING
+
+
+def picture_decoders() -> tuple[Decoder, Decoder]:
+    """The core's decoder and TensorFlow's, for a process that decodes and does nothing else."""
+    from importlib import import_module
+
+    decoders = import_module("servers.tensorflow_pictures")
+    return decoders.by_the_core, decoders.by_tensorflow
+
+
+def _pictures(arguments: argparse.Namespace) -> int:
+    from commands.terminal import StandardError
+    from conformance.fuzzing import whole_pictures
+
+    seed = _seed(arguments)
+    print(f"seed {seed}, {arguments.pictures} pictures, each decoded by the core and by TensorFlow", flush=True)
+    with StandardError().bar("Decoding") as bar:
+
+        def told(so_far: PictureTally) -> None:
+            bar.update(so_far.pictures, arguments.pictures, f"{len(so_far.faults)} faults")
+
+        tally = whole_pictures.run_all(
+            picture_decoders, seed=seed, pictures=arguments.pictures, jobs=arguments.jobs, told=told
+        )
+    print(", ".join(f"{count} pictures {apart} levels apart" for apart, count in sorted(tally.alike.items())))
+    for why, count in sorted(tally.refused.items()):
+        print(f"{count} refused by both: {why}")
+    print("\n".join(tally.faults) or "no fault: none further apart, none refused that can be decoded, none misnamed")
+    return FINDING if tally.faults else OK
 
 
 def _schema(arguments: argparse.Namespace) -> int:

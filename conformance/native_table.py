@@ -308,6 +308,20 @@ _IMAGE_FORMS: Final = (
         consequences={Behaviour.ACCEPTED: "Bytes that are no base64 are skipped, and another picture is classified."},
     ),
     Divergence(id="F43", what="A letter outside ASCII in a form", cases=("form-non-ascii",)),
+    Divergence(
+        id="F67",
+        what="A picture in a part without a file name",
+        cases=("client-curl-typed", "client-dotnet-bytes", "client-okhttp"),
+    ),
+    Divergence(id="F68", what="A file name outside ASCII", cases=("client-filename-star", "client-latin-1")),
+    Divergence(id="F69", what="A transfer encoding of a part", cases=("client-httpclient", "client-mail")),
+    Divergence(
+        id="A12",
+        what="A picture of more than 8 bits, or of ink",
+        cases=("picture-form-grey-16", "picture-form-ink"),
+        consequences={Behaviour.WRONG_ANSWER: "A whole picture is taken for another one, and nobody is told."},
+    ),
+    Divergence(id="A13", what="A long text beside the pixels", cases=("picture-form-large-text",)),
     Divergence(id="F44", what="The body after the form was read", untold=f"{ELSEWHERE}it reads a body once"),
     Divergence(
         id="A01",
@@ -419,6 +433,11 @@ _HEADERS: Final = (
         },
     ),
     Divergence(id="F65", what="A Host that is no host", cases=("head-empty-host", "head-odd-host")),
+    Divergence(
+        id="F66",
+        what="An offer to go on in another protocol",
+        cases=("head-ignored-websocket", "head-ignored-h2c"),
+    ),
 )
 
 _DEVELOPMENT: Final = (

@@ -47,6 +47,8 @@ def gunicorn(settings: Settings) -> list[str]:
         *("--workers", str(settings.workers), "--threads", str(settings.threads)),
         *("--keep-alive", str(settings.keep_alive_s), "--backlog", str(_BACKLOG)),
         *("--graceful-timeout", "5", "--timeout", "120", "--log-level", "warning"),
+        # By default it lets any client on this machine move the path and the scheme by headers.
+        *("--forwarded-allow-ips", ""),
     ]
     # The heartbeat file on a disk can block a worker for seconds (Gunicorn FAQ).
     return [*command, "--worker-tmp-dir", "/dev/shm"] if os.path.isdir("/dev/shm") else command  # noqa: S108, PTH112

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from conformance.case import Topic
-from conformance.expect import PREDICT, answered, get, refused, unsupported
+from conformance.case import Expectation, Topic
+from conformance.expect import PREDICT, answered, get, not_allowed, refused, unsupported
 from conformance.finding import Level
 from conformance.http_request import HttpRequest
 from conformance.recipes import build
@@ -29,7 +29,103 @@ _LINE: Final = b"POST /predict HTTP/1.1"
 _ALIKE: Final = answered("/predict", same_as=PREDICT)
 _MISSED: Final = replace(get("/nobody"), headers=(("X-Forwarded-Host", _MARKER),))
 
+_WEBSOCKET: Final = (
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+)
+_IGNORED: Final = tuple(
+    _case(
+        f"ignored-{name}",
+        f"{what} changes nothing.",
+        replace(PREDICT, headers=headers),
+        _ALIKE,
+        clause,
+        server_may_refuse=may_refuse,
+    )
+    for name, what, clause, may_refuse, headers in (
+        ("websocket", "An offer to go on as a WebSocket", "RFC 9110 section 7.8", False, _WEBSOCKET),
+        (
+            "h2c",
+            "An offer to go on in HTTP/2",
+            "RFC 9113 section 3.1",
+            False,
+            (("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABkAAQAAP__")),
+        ),
+        ("range", "A range of the answer", "RFC 9110 section 14.2", False, (("Range", "bytes=0-3"),)),
+        ("if-match", "A condition that nothing meets", "RFC 9110 section 13.1.1", False, (("If-Match", '"x"'),)),
+        (
+            "if-none-match",
+            "A condition that everything breaks",
+            "RFC 9110 section 13.1.2",
+            False,
+            (("If-None-Match", "*"), ("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT")),
+        ),
+        ("cookie", "A cookie that is none", "RFC 6265 section 5.4", False, (("Cookie", 'a="b; =; c=\xff'),)),
+        ("authorization", "A wrong authorization", "RFC 9110 section 11.6.2", False, (("Authorization", "Basic x"),)),
+        (
+            "proxy",
+            "The word of a proxy on its client",
+            "RFC 7239 section 8.1",
+            False,
+            (("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-Prefix", "/x")),
+        ),
+        ("script-name", "A header that moves the path", "RFC 3875 section 4.1.13", True, (("SCRIPT_NAME", "/pre"),)),
+        ("path-info", "A header that is the path", "RFC 3875 section 4.1.5", True, (("PATH_INFO", "/classify"),)),
+        ("rewritten", "A header with another path", "RFC 9112 section 3.2", False, (("X-Original-URL", "/classify"),)),
+        ("trailers", "A word on trailers", "RFC 9110 section 10.1.4", False, (("TE", "trailers"), ("Trailer", "X"))),
+    )
+)
+
 CASES: Final = (
+    *_IGNORED,
+    _case(
+        "websocket-get",
+        "A GET that offers to go on as a WebSocket is answered like any other.",
+        replace(get("/healthz"), headers=_WEBSOCKET),
+        Expectation(status=200, same_as=get("/healthz")),
+        "RFC 9110 section 7.8",
+    ),
+    _case(
+        "websocket-unknown",
+        "A path that nobody serves is 404, whatever is offered.",
+        replace(get("/nobody"), headers=_WEBSOCKET),
+        refused("not_found"),
+        "RFC 9110 section 7.8",
+    ),
+    _case(
+        "websocket-method",
+        "A method that is not a route's is 405, whatever is offered.",
+        replace(get("/predict"), headers=_WEBSOCKET),
+        not_allowed("/predict"),
+        "RFC 9110 section 7.8",
+    ),
+    *(
+        _case(
+            f"method-{method.lower()}",
+            f"A {method} is 405 with the route's Allow.",
+            replace(PREDICT, method=method),
+            not_allowed("/predict"),
+            "RFC 9110 section 15.5.6",
+            server_may_refuse=True,
+        )
+        for method in ("TRACE", "PROPFIND", "ANY")
+    ),
+    _case(
+        "gzip-coding",
+        "A body in a transfer coding beside chunks is refused.",
+        HttpRequest(
+            raw=_LINE
+            + b"\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+            + b"10\r\n"
+            + _BODY
+            + b"\r\n0\r\n\r\n"
+        ),
+        refused("incomplete_body"),
+        "RFC 9112 section 6.1",
+        server_may_refuse=True,
+    ),
     _case(
         "no-slash",
         "A target without its slash is no path.",

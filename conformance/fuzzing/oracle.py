@@ -12,7 +12,15 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from conformance import canonical
-from conformance.contract import BODY_LIMIT_BYTES, CLASSIFY_ACCEPT, GET_PATHS, JSON_DEPTH, POST_PATHS, PREDICT_ACCEPT
+from conformance.contract import (
+    BODY_LIMIT_BYTES,
+    CLASSIFY_ACCEPT,
+    CODES,
+    GET_PATHS,
+    JSON_DEPTH,
+    POST_PATHS,
+    PREDICT_ACCEPT,
+)
 from conformance.expect import JSON
 from conformance.http_request import Framing, HttpRequest
 from conformance.recipes import build
@@ -43,6 +51,9 @@ def lawful(request: HttpRequest) -> frozenset[str]:
         return frozenset({"method_not_allowed"})
     if request.method == "OPTIONS" or known in GET_PATHS:
         return frozenset({GOOD})
+    # contract.md#body-length
+    if any(name == "Transfer-Encoding" for name, _ in request.headers):
+        return frozenset({GOOD, *CODES} - {"internal", "not_found", "method_not_allowed"})
     body = b"" if request.framing is Framing.NONE else build(request.body)
     length = len(body) if request.declared_length is None else request.declared_length
     # contract.md#precedence

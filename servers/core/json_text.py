@@ -7,6 +7,7 @@ The standard library's parser does the work. It is told to refuse NaN and Infini
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from typing import Any, Final, NoReturn
@@ -18,6 +19,15 @@ MAX_DEPTH: Final = 64
 
 _INTEGER_CHARACTERS: Final = 20
 """As many as -2**63 and 2**64 - 1 have."""
+
+_MARKS: Final = (
+    (codecs.BOM_UTF8, ""),
+    # That of UTF-16 begins as this one does.
+    (codecs.BOM_UTF32_LE, ", and is UTF-32"),
+    (codecs.BOM_UTF32_BE, ", and is UTF-32"),
+    (codecs.BOM_UTF16_LE, ", and is UTF-16"),
+    (codecs.BOM_UTF16_BE, ", and is UTF-16"),
+)
 
 _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
@@ -42,19 +52,34 @@ def parse(body: bytes, *, integers: bool = False) -> Any:
         if "\\" in text and "\\u" in text:
             _refuse_lone_surrogates(value)
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-        raise ApiError(status=400, code="malformed_json", text="The body is not acceptable JSON text") from error
+        text = f"The body is not acceptable JSON text: {_why(body, error)}"
+        raise ApiError(status=400, code="malformed_json", text=text) from error
     return value
+
+
+def _why(body: bytes, error: ValueError) -> str:
+    """What is the matter with the text, in words that hold nothing of it."""
+    if not body:
+        return "it is empty"
+    mark = next((name for bytes_, name in _MARKS if body.startswith(bytes_)), None)
+    if mark is not None:
+        return f"it starts with a byte order mark{mark}"
+    if isinstance(error, _RefusedError):
+        return str(error)
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is no JSON from character {error.pos} on"
+    return "an escape is half a character" if isinstance(error, UnicodeEncodeError) else "it is not UTF-8"
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(members)
     if len(value) != len(members):
-        raise _RefusedError("repeated member")
+        raise _RefusedError("a member is repeated")
     return value
 
 
 def _constant(_name: str) -> NoReturn:
-    raise _RefusedError("not a JSON number")
+    raise _RefusedError("it has a NaN or an Infinity")
 
 
 def _integer(digits: str) -> int | float:
@@ -72,7 +97,7 @@ def _refuse_depth(text: str) -> None:
         if first in "[{":
             depth += 1
             if depth > MAX_DEPTH:
-                raise _RefusedError("too deep")
+                raise _RefusedError(f"more than {MAX_DEPTH} arrays and objects are inside one another")
         elif first in "]}":
             depth -= 1
 

@@ -1,8 +1,10 @@
 """The outermost WSGI layer, the same for every framework.
 
-It decides what no router may be left to decide alone: which bytes are a path, where a body ends and how long it may
-be. Frameworks differ there (dropped bytes, merged slashes, bodies de-chunked twice, parsers with limits of their own);
-behind the middleware they see a clean request whose body is whole and in memory.
+It decides what no router may be left to decide alone: which bytes are a path, which words are a method, where a body
+ends and how long it may be. Frameworks differ there (dropped bytes, merged slashes, bodies de-chunked twice, offers to
+upgrade that are answered with a page, parsers with limits of their own); behind the middleware they see a clean request
+whose body is whole and in memory. Of what the client sent they see a path and a method, and no header: what the core
+reads of those is in its Request, and what nobody reads can make nobody answer by itself.
 """
 
 from __future__ import annotations
@@ -29,12 +31,15 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 _DRAIN_BYTES: Final = 2 * MAX_BODY_BYTES
 _CHUNK_BYTES: Final = 64 * 1024
 _PATH: Final = re.compile(r"/(?:[!-.0-~]+(?:/[!-.0-~]+)*/?)?\Z")
+_OWS: Final = " \t"
 _DIGITS: Final = re.compile(r"[0-9]+\Z")
 _COUNTABLE_DIGITS: Final = 18
 _REASONS: Final = {404: "404 Not Found", 500: "500 Internal Server Error"}
 # Case matters in a method (RFC 9110 section 9.1), yet both routers fold it: "post" would be routed as POST.
-_METHOD: Final = re.compile(r"[A-Z]+\Z")
+_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 _UNLISTED_METHOD: Final = "UNLISTED"
+_SERVERS_OWN: Final = ("SERVER_PROTOCOL", "REMOTE_ADDR")
+"""What a server says of itself and the connection without a dot in its name; all `wsgi.` keys have one."""
 
 _log: Final = logging.getLogger("titrate.middleware")
 
@@ -44,10 +49,10 @@ def middleware(app: WSGIApplication) -> WSGIApplication:
 
     def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            if _PATH.match(_path(environ)) is None:
+            path = _path(environ)
+            if _PATH.match(path) is None:
                 return _send(not_found().reply(), environ, start_response)
-            _admit(environ)
-            return app(environ, start_response)
+            return app(_clean(environ, path), start_response)
         except Exception:  # noqa: BLE001 - whatever it is, the client gets a bare 500 and the log the traceback
             request_id = uuid4().hex
             _log.exception("request %s failed outside the core", request_id)
@@ -69,34 +74,48 @@ def _path(environ: WSGIEnvironment) -> str:
     return unquote(sent, "latin-1") if "%" in sent else sent
 
 
-def _admit(environ: WSGIEnvironment) -> None:
+def _clean(environ: WSGIEnvironment, path: str) -> WSGIEnvironment:
+    """The request for the framework, its body read, with the core's Request in it."""
     try:
         body, fault = _read_body(environ)
     except Exception:  # noqa: BLE001 - each server has its own errors for a body that the client broke off
         body, fault = b"", _incomplete("The body ended before its framing said so")
     method = environ["REQUEST_METHOD"]
-    if _METHOD.match(method) is None:
-        method = environ["REQUEST_METHOD"] = _UNLISTED_METHOD
-    # The server has taken the chunks apart already (PEP 3333 leaves that to it); a framework that tries again fails.
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    environ["CONTENT_LENGTH"] = str(len(body))
-    environ["wsgi.input"] = io.BytesIO(body)
-    environ[REQUEST_KEY] = Request(
-        method=method,
-        content_type=environ.get("CONTENT_TYPE", ""),
-        content_encoding=environ.get("HTTP_CONTENT_ENCODING", ""),
-        body=body,
-        fault=fault,
-        inference_header_length=environ.get("HTTP_INFERENCE_HEADER_CONTENT_LENGTH", ""),
-    )
+    if method not in _METHODS:
+        method = _UNLISTED_METHOD
+    content_type = environ.get("CONTENT_TYPE", "")
+    return {
+        **{key: value for key, value in environ.items() if "." in key or key in _SERVERS_OWN},
+        "REQUEST_METHOD": method,
+        # A header may have moved the border between the two: what was matched is all of the path.
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "CONTENT_TYPE": content_type,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        REQUEST_KEY: Request(
+            method=method,
+            content_type=content_type,
+            content_encoding=environ.get("HTTP_CONTENT_ENCODING", ""),
+            body=body,
+            fault=fault,
+            inference_header_length=environ.get("HTTP_INFERENCE_HEADER_CONTENT_LENGTH", ""),
+        ),
+    }
 
 
 def _read_body(environ: WSGIEnvironment) -> tuple[bytes, ApiError | None]:
     stream = environ["wsgi.input"]
     declared = environ.get("CONTENT_LENGTH") or ""
+    coding = environ.get("HTTP_TRANSFER_ENCODING", "").strip(_OWS).lower()
+    if coding not in ("", "chunked", "identity"):
+        return b"", _incomplete("The transfer coding is not chunked")
     if not declared:
-        chunked = environ.get("HTTP_TRANSFER_ENCODING") or environ.get("wsgi.input_terminated")
-        if not chunked:
+        if not coding and not environ.get("wsgi.input_terminated"):
             return b"", None
         body = _read(stream, MAX_BODY_BYTES + 1)
         if len(body) <= MAX_BODY_BYTES:

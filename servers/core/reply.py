@@ -69,12 +69,12 @@ def method_not_allowed(allow: str) -> ApiError:
     )
 
 
-def unsupported_media_type(accept: str) -> ApiError:
-    """415 with an `Accept` that names what would do (RFC 9110 section 15.5.16)."""
+def unsupported_media_type(accept: str, why: str = "") -> ApiError:
+    """415 with an `Accept` that names what would do (RFC 9110 section 15.5.16); `why` names a likely slip."""
     return ApiError(
         status=415,
         code="unsupported_media_type",
-        text=f"Supported media types: {accept}",
+        text=f"Supported media types: {accept}" + (f"; {why}" if why else ""),
         headers=(("Accept", accept),),
     )
 
@@ -82,6 +82,11 @@ def unsupported_media_type(accept: str) -> ApiError:
 def invalid_input(pointer: str, rule: str) -> ApiError:
     """400 for input that parses but is not acceptable. `pointer` is a JSON Pointer (RFC 6901), "" for the whole."""
     return ApiError(status=400, code="invalid_input", text=f"Input validation error: {pointer}: {rule}")
+
+
+def invalid_image(why: str) -> ApiError:
+    """400 for bytes that are no acceptable picture; `why` names what they are instead."""
+    return ApiError(status=400, code="invalid_image", text=f"Invalid image: {why}")
 
 
 def internal() -> ApiError:

@@ -14,6 +14,19 @@ _ENCODINGS: Final = {"": None, "identity": None, "gzip": zlib.MAX_WBITS | 16, "d
 """Content codings, with the window bits that zlib takes them by; None where nothing is to be unpacked."""
 _PARAMETER: Final = re.compile(r'[ \t]*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)=("(?:[^"\\]|\\.)*"|[^;\s"]*)[ \t]*\Z')
 
+_MEANT: Final = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+    "text/json": "application/json",
+    "application/x-json": "application/json",
+    "application/protobuf": "application/x-protobuf",
+    "application/vnd.google.protobuf": "application/x-protobuf",
+    "application/x-www-urlencoded": "application/x-www-form-urlencoded",
+    "multipart/formdata": "multipart/form-data",
+}
+"""Media types that nobody registered, or not for these, and what who writes them means."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaType:
@@ -79,8 +92,13 @@ class Request:
         encoded = self.content_encoding.strip(_OWS).lower() not in ("", "identity")
         charset = media.parameters.get("charset", "utf-8").lower()
         foreign = charset != "utf-8" and media.essence == "application/json"
-        if media.essence not in accepted or encoded or foreign:
-            raise unsupported_media_type(accept)
+        if media.essence not in accepted:
+            meant = _MEANT.get(media.essence)
+            raise unsupported_media_type(accept, f"perhaps {meant} is meant" if meant in accepted else "")
+        if encoded:
+            raise unsupported_media_type(accept, "no Content-Encoding is decoded")
+        if foreign:
+            raise unsupported_media_type(accept, "the charset of JSON is utf-8, with its hyphen, or left out")
         return media
 
 

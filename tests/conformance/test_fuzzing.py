@@ -7,18 +7,19 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from case_style import faults
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from commands.fuzz import apps
+from commands.fuzz import apps, picture_decoders
 from conformance.contract import BODY_LIMIT_BYTES
 from conformance.documents import case_of
 from conformance.expect import JSON, PREDICT, get, post
 from conformance.fate import Fate
 from conformance.finding import CaseVerdict
-from conformance.fuzzing import draw
+from conformance.fuzzing import draw, jpeg_coding, whole_pictures
 from conformance.fuzzing.differential import Differential, repeat_command, run
 from conformance.fuzzing.faults import FoundFault, as_case, smallest, write_cases
 from conformance.fuzzing.judge import judged
@@ -169,7 +170,7 @@ def test_a_planted_divergence_is_found_shrunk_and_kept(served: Service, tmp_path
         )
 
     planted._asked["bottle"] = type(right)(lenient, validated=False)
-    tally = run(planted, seed=SEED, first=0, requests=600)
+    tally = run(planted, seed=SEED, first=1300, requests=700)
     found = [each for signature, each in tally.found.items() if signature.startswith("differs")]
     assert found
     assert all("wsgi-bottle" in each.fault.signature for each in found)
@@ -209,3 +210,49 @@ def test_cases_say_where_they_come_from() -> None:
     assert faults([case]) == []
     assert (case.expects.status, case.expects.code) == (400, "malformed_json")
     assert found.repeat == "python bench.py fuzz repeat 7 9"
+
+
+def test_whole_pictures_are_decoded_as_tensorflow_does() -> None:
+    """Drawn pictures of a fixed seed, every kind among them, come out within a level or are refused by their name."""
+    ours, theirs = picture_decoders()
+    tally = whole_pictures.run(ours, theirs, seed=SEED, numbers=range(150))
+    assert tally.faults == []
+    assert tally.alike.total() > 120
+    kinds = " ".join(whole_pictures.at(SEED, number).kind for number in range(150))
+    for word in ("interlaced", "16 bits", "tRNS", "iCCP", "acTL", "arithmetic", "progressive True", "CMYK", "Adobe 2"):
+        assert word in kinds
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "words"),
+    [
+        (np.full((2, 2, 3), 9, np.uint8), np.full((2, 2, 3), 7, np.uint8), "2 levels apart"),
+        (np.zeros((2, 2, 3), np.uint8), np.zeros((2, 1, 3), np.uint8), "of the shape"),
+        ("a JPEG of 12 bits", np.zeros((2, 2, 3), np.uint8), "it can be decoded"),
+        ("a damaged JPEG", "no such precision", "called damaged"),
+        (np.zeros((2, 2, 3), np.uint8), "no such precision", "the other refuses it"),
+    ],
+)
+def test_the_judge_of_decoders_finds_each_fault(mine: Any, other: Any, words: str) -> None:
+    """Levels too far apart, another shape, a refusal on one side, and a wrong name are each told."""
+    picture = whole_pictures.at(1, 1)
+    tally = whole_pictures.PictureTally()
+    assert words in str(whole_pictures.judged(picture, lambda *_: mine, lambda *_: other, tally))
+    assert whole_pictures.judged(picture, lambda *_: other, lambda *_: other, tally) is None
+
+
+def test_both_codes_of_a_jpeg_hold_one_picture() -> None:
+    """The same blocks in Huffman and in arithmetic coding are decoded alike, and into more than one level."""
+    ours, _ = picture_decoders()
+    decoded = []
+    for arithmetic in (False, True):
+        data = jpeg_coding.coded(
+            Random(3),  # noqa: S311 - test data, to be drawn again
+            (29, 17),
+            jpeg_coding.JpegCoding(factors=((2, 2), (1, 1), (1, 1)), arithmetic=arithmetic, restart=1, joined=True),
+        )
+        levels = ours(data, 29, 17)
+        assert not isinstance(levels, str)
+        decoded.append(levels)
+    np.testing.assert_array_equal(*decoded)
+    assert len(np.unique(decoded[0])) > 100

@@ -10,7 +10,7 @@ import pytest
 from wsgi_callers import Answer, call
 
 from experiment.priming import agrees, predicted
-from servers.core.middleware import MAX_BODY_BYTES
+from servers.core.middleware import MAX_BODY_BYTES, middleware
 from servers.models.payloads import ENCODINGS, PROTOBUF, payloads
 from servers.registry import FRAMEWORKS
 
@@ -191,6 +191,62 @@ def test_bad_images_are_refused(apps: dict[str, Any], body: bytes, content_type:
     """Forms, base64 and images are read strictly, each with its own code."""
     answer = _everywhere(apps, "POST", "/classify", body, content_type)
     assert (answer.status, _error(answer)) == (400, code)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "content_type", "words"),
+    [
+        ("/classify", b'{"image":"data:image/png;base64,AAAA"}', _JSON, "without the data: prefix"),
+        ("/classify", b'{"image":"AAAA\\r\\nAAAA"}', _JSON, "without line breaks"),
+        ("/classify", b'{"image":"AA-_"}', _JSON, "not the URL-safe - and _"),
+        ("/classify", b'{"image":"AAA"}', _JSON, "padded with ="),
+        ("/classify", b'{"image":"\xef\xbb\xbfAAAA"}', _JSON, "starts with a byte order mark"),
+        ("/classify", b"image=AA+A", _FORM, "a + is sent as %2B"),
+        ("/classify", b"image=", _FORM, "it is empty"),
+        ("/classify", b"", "image/jpg", "perhaps image/jpeg is meant"),
+        ("/predict", b"{}", "text/json", "perhaps application/json is meant"),
+        ("/predict", b"{}", "application/json; charset=utf8", "utf-8, with its hyphen"),
+        ("/predict", b'\xef\xbb\xbf{"feature":1}', _JSON, "starts with a byte order mark"),
+        ("/predict", '{"feature":1}'.encode("utf-16"), _JSON, "starts with a byte order mark, and is UTF-16"),
+        ("/predict", b"\xff", _JSON, "not UTF-8"),
+        ("/predict", b"", _JSON, "it is empty"),
+        ("/predict", b'{"feature":1,}', _JSON, "no JSON from character 13 on"),
+        ("/predict", b'{"feature":1,"feature":1}', _JSON, "a member is repeated"),
+        ("/predict", b'{"feature":NaN}', _JSON, "a NaN or an Infinity"),
+    ],
+)
+def test_a_refusal_names_the_slip(apps: dict[str, Any], path: str, body: bytes, content_type: str, words: str) -> None:
+    """What is near to right and refused is told what is in the way."""
+    answer = _everywhere(apps, "POST", path, body, content_type)
+    assert words in json.loads(answer.body)["error"]
+
+
+def test_frameworks_see_a_path_and_a_method_and_no_header() -> None:
+    """Behind the middleware nothing of the client's is left for a framework to act on but a known path and method."""
+    seen: list[dict[str, Any]] = []
+
+    def spy(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(environ)
+        start_response("200 OK", [("Content-Type", _JSON)])
+        return [b"{}"]
+
+    sent = {
+        "HTTP_UPGRADE": "websocket",
+        "HTTP_CONNECTION": "Upgrade",
+        "HTTP_HOST": "a<b",
+        "SCRIPT_NAME": "/pre",
+        "PATH_INFO": "/dict",
+        "REQUEST_URI": "/predict?x",
+        "QUERY_STRING": "x",
+        "REMOTE_USER": "x",
+        "wsgi.url_scheme": "https",
+    }
+    call(middleware(spy), "TRACE", "/predict", environ=sent)
+    call(middleware(spy), "GET", "/predict")
+    asked, plain = ({key: value for key, value in one.items() if key[0].isupper()} for one in seen)
+    assert asked == {**plain, "REQUEST_METHOD": "UNLISTED"}
+    assert (asked["SCRIPT_NAME"], asked["PATH_INFO"], asked["QUERY_STRING"]) == ("", "/predict", "")
+    assert {one["wsgi.url_scheme"] for one in seen} == {"http"}
 
 
 def test_a_fault_of_the_core_tells_nothing(apps: dict[str, Any], make_service: Callable[[], Service]) -> None:

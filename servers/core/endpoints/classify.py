@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import binascii
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from servers.core.form_fields import multipart_part, urlencoded_field
-from servers.core.images import decode_image
+from servers.core.form_fields import Base64Error, base64_bytes, multipart_part, urlencoded_field
+from servers.core.images import decode_image, is_picture
 from servers.core.json_text import parse
 from servers.core.reply import JSON, Reply, invalid_input
 from servers.core.service import Endpoint, Service
@@ -52,7 +51,8 @@ def image_bytes(media: MediaType, body: bytes) -> bytes:
         return _base64(urlencoded_field(body, _FIELD))
     if media.essence == _MULTIPART:
         content, is_file = multipart_part(body, media.parameters.get("boundary", ""), _FIELD)
-        return content if is_file else _base64(content)
+        # No base64 begins as a picture does, so a field of clients that name neither file nor type is no riddle.
+        return content if is_file or is_picture(content) else _base64(content)
     document = parse(body)
     if not isinstance(document, dict):
         raise invalid_input("", "must be an object")
@@ -65,12 +65,16 @@ def image_bytes(media: MediaType, body: bytes) -> bytes:
 
 
 def _base64(text: bytes) -> bytes:
-    # RFC 4648 section 3.3: characters outside the alphabet must be refused, not skipped.
     try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except binascii.Error:
-        raise invalid_input(f"/{_FIELD}", "must be base64 in the standard alphabet, padded") from None
+        return base64_bytes(text)
+    except Base64Error as error:
+        raise invalid_input(f"/{_FIELD}", str(error)) from None
 
+
+_PIXELS: Final = (
+    "At most 8192 pixels a side and 20 000 000 in all; a JPEG has 8 bits in 1, 3 or 4 channels. Of 16 bits the high 8 "
+    "count; transparency, gamma, colour profiles and the orientation in EXIF are ignored."
+)
 
 _STRING_FIELD: Final = {
     "schema": {
@@ -81,7 +85,7 @@ _STRING_FIELD: Final = {
                 "contentEncoding": "base64",
                 # JSON Schema cannot say "one of these media types"; a format of our own can be given a generator.
                 "format": BASE64_IMAGE,
-                "description": "A JPEG or PNG in base64, standard alphabet, padded (RFC 4648 section 4)",
+                "description": f"A JPEG or PNG in base64, standard alphabet, padded. {_PIXELS}",
             }
         },
         "required": [_FIELD],
@@ -105,12 +109,12 @@ ENDPOINT: Final = Endpoint(
                 _MULTIPART: {
                     "schema": {
                         "type": "object",
-                        "properties": {_FIELD: {"type": "string", "format": "binary"}},
+                        "properties": {_FIELD: {"type": "string", "format": "binary", "description": _PIXELS}},
                         "required": [_FIELD],
                     },
                     "encoding": {_FIELD: {"contentType": ", ".join(_RAW)}},
                 },
-                **{media: {"schema": {"type": "string", "format": "binary"}} for media in _RAW},
+                **{media: {"schema": {"type": "string", "format": "binary", "description": _PIXELS}} for media in _RAW},
             },
         },
         "responses": {
