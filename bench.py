@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Final
 
 from commands.exits import run_program
+from commands.options import with_values
 
 _VERBS: Final = (
     "run",
@@ -71,7 +72,7 @@ def main(arguments: list[str]) -> int:
         module.add_arguments(child)
     # No verb means the main job, with its options: `bench.py --plan smoke` is `bench.py run --plan smoke`.
     bare = not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"))
-    chosen = parser.parse_args(["run", *arguments] if bare else arguments)
+    chosen = parser.parse_args(with_values(["run", *arguments] if bare else arguments))
     return run_program("bench.py", lambda: modules[chosen.verb].main(chosen))
 
 

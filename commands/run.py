@@ -15,6 +15,7 @@ from commands.options import (
     add_server_options,
     add_worker_options,
     chosen_bounds,
+    chosen_reading,
     chosen_workforce,
     price_of,
 )
@@ -106,7 +107,7 @@ def main(arguments: argparse.Namespace) -> int:
     workforce = chosen_workforce(arguments)
     stopping = chosen_stopping(arguments)
     if arguments.resume:
-        if arguments.model or arguments.payload or arguments.vary:
+        if arguments.model or arguments.payload or arguments.vary or chosen_reading(arguments).options:
             raise usage(
                 "--resume goes on with the model and the settings of its run",
                 hint="leave --model, --payload and --vary out",
@@ -135,6 +136,7 @@ def main(arguments: argparse.Namespace) -> int:
             server_python=arguments.server_python,
             model=arguments.model,
             payload=arguments.payload,
+            reading=chosen_reading(arguments),
             workforce=workforce,
             seed=arguments.seed,
             out=arguments.out,
