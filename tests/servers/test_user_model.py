@@ -193,7 +193,7 @@ def test_values_that_the_model_refuses_are_the_clients_fault(described: Callable
         ("two_inputs", (".json", b"{"), "not acceptable JSON"),
         ("two_inputs", (".png", b"x"), "takes no image/png"),
         ("two_inputs", (".txt", b"x"), "its suffix says nothing"),
-        ("conv", (".png", b"x"), "not a JPEG or PNG"),
+        ("conv", (".png", b"x"), "nothing says on which scale"),
         ("hostile", (".json", b'{"instances": [99]}'), "the model refuses it: indices[0] = 99 is not in [0, 4)"),
     ],
 )
