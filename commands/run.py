@@ -36,7 +36,7 @@ examples:
   python bench.py run --scenarios predict@16,predict~poisson200rps   the same targets, closed loop and open
   python bench.py run --plan smoke --slo p99=50ms             the highest rate at which 99 % are answered in 50 ms
   python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
-  python bench.py run --model mine=my_model --payload request.json --targets flask,bottle+granian+lite
+  python bench.py run --model mine=my_model --payload request.json --targets flask,bottle,bottle+granian+lite
   python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001   load from `bench.py worker`s elsewhere
   python bench.py run --targets flask --server-python old=a/bin/python --server-python new=b/bin/python
                                                               one target under two sets of versions
@@ -93,6 +93,7 @@ def main(arguments: argparse.Namespace) -> int:
     from commands.run_outcome import draw_and_print, exit_code
     from commands.terminal import StandardError
     from experiment.gating import foreign_figures
+    from experiment.line_up import MODEL_TARGETS
     from experiment.planning import plan_experiment
     from experiment.resuming import resume_experiment
     from experiment.run_request import RunRequest
@@ -121,9 +122,10 @@ def main(arguments: argparse.Namespace) -> int:
             stopping=stopping,
         )
     else:
+        own = arguments.model and not arguments.url
         request = RunRequest(
             plan=arguments.plan,
-            targets=arguments.targets,
+            targets=arguments.targets or (",".join(MODEL_TARGETS[arguments.plan]) if own else None),
             urls=arguments.url,
             endpoints=_chosen_endpoints(arguments.endpoints, arguments.model),
             scenarios=_chosen_scenarios(arguments.scenarios),

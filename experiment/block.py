@@ -82,7 +82,9 @@ class Block:
             self._say("every payload once, against the reference")
             requests = self._prime(self._admitted(present))
             if not requests:
-                raise ExpectedError("no target passed the gate; there is nothing to measure", code=FINDING)
+                raise ExpectedError(
+                    f"no target passed the gate; there is nothing to measure: {self._why()}", code=FINDING
+                )
             for scenario in order:
                 if wanted := scenarios.get(scenario.id):
                     self._trial(scenario, fleet, {name: own for name, own in requests.items() if name in wanted})
@@ -109,6 +111,13 @@ class Block:
     def _admitted(self, contenders: Sequence[Contender]) -> list[Contender]:
         return [one for one in contenders if one.id not in self.refused]
 
+    def _why(self) -> str:
+        """Each reason once, with those whom it keeps out."""
+        told: dict[str, list[str]] = {}
+        for name, reason in self.gatekeeper.reasons.items():
+            told.setdefault(reason, []).append(name)
+        return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in told.items())
+
     def _say(self, what: str) -> None:
         self.meter.phase(self._words(what))
 
@@ -125,6 +134,7 @@ class Block:
                 requests[one.id] = prime(self.urls[one.id], taken, foreign=one.target is None, user_models=own)
             except WrongAnswerError as error:
                 self.refused.add(one.id)
+                self.gatekeeper.tell(one.id, str(error))
                 self.journal.append(RefusedRecord(block=self.number, target=one.id, reason=str(error)))
         return requests
 

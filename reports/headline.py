@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from experiment.progress import plural
 from reports import wording
+from reports.advice import advice
 from reports.headline_rows import busiest, usual
 from reports.ladder_words import ladder_sentence
 from reports.summary import Summary, TargetSummary
@@ -25,6 +26,8 @@ def headline(summary: Summary) -> str:
     opening = _opening(summary)
     if not pairs:
         return opening + _without_comparison(summary)
+    if own := advice(summary):
+        opening = f"{own} {opening}"
     targets = summary.target_by_id
     clauses = []
     for index, rows in enumerate(pairs[:MOST_CLAUSES]):
