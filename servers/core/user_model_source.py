@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 import tensorflow as tf
 
-from servers.core.mode import RefusedError
+from servers.core.mode import RefusedError, ValuesRefusedError
 from servers.core.reply import invalid_input
 from servers.models.reference import ATOL, RTOL
 from servers.models.user_model import PROBES, UserModel
@@ -29,6 +29,16 @@ _FIXED_SHAPES: Final = {
     "xla": "XLA compiles anew for every shape, while clients wait",
 }
 """Modes that need every size but the number of rows, and why."""
+
+_CLIENTS_FAULT: Final = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.OutOfRangeError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.NotFoundError,
+    tf.errors.ResourceExhaustedError,
+    tf.errors.UnimplementedError,
+)
+"""What a graph raises that has answered before: it is the values, or the sizes that they ask for."""
 
 _WARM_S: Final = 2.0
 
@@ -86,7 +96,7 @@ class UserModelSource:
                 return tuple(
                     [np.asarray(each, np.object_) if isinstance(each, bytes) else each for each in run(*inputs)]
                 )
-            except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
+            except (*_CLIENTS_FAULT, ValuesRefusedError) as error:
                 raise invalid_input("", "the model refuses these values") from error
 
         return asked
