@@ -14,13 +14,17 @@ import sys
 import tempfile
 import time
 import traceback
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from servers.last_words import last_words
 from servers.models.quiet_import import import_quietly
 from servers.models.signature import KINDS, Signature, Tensor
 from servers.models.user_model import DESCRIPTION, SERVABLE, Reading, UserModel, UserModelError, digest_of
+
+if TYPE_CHECKING:
+    from servers.core.edges import Edges
 
 REFUSED: Final = 2
 
@@ -172,11 +176,14 @@ def _tensors(specs: dict[str, Any], what: str) -> tuple[Tensor, ...]:
 def _refusal(mode: str, model: UserModel) -> str | None:
     """Why `mode` cannot run the model; None where it can and answers alike. All that was said is kept in a file."""
     from servers.core.mode import RefusedError  # noqa: PLC0415
-    from servers.core.user_model_source import UserModelSource, build_user_model  # noqa: PLC0415
+    from servers.core.user_model_source import build_user_model  # noqa: PLC0415
 
-    source = UserModelSource(name=model.saved_model.name, model=model)
+    edges = _edges(model.folder)
     try:
-        source.compare(build_user_model(mode, source))
+        built = build_user_model(mode, edges.source)
+        edges.source.compare(built)
+        if mode != "function" and (apart := edges.disagreement(built)):
+            return f"mode {mode} is not the model at the edges of its inputs: {apart}"
     except RefusedError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - a compiler or converter raises what it likes; its word is the reason
@@ -185,6 +192,16 @@ def _refusal(mode: str, model: UserModel) -> str | None:
         cause = error.__cause__ or error
         return f"mode {mode} cannot run it: {last_words(str(cause)) or type(cause).__name__}"
     return None
+
+
+@cache
+def _edges(folder: Path) -> Edges:
+    """What mode `function` does at the edges is asked once for all other modes."""
+    from servers.core.edges import Edges  # noqa: PLC0415 - imports TensorFlow
+    from servers.core.user_model_source import UserModelSource  # noqa: PLC0415
+
+    model = UserModel.read(folder)
+    return Edges(UserModelSource(name=model.saved_model.name, model=model))
 
 
 def _say(channel: int, **facts: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections import deque
 from contextlib import suppress
@@ -49,6 +50,9 @@ class _Ready:
     answered: list[int]
     allowed: int | None
 
+
+_MISSING: Final = re.compile(r"^TF Select ops: (.+)$", re.MULTILINE)
+"""How the converter names what only TensorFlow's own kernels would run."""
 
 _HERE: Final = Path(__file__)
 _MADE_BY: Final = (_HERE, *(_HERE.parents[1] / name for name in ("graph.py", "refusals.py", "source.py")))
@@ -193,5 +197,14 @@ def _converted(source: Executable[Any]) -> bytes:
         return named | dict.fromkeys([_TAKEN] if len(answers) > made.outputs else [], answers[-1])
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([whole.get_concrete_function()], tf.Module())
-    model: bytes = converter.convert()
+    try:
+        model: bytes = converter.convert()
+    except Exception as error:
+        # The converter's own error has no type of its own that is public.
+        if missing := _MISSING.search(str(error)):
+            raise RefusedError(
+                f"mode lite: LiteRT has no operation for {missing[1]}, and its delegate for TensorFlow's own is in no"
+                " package for Python"
+            ) from error
+        raise
     return model

@@ -1,0 +1,136 @@
+"""A mode held against mode `function` at the edges of what a model may be asked: the same refusals, the same answers.
+
+Good values show that a mode computes the model. They do not show what it does with an index beyond a table, a number
+that an assertion forbids, or text that is no number: there runtimes differ most, and a wrong answer looks right.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from servers.core.reply import ApiError
+from servers.core.user_model_source import UserModelSource, build_user_model, difference, read_probes, tolerance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from servers.core.mode import Arrays, Built, ModelCall
+    from servers.models.signature import Tensor
+
+_NUMBERS: Final = (0.0, -1.0, 1.0, 100.0, -100.0, 1e4, -1e4)
+_INTEGERS: Final = (-1, 0, 1, 2, 10, 100, 1000, 10**6)
+_TEXTS: Final = (b"", b"\xff\xfe", b"-1", b"nan", b"word " * 200)
+
+_LONGEST_S: Final = 20.0
+"""Slow models are asked about fewer edges: first the ends of a type, which tell most."""
+
+Answered = list[tuple[str, "Arrays", "Arrays | None"]]
+"""What was asked in words, the inputs, and the answers; None for a refusal, as of what JSON cannot hold."""
+
+
+@dataclass(slots=True)
+class Edges:
+    """The edges of one model, asked of mode `function` once and then of every other mode."""
+
+    source: UserModelSource
+    _known: Answered = field(default_factory=list)
+
+    def disagreement(self, built: Built[ModelCall]) -> str | None:
+        """What a mode answers that `function` refuses, refuses or answers otherwise; None for nothing."""
+        until = time.monotonic() + _LONGEST_S
+        for what, inputs, wanted in self.known:
+            found = _outcome(built.predict, inputs)
+            if (found is None) != (wanted is None):
+                sides = ("function", "it") if wanted is None else ("it", "function")
+                return f"{sides[0]} refuses {what}, and {sides[1]} answers"
+            if found is not None and wanted is not None and _apart(found, wanted, inputs):
+                return f"it answers {what} otherwise than function"
+            if time.monotonic() > until:
+                break
+        return None
+
+    @property
+    def known(self) -> Answered:
+        """The edges and what `function` makes of them."""
+        if not self._known:
+            ask = build_user_model("function", self.source).predict
+            until = time.monotonic() + _LONGEST_S
+            for what, inputs in self._questions(ask):
+                self._known.append((what, inputs, _outcome(ask, inputs)))
+                if time.monotonic() > until:
+                    break
+        return self._known
+
+    def _questions(self, ask: ModelCall) -> Iterator[tuple[str, Arrays]]:
+        """One input at a time at an edge, the others good: all of it, and its last element alone."""
+        good, _ = read_probes(self.source.model)[0]
+        for at, tensor in enumerate(self.source.model.signature.inputs):
+
+            def with_value(value: Any, *, alone: bool, at: int = at) -> Arrays:
+                return (*good[:at], _filled(good[at], value, alone=alone), *good[at + 1 :])
+
+            for value in _values(tensor, good[at], lambda value: _outcome(ask, with_value(value, alone=False))):
+                said = f"{tensor.name} = {value!r}" if len(repr(value)) < 40 else f"{tensor.name} = {value!r:.37}..."
+                yield said, with_value(value, alone=False)
+                if good[at].size > 1:
+                    yield f"{said} in one place", with_value(value, alone=True)
+
+
+def _values(tensor: Tensor, good: NDArray[Any], takes: Callable[[Any], object]) -> Iterator[Any]:
+    if tensor.kind == "string":
+        yield from _TEXTS
+    elif tensor.kind == "boolean":
+        yield from (True, False)
+    elif tensor.kind == "integer":
+        bounds = np.iinfo(tensor.dtype)
+        ends = (int(bounds.min), int(bounds.max))
+        yield from ends
+        yield from (each for each in _INTEGERS if bounds.min <= each <= bounds.max)
+        for end in ends:
+            yield from _border(takes, int(good.flat[0]) if good.size else 0, end)
+    else:
+        yield from _NUMBERS
+
+
+def _border(takes: Callable[[Any], object], good: int, end: int) -> tuple[int, ...]:
+    """The last integer on the way from a good one to the end of its type that is taken, and the first that is not."""
+    if takes(end) is not None or takes(good) is None:
+        return ()
+    while abs(end - good) > 1:
+        middle = (good + end) // 2
+        good, end = (middle, end) if takes(middle) is not None else (good, middle)
+    return good, end
+
+
+def _filled(good: NDArray[Any], value: Any, *, alone: bool) -> NDArray[Any]:
+    found = good.copy() if alone else np.empty_like(good)
+    if alone:
+        found.flat[-1] = value
+    else:
+        found[...] = value
+    return found
+
+
+def _outcome(ask: ModelCall, inputs: Arrays) -> Arrays | None:
+    try:
+        answers = ask(*inputs)
+    except ApiError:
+        return None
+    if any(np.issubdtype(each.dtype, np.floating) and not np.isfinite(each).all() for each in answers):
+        return None
+    return answers
+
+
+def _apart(found: Arrays, wanted: Arrays, inputs: Arrays) -> bool:
+    """Beyond the tolerance, which grows with numbers that are larger than models are trained on."""
+    largest = max(
+        (float(np.abs(each).max(initial=0)) for each in inputs if np.issubdtype(each.dtype, np.floating)), default=1.0
+    )
+    scale = max(1.0, largest)
+    return any(difference(one, other) > scale * tolerance(other) for one, other in zip(found, wanted, strict=True))
