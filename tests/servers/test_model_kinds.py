@@ -52,15 +52,15 @@ def test_a_kind_is_served_alike_in_every_mode_that_runs_it(name: str, folder: Pa
         return
     describe._describe(folder / name, payload, tmp_path / "description")
     model = UserModel.read(tmp_path / "description")
-    runs = _runs(name, kind, model)
+    apps = _apps(name, model, _runs(name, kind, model))
     own = _ours(folder / name, model)
     for sent in model.payloads:
-        answers = _answers(name, model, runs, sent.body)
+        answers = _answers(name, apps, sent.body)
         assert {status for status, _, _ in answers.values()} == {200}
         for _, _, body in answers.values():
             assert agrees(next(iter(body.values())), own(json.loads(sent.body)), sent.tolerance)
     for sent, wanted in _requests(kind, model):
-        answers = _answers(name, model, runs, sent)
+        answers = _answers(name, apps, sent)
         assert len({(status, code) for status, code, _ in answers.values()}) == 1, (sent[:200], answers)
         status = next(iter(answers.values()))[0]
         assert status == wanted if wanted else status in (200, 400), (sent[:200], answers)
@@ -86,21 +86,28 @@ def _runs(name: str, kind: Kind, model: UserModel) -> dict[str, Any]:
     return runs
 
 
-def _answers(
-    name: str, model: UserModel, runs: Mapping[str, Any], body: bytes
-) -> dict[str, tuple[int, str | None, dict[str, Any]]]:
-    """Status, code and body by mode and framework."""
+def _apps(name: str, model: UserModel, runs: Mapping[str, Any]) -> dict[str, Any]:
+    """An application for each mode in each framework."""
     found = {}
     for mode, run in runs.items():
-        service = reference_service()
-        service.endpoints += (endpoint(name, model.signature),)
-        assert service.loaded is not None
-        service.loaded.runs[name] = run
         for framework in _CONTRACT:
-            app = import_module(f"servers.apps.{FRAMEWORKS[framework].module}").create_app(service)
-            answer = call(app, "POST", f"/{name}", body, "application/json")
-            told = json.loads(answer.body)
-            found[f"{framework} {mode}"] = (answer.status, told.get("code"), told)
+            service = reference_service()
+            service.endpoints += (endpoint(name, model.signature),)
+            assert service.loaded is not None
+            service.loaded.runs[name] = run
+            found[f"{framework} {mode}"] = import_module(f"servers.apps.{FRAMEWORKS[framework].module}").create_app(
+                service
+            )
+    return found
+
+
+def _answers(name: str, apps: Mapping[str, Any], body: bytes) -> dict[str, tuple[int, str | None, dict[str, Any]]]:
+    """Status, code and body by mode and framework."""
+    found = {}
+    for place, app in apps.items():
+        answer = call(app, "POST", f"/{name}", body, "application/json")
+        told = json.loads(answer.body)
+        found[place] = (answer.status, told.get("code"), told)
     return found
 
 
