@@ -7,7 +7,9 @@ that an assertion forbids, or text that is no number: there runtimes differ most
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,20 +20,25 @@ from servers.core.user_model_source import UserModelSource, build_user_model, di
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from numpy.typing import NDArray
-
     from servers.core.mode import Arrays, Built, ModelCall
-    from servers.models.signature import Tensor
 
 _NUMBERS: Final = (0.0, -1.0, 1.0, 100.0, -100.0, 1e4, -1e4)
 _INTEGERS: Final = (-1, 0, 1, 2, 10, 100, 1000, 10**6)
+_LONGEST_VALUE: Final = 40
 _TEXTS: Final = (b"", b"\xff\xfe", b"-1", b"nan", b"word " * 200)
 
 _LONGEST_S: Final = 20.0
 """Slow models are asked about fewer edges: first the ends of a type, which tell most."""
 
+_LONGEST_CALL_S: Final = 10.0
+"""A call that takes longer is taken for one that never ends."""
+
 Answered = list[tuple[str, "Arrays", "Arrays | None"]]
 """What was asked in words, the inputs, and the answers; None for a refusal, as of what JSON cannot hold."""
+
+
+class _EndlessError(Exception):
+    """A call has not come back."""
 
 
 @dataclass(slots=True)
@@ -45,7 +52,10 @@ class Edges:
         """What a mode answers that `function` refuses, refuses or answers otherwise; None for nothing."""
         until = time.monotonic() + _LONGEST_S
         for what, inputs, wanted in self.known:
-            found = _outcome(built.predict, inputs)
+            try:
+                found = _outcome(built.predict, inputs)
+            except _EndlessError:
+                return f"it does not end at {what}"
             if (found is None) != (wanted is None):
                 sides = ("function", "it") if wanted is None else ("it", "function")
                 return f"{sides[0]} refuses {what}, and {sides[1]} answers"
@@ -61,41 +71,40 @@ class Edges:
         if not self._known:
             ask = build_user_model("function", self.source).predict
             until = time.monotonic() + _LONGEST_S
-            for what, inputs in self._questions(ask):
-                self._known.append((what, inputs, _outcome(ask, inputs)))
-                if time.monotonic() > until:
-                    break
+            # A loop may never end for values that are made up: then nothing more is asked, and nobody is blamed.
+            with suppress(_EndlessError):
+                for what, inputs in self._questions(ask):
+                    self._known.append((what, inputs, _outcome(ask, inputs)))
+                    if time.monotonic() > until:
+                        break
         return self._known
 
     def _questions(self, ask: ModelCall) -> Iterator[tuple[str, Arrays]]:
         """One input at a time at an edge, the others good: all of it, and its last element alone."""
         good, _ = read_probes(self.source.model)[0]
         for at, tensor in enumerate(self.source.model.signature.inputs):
-
-            def with_value(value: Any, *, alone: bool, at: int = at) -> Arrays:
-                return (*good[:at], _filled(good[at], value, alone=alone), *good[at + 1 :])
-
-            for value in _values(tensor, good[at], lambda value: _outcome(ask, with_value(value, alone=False))):
-                said = f"{tensor.name} = {value!r}" if len(repr(value)) < 40 else f"{tensor.name} = {value!r:.37}..."
-                yield said, with_value(value, alone=False)
+            for value in self._values(ask, good, at):
+                said = repr(value) if len(repr(value)) < _LONGEST_VALUE else f"{value!r:.{_LONGEST_VALUE}}..."
+                yield f"{tensor.name} = {said}", _filled(good, at, value, alone=False)
                 if good[at].size > 1:
-                    yield f"{said} in one place", with_value(value, alone=True)
+                    yield f"{tensor.name} = {said} in one place", _filled(good, at, value, alone=True)
 
-
-def _values(tensor: Tensor, good: NDArray[Any], takes: Callable[[Any], object]) -> Iterator[Any]:
-    if tensor.kind == "string":
-        yield from _TEXTS
-    elif tensor.kind == "boolean":
-        yield from (True, False)
-    elif tensor.kind == "integer":
-        bounds = np.iinfo(tensor.dtype)
-        ends = (int(bounds.min), int(bounds.max))
-        yield from ends
-        yield from (each for each in _INTEGERS if bounds.min <= each <= bounds.max)
-        for end in ends:
-            yield from _border(takes, int(good.flat[0]) if good.size else 0, end)
-    else:
-        yield from _NUMBERS
+    def _values(self, ask: ModelCall, good: Arrays, at: int) -> Iterator[Any]:
+        tensor = self.source.model.signature.inputs[at]
+        if tensor.kind == "string":
+            yield from _TEXTS
+        elif tensor.kind == "boolean":
+            yield from (True, False)
+        elif tensor.kind == "integer":
+            bounds = np.iinfo(tensor.dtype)
+            ends = (int(bounds.min), int(bounds.max))
+            yield from ends
+            yield from (each for each in _INTEGERS if bounds.min <= each <= bounds.max)
+            first = int(good[at].flat[0]) if good[at].size else 0
+            for end in ends:
+                yield from _border(lambda value: _outcome(ask, _filled(good, at, value, alone=False)), first, end)
+        else:
+            yield from _NUMBERS
 
 
 def _border(takes: Callable[[Any], object], good: int, end: int) -> tuple[int, ...]:
@@ -108,23 +117,43 @@ def _border(takes: Callable[[Any], object], good: int, end: int) -> tuple[int, .
     return good, end
 
 
-def _filled(good: NDArray[Any], value: Any, *, alone: bool) -> NDArray[Any]:
-    found = good.copy() if alone else np.empty_like(good)
+def _filled(good: Arrays, at: int, value: Any, *, alone: bool) -> Arrays:
+    """The good inputs with `value` in the last place of one of them, or in all of its places."""
+    found = good[at].copy()
     if alone:
         found.flat[-1] = value
     else:
         found[...] = value
-    return found
+    return (*good[:at], found, *good[at + 1 :])
 
 
 def _outcome(ask: ModelCall, inputs: Arrays) -> Arrays | None:
-    try:
-        answers = ask(*inputs)
-    except ApiError:
-        return None
-    if any(np.issubdtype(each.dtype, np.floating) and not np.isfinite(each).all() for each in answers):
-        return None
-    return answers
+    """The answers, None for a refusal. Raises _EndlessError: such a call goes on, as nothing can stop it."""
+    found: list[Arrays | None] = []
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            found.append(_told(ask(*inputs)))
+        except ApiError:
+            found.append(None)
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
+            failed.append(error)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(_LONGEST_CALL_S)
+    if failed:
+        raise failed[0]
+    if not found:
+        raise _EndlessError
+    return found[0]
+
+
+def _told(answers: Arrays) -> Arrays | None:
+    """The answers, None where JSON cannot hold them."""
+    numbers = (each for each in answers if np.issubdtype(each.dtype, np.floating))
+    return answers if all(np.isfinite(each).all() for each in numbers) else None
 
 
 def _apart(found: Arrays, wanted: Arrays, inputs: Arrays) -> bool:

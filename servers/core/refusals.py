@@ -4,7 +4,8 @@ XLA clamps an index that is out of range and leaves assertions out; LiteRT's con
 that the model refuses would be answered, with another row's answer. Here every operation of a graph that may refuse
 gets its condition as a boolean beside the outputs: it is compiled with them and costs next to nothing.
 
-Operations within the body of a loop are out of reach: what a mode does there is found out by asking (`edges.py`).
+Operations within the body of a loop, and those of a graph with the branches of TensorFlow 1, are out of reach: what a
+mode does there is found out by asking (`edges.py`).
 """
 
 from __future__ import annotations
@@ -25,8 +26,12 @@ def conditions(operations: Iterable[Any], library: Mapping[str, Any]) -> list[An
 
     To be called inside the graph that holds them. `library` has the graph's functions by name.
     """
+    present = list(operations)
+    if any(one.type == "Switch" for one in present):
+        # In a graph of TensorFlow 1 what is not chosen is dead, and would leave the condition without a value.
+        return []
     found = []
-    for one in operations:
+    for one in present:
         if one.type in ("If", "StatelessIf"):
             found += _branches(one, library)
         elif one.type in _CONDITIONS:

@@ -215,4 +215,7 @@ def _say(channel: int, **facts: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    # Not sys.exit: a loop of the model's that never ends would hold it.
+    os._exit(code)

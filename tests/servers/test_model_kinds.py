@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,6 +23,7 @@ from servers.core.user_model_source import UserModelSource, build_user_model
 from servers.models import describe
 from servers.models.user_model import UserModel, UserModelError
 from servers.registry import FRAMEWORKS
+from servers.repository import REPOSITORY
 
 _CONTRACT: Final = [name for name, framework in FRAMEWORKS.items() if framework.contract]
 _HUGE_INTEGERS: Final = (2**31, 2**63, 2**64, 10**400, -(2**63) - 1)
@@ -34,7 +37,7 @@ _ROWS = [pytest.param(name, marks=() if name in FAST else pytest.mark.kinds) for
 @pytest.fixture(name="folder", scope="module")
 def _folder(request: pytest.FixtureRequest) -> Path:
     """A SavedModel of every kind that is asked about."""
-    own = (one for one in request.session.items if one.path == request.path and isinstance(one, pytest.Function))
+    own = (one for one in request.session.items if one.path == request.path and hasattr(one, "callspec"))
     return kind_models(tuple(dict.fromkeys(one.callspec.params["name"] for one in own)))
 
 
@@ -67,6 +70,24 @@ def test_a_kind_is_served_alike_in_every_mode_that_runs_it(name: str, folder: Pa
         first = next(iter(answers.values()))[2]
         for _, _, body in answers.values():
             assert status != 200 or _alike(body, first), (sent[:200], answers)
+
+
+@pytest.mark.kinds
+def test_a_loop_that_never_ends_holds_nobody(tmp_path: Path) -> None:
+    """A value made up at an edge may send the model's own loop on for ever: the modes are tried all the same."""
+    saved_model = kind_models(("endless",)) / "endless"
+    command = ["--saved-model", str(saved_model), "--out", str(tmp_path / "out"), "--modes", "function,frozen"]
+    done = subprocess.run(
+        [sys.executable, "-m", "servers.models.describe", *command],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        cwd=REPOSITORY,
+    )
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [(one["mode"], one["refusal"]) for one in said if "mode" in one] == [("function", None), ("frozen", None)]
 
 
 def _runs(name: str, kind: Kind, model: UserModel) -> dict[str, Any]:

@@ -54,13 +54,17 @@ KINDS: Final[dict[str, Kind]] = {
     "nested_gather": Kind(takes=(_rows([0, 3]), _rows([2, 2])), hostile=(_rows([3, 0]), _rows([0, 4]), _rows([0, -1]))),
     "asserting": Kind(takes=(_rows([9.5, 1]), _rows([-50, 0])), hostile=(_rows([10, 0]), _rows([0, 1e6]))),
     "checked_numbers": Kind(takes=(_rows([1e-3, 2]),), hostile=(_rows([0, 1]),)),
-    "divided_integers": Kind(takes=(_rows({"a": 7, "b": -2}),), hostile=(_rows({"a": 7, "b": 0}),)),
+    "divided_integers": Kind(
+        payload=_rows({"a": 9, "b": 2}),
+        takes=(_rows({"a": 7, "b": -2}),),
+        hostile=(_rows({"a": 7, "b": 0}),),
+    ),
     "chosen_item": Kind(
         payload={"inputs": {"at": 1, "x": [1, 2, 3]}},
         takes=({"inputs": {"at": -3, "x": [4, 5, 6]}},),
         hostile=({"inputs": {"at": 3, "x": [1, 2, 3]}}, {"inputs": {"at": -4, "x": [1, 2, 3]}}),
     ),
-    "counted": Kind(hostile=(_rows([-1, 0, 1]),), takes=(_rows([4, 4, 4]),)),
+    "counted": Kind(payload=_rows([1, 0, 2]), hostile=(_rows([-1, 0, 1]),), takes=(_rows([4, 4, 4]),)),
     "scattered": Kind(
         payload={"inputs": {"at": [[1]], "x": [5.0]}},
         takes=({"inputs": {"at": [[3]], "x": [5.0]}},),
@@ -193,6 +197,14 @@ def _write(folder: Path, names: Collection[str]) -> None:  # noqa: C901, PLR0915
 
     @kind(x=((1, 2), tf.float32))
     def open_loop(x: Any) -> Any:
+        at = 0
+        while at < 50 and tf.reduce_max(x) < 100.0:
+            x = x * 1.5 + 1.0
+            at += 1
+        return {"y": x}
+
+    @kind(x=((1, 2), tf.float32))
+    def endless(x: Any) -> Any:
         while tf.reduce_max(x) < 100.0:
             x = x * 1.5 + 1.0
         return {"y": x}
