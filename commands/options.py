@@ -51,6 +51,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="a request to it: .json, .jpg, .png, or .pb for a TensorProto (default: made up from its signature)",
     )
     parser.add_argument(
+        "--fix",
+        action="store_true",
+        help="take sizes that it leaves open from --payload, so that modes may run it that need them beforehand",
+    )
+    parser.add_argument(
         "--signature", metavar="NAME", help="which of its signatures (default: serving_default, or the only one)"
     )
     parser.add_argument("--tags", metavar="A,B", help="which of its graphs, by its tags (default: serve)")
@@ -66,7 +71,7 @@ def chosen_reading(arguments: argparse.Namespace) -> Reading:
     """What `add_model_options` read of how the SavedModel is to be read."""
     from servers.models.user_model import Reading
 
-    return Reading(signature=arguments.signature, tags=arguments.tags, scale=arguments.scale)
+    return Reading(signature=arguments.signature, tags=arguments.tags, scale=arguments.scale, fix=arguments.fix)
 
 
 def with_values(arguments: list[str]) -> list[str]:

@@ -93,7 +93,8 @@ class NotRunRecord(Struct, frozen=True, kw_only=True):
 class ModelRecord(Struct, frozen=True, kw_only=True):
     """A user's own model: where it is, digests that tell of a change, its tensors, and what its answers are held to.
 
-    `signature`, `tags` and `scale` are as the command line chose them; `statements` are what was found out by asking.
+    `signature`, `tags`, `scale` and `fix` are as the command line chose them; `statements` are what was
+    found out by asking.
     """
 
     name: str
@@ -107,6 +108,7 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
     signature: str | None = None
     tags: str | None = None
     scale: str | None = None
+    fix: bool = False
     statements: tuple[str, ...] = ()
 
 

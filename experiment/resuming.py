@@ -208,7 +208,11 @@ def recorded_request(run: Run) -> RunRequest:
 
 
 def _recorded_reading(model: ModelRecord | None) -> Reading:
-    return Reading() if model is None else Reading(signature=model.signature, tags=model.tags, scale=model.scale)
+    return (
+        Reading()
+        if model is None
+        else Reading(signature=model.signature, tags=model.tags, scale=model.scale, fix=model.fix)
+    )
 
 
 def as_recorded(one: Contender, run: Run) -> Contender:

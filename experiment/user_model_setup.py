@@ -115,6 +115,7 @@ class UserModelSetup:
             signature=self.reading.signature,
             tags=self.reading.tags,
             scale=self.reading.scale,
+            fix=self.reading.fix,
             statements=self.model.statements,
         )
 
@@ -136,6 +137,8 @@ def set_up_user_model(
         if reading is not None and reading.options:
             raise usage(f"{reading.options[0]} says how --model NAME=SAVED_MODEL is read", hint="give both")
         return None
+    if reading is not None and reading.fix and payload is None:
+        raise usage("--fix takes the sizes that a model leaves open from --payload FILE", hint="give both")
     try:
         name, saved_model = split_option(option)
         return _described(terminal, name, saved_model, payload, modes, reading or Reading())

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from servers.core.reply import ApiError
-from servers.core.user_model_source import UserModelSource, build_user_model, difference, read_probes, tolerance
+from servers.core.user_model_source import (
+    UserModelSource,
+    build_user_model,
+    difference,
+    is_floating,
+    read_probes,
+    tolerance,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,14 +159,12 @@ def _outcome(ask: ModelCall, inputs: Arrays) -> Arrays | None:
 
 def _told(answers: Arrays) -> Arrays | None:
     """The answers, None where JSON cannot hold them."""
-    numbers = (each for each in answers if np.issubdtype(each.dtype, np.floating))
+    numbers = (each for each in answers if is_floating(each.dtype))
     return answers if all(np.isfinite(each).all() for each in numbers) else None
 
 
 def _apart(found: Arrays, wanted: Arrays, inputs: Arrays) -> bool:
     """Beyond the tolerance, which grows with numbers that are larger than models are trained on."""
-    largest = max(
-        (float(np.abs(each).max(initial=0)) for each in inputs if np.issubdtype(each.dtype, np.floating)), default=1.0
-    )
+    largest = max((float(np.abs(each).max(initial=0)) for each in inputs if is_floating(each.dtype)), default=1.0)
     scale = max(1.0, largest)
     return any(difference(one, other) > scale * tolerance(other) for one, other in zip(found, wanted, strict=True))

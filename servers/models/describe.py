@@ -44,6 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--channel", type=int, default=_STDOUT)
     for option in ("--signature", "--tags", "--scale"):
         parser.add_argument(option)
+    parser.add_argument("--fix", action="store_true")
     arguments = parser.parse_args(argv)
     modes = [mode for mode in arguments.modes.split(",") if mode]
     channel = arguments.channel
@@ -55,7 +56,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if not (arguments.out / DESCRIPTION).is_file():
             _say(channel, what=f"asking {arguments.saved_model.name} itself", described=False)
-            reading = Reading(signature=arguments.signature, tags=arguments.tags, scale=arguments.scale)
+            reading = Reading(
+                signature=arguments.signature, tags=arguments.tags, scale=arguments.scale, fix=arguments.fix
+            )
             _describe(arguments.saved_model, arguments.payload, arguments.out, reading)
         _say(channel, what="described", described=True)
     except UserModelError as error:
@@ -90,7 +93,7 @@ def _describe(saved_model: Path, payload: Path | None, out: Path, reading: Readi
         write_servable(saved_model, fresh / SERVABLE, reading.tags)
         name, inputs, outputs = read_signature(fresh / SERVABLE, saved_model, reading.signature)
         signature = Signature(name=name, inputs=inputs, outputs=outputs, by_row=True, independent=True)
-        asked = questions(fresh / SERVABLE, signature, payload, reading.scale)
+        asked = questions(fresh / SERVABLE, signature, payload, reading.scale, fix=reading.fix)
         model = UserModel(
             folder=fresh,
             saved_model=saved_model,

@@ -70,7 +70,9 @@ class _Question:
     form: str
 
 
-def questions(servable: Path, signature: Signature, payload: Path | None, scale: str | None = None) -> Asked:
+def questions(
+    servable: Path, signature: Signature, payload: Path | None, scale: str | None = None, *, fix: bool = False
+) -> Asked:
     """Ask the model. Raises UserModelError where it cannot be asked, or answers what cannot be served or checked.
 
     What is said of it rests on the user's own `payload`, or on values that are made up here; which, is said too.
@@ -80,6 +82,9 @@ def questions(servable: Path, signature: Signature, payload: Path | None, scale:
     whose = f"your {payload.name}" if payload else "made-up values"
     if payload:
         asked = [_read(signature, payload)]
+        if fix:
+            signature = signature.fixed(tuple(each.shape for each in asked[0].inputs))
+            said += (f"sizes are those of {whose}: {', '.join(map(str, signature.inputs))}",)
         answers = [_own_answer(model, asked[0], payload)]
     else:
         asked, answers, left_out = _made(signature, model)

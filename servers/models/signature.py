@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from servers.core.row_counts import MAX_ROWS
@@ -113,6 +113,17 @@ class Signature:
         """Inputs that leave open more than the number of rows."""
         skipped = 1 if self.batched else 0
         return tuple(tensor for tensor in self.inputs if None in tensor.sizes[skipped:])
+
+    def fixed(self, shapes: tuple[tuple[int, ...], ...]) -> Signature:
+        """The same with every size that its inputs leave open as in `shapes`; a number of rows in common stays open."""
+        rows = rows_of(self.inputs) == (1, MAX_ROWS) and len({shape[0] for shape in shapes}) == 1
+        return replace(
+            self,
+            inputs=tuple(
+                replace(tensor, shape=(None, *shape[1:]) if rows else shape)
+                for tensor, shape in zip(self.inputs, shapes, strict=True)
+            ),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back to an equal signature."""

@@ -50,17 +50,19 @@ class UserModelError(ValueError):
 class Reading:
     """How a SavedModel is to be read, as the command line says it; None where it leaves that to the model.
 
-    `signature` and `tags` choose among those that the file has; `scale` is what the levels of a picture become.
+    `signature` and `tags` choose among those that the file has; `scale` is what the levels of a picture become. `fix`
+    takes the sizes that the signature leaves open from the payload.
     """
 
     signature: str | None = None
     tags: str | None = None
     scale: str | None = None
+    fix: bool = False
 
     @property
     def options(self) -> list[str]:
         """What of a command line brings it back."""
-        return [
+        return ["--fix"] * self.fix + [
             word
             for option, value in (("--signature", self.signature), ("--tags", self.tags), ("--scale", self.scale))
             if value is not None

@@ -21,7 +21,7 @@ from experiment.priming import agrees
 from servers.core.user_model_endpoint import endpoint
 from servers.core.user_model_source import UserModelSource, build_user_model
 from servers.models import describe
-from servers.models.user_model import UserModel, UserModelError
+from servers.models.user_model import Reading, UserModel, UserModelError
 from servers.registry import FRAMEWORKS
 from servers.repository import REPOSITORY
 
@@ -53,7 +53,7 @@ def test_a_kind_is_served_alike_in_every_mode_that_runs_it(name: str, folder: Pa
         with pytest.raises(UserModelError, match=kind.refused):
             describe._describe(folder / name, payload, tmp_path / "description")
         return
-    describe._describe(folder / name, payload, tmp_path / "description")
+    describe._describe(folder / name, payload, tmp_path / "description", Reading(fix=kind.fix))
     model = UserModel.read(tmp_path / "description")
     apps = _apps(name, model, _runs(name, kind, model))
     own = _ours(folder / name, model)

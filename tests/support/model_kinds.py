@@ -28,7 +28,7 @@ class Kind:
 
     `payload` is the request that a user brings, None where one can be made up. `hostile` are requests that have the
     right shape and that the model refuses; `takes` are some at the edge that it does not. `refused` is part of the
-    reason why the model is served in no mode at all.
+    reason why the model is served in no mode at all. `fix` takes open sizes from the payload.
     """
 
     payload: Mapping[str, Any] | None = None
@@ -36,6 +36,7 @@ class Kind:
     hostile: tuple[Mapping[str, Any], ...] = ()
     takes: tuple[Mapping[str, Any], ...] = ()
     refused: str | None = None
+    fix: bool = False
 
 
 def _but(**reasons: str) -> dict[str, str | None]:
@@ -93,6 +94,8 @@ KINDS: Final[dict[str, Kind]] = {
         modes=_but(xla=_OPEN, lite=_OPEN),
     ),
     "open_sizes": Kind(payload=_rows([1, 2, 3]), modes=_but(xla=_OPEN, lite=_OPEN)),
+    "open_sizes_fixed": Kind(payload=_rows([1, 2, 3]), fix=True),
+    "two_towers_fixed": Kind(payload={"inputs": {"query": [[1, 2]], "candidates": [[1, 0], [0, 1], [1, 1]]}}, fix=True),
     "sizes_from_data": Kind(payload={"inputs": 3}, modes=_but(xla=_NO_XLA), takes=({"inputs": 1},)),
     "scalar": Kind(payload={"inputs": [1, 2, 3, 4]}),
     "half": Kind(),
@@ -102,8 +105,8 @@ KINDS: Final[dict[str, Kind]] = {
     "static": Kind(),
     "centred": Kind(modes=_but(xla="depend on each other", lite="depend on each other")),
     "spectrum": Kind(),
-    "random": Kind(refused="in two ways"),
-    "counting": Kind(refused="in two ways"),
+    "random": Kind(refused="draws random numbers"),
+    "counting": Kind(refused="keeps state"),
     "tensorflow_1": Kind(),
     "gather_in_a_loop": Kind(modes=_but(xla="at the edges", lite=None), hostile=(_rows([0, 9]), _rows([-1, 0]))),
 }
@@ -312,7 +315,7 @@ def _write(folder: Path, names: Collection[str]) -> None:  # noqa: C901, PLR0915
             session.run(v1.global_variables_initializer())
             v1.saved_model.simple_save(session, str(path), inputs={"x": x}, outputs={"y": y})
 
-    makers["tensorflow_1"] = tensorflow_1
+    makers |= {"tensorflow_1": tensorflow_1} | {f"{name}_fixed": makers[name] for name in ("open_sizes", "two_towers")}
     for name in names or makers:
         makers[name](folder / name)
 
