@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -79,8 +79,7 @@ def graph_facts(concrete: Any, *, picture: bool) -> GraphFacts:
     """What the graph of a ConcreteFunction says; `picture` is whether its one input takes pictures."""
     definition = concrete.graph.as_graph_def()
     functions = {function.signature.name: function for function in definition.library.function}
-    operations = {node.op for node in definition.node}
-    operations |= {node.op for function in functions.values() for node in function.node_def}
+    operations = _operations(definition.node, functions)
     given = {
         inner.op.name: outer.numpy()
         for outer, inner in concrete.graph.captures
@@ -92,6 +91,21 @@ def graph_facts(concrete: Any, *, picture: bool) -> GraphFacts:
         state=tuple(sorted(filter(_STATE.match, operations))),
         rescales=picture and _rescales(scope, str(concrete.inputs[0].op.name), functions, _DEPTH),
     )
+
+
+def _operations(nodes: Iterable[Any], functions: Mapping[str, Any]) -> set[str]:
+    """Those of the graph and of every function that it reaches: a file also holds functions that only save and load."""
+    found: set[str] = set()
+    left, seen = [list(nodes)], set()
+    while left:
+        for node in left.pop():
+            found.add(node.op)
+            for attribute in node.attr.values():
+                for name in (attribute.func.name, *(each.name for each in attribute.list.func)):
+                    if name in functions and name not in seen:
+                        seen.add(name)
+                        left.append(list(functions[name].node_def))
+    return found
 
 
 def _rescales(scope: _Scope, name: str, functions: Mapping[str, Any], depth: int) -> bool:

@@ -213,6 +213,8 @@ def _neighbours(model: AskedModel, singles: list[Arrays], size: int) -> tuple[li
     changed = 0
     for at in range(1, size, 2):
         other = tuple(map(_otherwise, rows[at]))
+        if all(map(np.array_equal, other, rows[at])):
+            continue
         try:
             model.ask(other)
         except ModelRefusedError:
