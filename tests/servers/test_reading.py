@@ -1,4 +1,4 @@
-"""Reading what TensorFlow Serving would serve: graph and signatures, what is found out by asking, and in whose words."""
+"""Reading what TensorFlow Serving would serve: graph and signatures, and what is found out by asking."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from user_models import user_saved_models
 
-from servers.last_words import last_words, last_words_of_log
 from servers.models import describe
 from servers.models.signature import Scale
 from servers.models.user_model import Reading, UserModel, UserModelError, checked_folder
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytest.importorskip("tensorflow")
-
-Describe = "Callable[..., UserModel]"
 
 
 @pytest.fixture(name="read", scope="module")
@@ -233,136 +230,6 @@ def test_a_pictures_scale_is_seen_said_or_lacking_and_never_guessed(read: Callab
     assert "image/png" in told.accepts
     with pytest.raises(UserModelError, match="takes pictures"):
         read("static", scale="0..1")
-
-
-_TENSORFLOW = """Graph execution error:
-
-Detected at node {node} defined at (most recent call last):
-  File "serve.py", line 13, in <module>
-
-  File "serve.py", line 7, in ask
-
-{words}
-\t [[{{{{node {node}}}}}]] [Op:__inference_signature_wrapper_5]"""
-_FRAMES = 'Traceback (most recent call last):\n  File "x.py", line 1, in <module>\n    import y\n    ^^^^^^^^\n'
-_MLIR = """Could not translate MLIR to FlatBuffer.tracing_compilation.py:283:1: error: {words}
-        concrete_function = _create_concrete_function(
-^
-tracing_compilation.py:310:1: note: called from
-  traced_func_graph = func_graph_module.func_graph_from_py_func(
-<unknown>:0: error: failed while converting: 'main':
-Some ops in the model are custom ops, See instructions"""
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        *(
-            (_TENSORFLOW.format(node=node, words=words), words)
-            for node, words in (
-                ("StringToNumber", "StringToNumberOp could not correctly convert string: twelve"),
-                ("GatherV2", "indices[0] = 99 is not in [0, 2)"),
-                ("matmul", "Matrix size-incompatible: In[0]: [2,4], In[1]: [3,2]"),
-                ("DecodeJpeg", "Unknown image file format. One of JPEG, PNG, GIF, BMP required."),
-                ("Reshape", "Input to reshape is a tensor with 1 values, but the requested shape has 4"),
-                (
-                    "ParseExampleV2",
-                    "Name: <unknown>, Feature: a (data type: float) is required but could not be found.",
-                ),
-            )
-        ),
-        (
-            "2 root error(s) found.\n  (0) INVALID_ARGUMENT:  indices[0] = 7 is not in [0, 5)\n\t [[{{node a}}]]\n"
-            "\t [[b]]\n  (1) INVALID_ARGUMENT:  indices[0] = 7 is not in [0, 5)\n0 successful operations.",
-            "indices[0] = 7 is not in [0, 5)",
-        ),
-        (
-            _MLIR.format(words="'tf.Svd' op is neither a custom op nor a flex op"),
-            "'tf.Svd' op is neither a custom op nor a flex op",
-        ),
-        (
-            "Detected unsupported operations when trying to compile graph __inference_xl_88[_XlaMustCompile=true] on"
-            " XLA_CPU_JIT: EagerPyFunc (No registered 'EagerPyFunc' OpKernel for XLA_CPU_JIT devices compatible with node"
-            ' {{node EagerPyFunc}}){{node EagerPyFunc}}\nThe op is created at: \nFile "x.py", line 40, in <module>',
-            "XLA has no kernel for EagerPyFunc",
-        ),
-        (
-            "Detected unsupported operations when trying to compile graph __inference_xs_94[a=b] on XLA_CPU_JIT: _Arg (No"
-            " registered '_Arg' OpKernel for XLA_CPU_JIT devices compatible with node {{node x}}\n\t (OpKernel was found,"
-            " but attributes didn't match) Requested Attributes: T=DT_STRING, index=0){{node x}}",
-            "XLA has no kernel for _Arg with T=DT_STRING",
-        ),
-        (
-            "{{function_node __wrapped__Fill_device_/job:localhost/device:CPU:0}} OOM when allocating tensor with"
-            " shape[10000000,10000000] by allocator cpu [Op:Fill] name: ",
-            "OOM when allocating tensor with shape[10000000,10000000] by allocator cpu",
-        ),
-        (
-            "{{function_node __inference_f_236}} ZeroDivisionError: division by zero\n"
-            + _FRAMES.replace("\n", "\n\n")
-            + "\n\nZeroDivisionError: division by zero\n\n\n\t [[{{node EagerPyFunc}}]] [Op:__inference_f_236]",
-            "ZeroDivisionError: division by zero",
-        ),
-        ("The model is not a valid Flatbuffer buffer", "The model is not a valid Flatbuffer buffer"),
-        (
-            "gather index out of boundsNode number 0 (GATHER) failed to invoke.",
-            "gather index out of boundsNode number 0 (GATHER) failed to invoke.",
-        ),
-        (
-            "Exception encountered when calling Normalize.call().\n\n\x1b[1mno mean\x1b[0m\n\nArguments received by"
-            " Normalize.call():\n  • x=1",
-            "Exception encountered when calling Normalize.call().",
-        ),
-    ],
-)
-def test_the_last_words_of_an_exception_say_what_is_wrong(text: str, words: str) -> None:
-    """As TensorFlow, XLA, the converter and LiteRT wrote them: not where, and by what way it was reached."""
-    assert last_words(text) == words
-
-
-_STAMP = "[2026-11-28 11:19:56 +0000] [27172]"
-
-
-@pytest.mark.parametrize(
-    ("log", "words"),
-    [
-        (
-            f"{_STAMP} [ERROR] Exception in worker process\n{_FRAMES}ModuleNotFoundError: No module named 'y'\n"
-            f"No module named 'y'\n{_STAMP} [INFO] Worker exiting (pid: 1)\n{_STAMP} [ERROR] Worker (pid:1) exited with"
-            f" code 3.\n{_STAMP} [ERROR] Shutting down: Master\n{_STAMP} [ERROR] Reason: Worker failed to boot.",
-            "ModuleNotFoundError: No module named 'y'",
-        ),
-        (
-            f"{_FRAMES}RuntimeError: no\nlicense found\nno\nlicense found\n{_STAMP} [INFO] Worker exiting (pid: 27197)",
-            "RuntimeError: no license found",
-        ),
-        (
-            f"{_STAMP} [ERROR] Connection in use: ('127.0.0.1', 18999)\n{_STAMP} [ERROR] Can't connect to ('127.0.0.1', 1)",
-            "Can't connect to ('127.0.0.1', 1)",
-        ),
-        (
-            f"[INFO] Spawning worker-1 with PID: 27204\n{_FRAMES}RuntimeError: While importing 'b1', an ImportError was"
-            f" raised:\n\n{_FRAMES}ModuleNotFoundError: No module named 'nothere'\n\n[ERROR] Unexpected exit from"
-            " worker-1\n[INFO] Shutting down granian",
-            "ModuleNotFoundError: No module named 'nothere'",
-        ),
-        (
-            "    --channel-request-lookahead=INT\n        Default is 0.\n\nThere was an exception (ModuleNotFoundError)"
-            " importing your module.\n\nIt had these arguments: \n1. No module named 'zz'\n",
-            "ModuleNotFoundError: No module named 'zz'",
-        ),
-        (f"{_FRAMES}OSError: [Errno 98] Address already in use", "OSError: [Errno 98] Address already in use"),
-        (
-            f"I0000 00:00:17 cudart_stub.cc:31] Could not find cuda drivers\ntitrate: flask refused: no GPU\n{_STAMP} [INFO]"
-            " Shutting down: Master",
-            "titrate: flask refused: no GPU",
-        ),
-        ("", "it wrote nothing"),
-    ],
-)
-def test_the_last_words_of_a_log_are_those_before_the_end(log: str, words: str) -> None:
-    """As gunicorn, granian and waitress wrote them: the reason, not the news that it ended."""
-    assert last_words_of_log(log) == words
 
 
 def test_a_description_ends_with_its_parent(tmp_path: Path) -> None:

@@ -29,8 +29,7 @@ from servers.core.reply import ApiError
 from servers.core.user_model_source import UserModelSource, build_user_model, read_probes
 from servers.launch import launch
 from servers.models import describe
-from servers.models.payloads import PROTOBUF
-from servers.models.tensor_bytes import tensor_bytes
+from servers.models.payloads import PROTOBUF, tensor_bytes
 from servers.models.user_model import UserModel, digest_of
 from servers.repository import REPOSITORY
 from servers.settings import Settings
