@@ -6,6 +6,8 @@ that an assertion forbids, or text that is no number: there runtimes differ most
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ import numpy as np
 
 from servers.core.reply import ApiError
 from servers.core.user_model_source import (
+    LIMITS,
     UserModelSource,
     build_user_model,
     difference,
@@ -26,10 +29,44 @@ from servers.core.user_model_source import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from servers.core.mode import Arrays, Built, ModelCall
 
-_NUMBERS: Final = (0.0, -1.0, 1.0, 100.0, -100.0, 1e4, -1e4)
+_LIMIT: Final = 1e30
+_SUMS: Final = frozenset(
+    {
+        *(
+            "MatMul",
+            "BatchMatMul",
+            "BatchMatMulV2",
+            "BatchMatMulV3",
+            "Einsum",
+            "Sum",
+            "Mean",
+            "Cumsum",
+            "AvgPool",
+            "AddN",
+        ),
+        *(
+            "Conv1D",
+            "Conv2D",
+            "Conv3D",
+            "DepthwiseConv2dNative",
+            "Conv2DBackpropInput",
+            "SegmentSum",
+            "UnsortedSegmentSum",
+        ),
+        *("FusedBatchNormV3", "L2Loss", "Prod", "Softmax", "LogSoftmax", "SparseTensorDenseMatMul"),
+    }
+)
+_WIDE: Final = ("bfloat16", "float32", "float64")
+"""Types that hold 3e38, which is near the end of the two smaller ones."""
+
+_NUMBERS: Final = (0.0, -1.0, 1.0, 100.0, -100.0, 1e4, -1e4, 1e7, -1e7)
+_ROUNDING: Final = 2.0**-20
+"""Of the largest input: eight times a rounding of float32."""
+
 _INTEGERS: Final = (-1, 0, 1, 2, 10, 100, 1000, 10**6)
 _LONGEST_VALUE: Final = 40
 _TEXTS: Final = (b"", b"\xff\xfe", b"-1", b"nan", b"word " * 200)
@@ -54,6 +91,7 @@ class Edges:
 
     source: UserModelSource
     _known: Answered = field(default_factory=list)
+    _built: ModelCall | None = None
 
     def disagreement(self, built: Built[ModelCall]) -> str | None:
         """What a mode answers that `function` refuses, refuses or answers otherwise; None for nothing."""
@@ -72,11 +110,32 @@ class Edges:
                 break
         return None
 
+    def write_limits(self) -> None:
+        """Keep how large the numbers of each input may be, once, for all modes.
+
+        Where sums overflow depends on their order, which every runtime chooses for itself: near the end of float32 one
+        answers and another has only infinity or NaN. So a model that sums is asked in no mode beyond a limit far below
+        that end.
+        """
+        model = self.source.model
+        if (model.folder / LIMITS).exists():
+            return
+        sums = bool(_operations(model.servable) & _SUMS)
+        found = [_LIMIT if sums and tensor.dtype in _WIDE else None for tensor in model.signature.inputs]
+        fresh = model.folder / f".{LIMITS}.{os.getpid()}"
+        fresh.write_text(json.dumps(found), encoding="utf-8")
+        fresh.replace(model.folder / LIMITS)
+
+    def _function(self) -> ModelCall:
+        if self._built is None:
+            self._built = build_user_model("function", self.source).predict
+        return self._built
+
     @property
     def known(self) -> Answered:
         """The edges and what `function` makes of them."""
         if not self._known:
-            ask = build_user_model("function", self.source).predict
+            ask = self._function()
             until = time.monotonic() + _LONGEST_S
             # A loop may never end for values that are made up: then nothing more is asked, and nobody is blamed.
             with suppress(_EndlessError):
@@ -111,7 +170,16 @@ class Edges:
             for end in ends:
                 yield from _border(lambda value: _outcome(ask, _filled(good, at, value, alone=False)), first, end)
         else:
-            yield from _NUMBERS
+            most = _LIMIT if tensor.dtype in _WIDE else float(np.finfo(tensor.dtype).max)
+            yield from (each for each in (*_NUMBERS, most, -most) if abs(each) <= most)
+
+
+def _operations(servable: Path) -> set[str]:
+    """The names of all operations of a SavedModel's graph and of its functions."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel  # noqa: PLC0415 - a generated module
+
+    graph = SavedModel.FromString((servable / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
+    return {node.op for node in (*graph.node, *(node for one in graph.library.function for node in one.node_def))}
 
 
 def _border(takes: Callable[[Any], object], good: int, end: int) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -37,8 +38,12 @@ _CLIENTS_FAULT: Final = (
     tf.errors.NotFoundError,
     tf.errors.ResourceExhaustedError,
     tf.errors.UnimplementedError,
+    # TensorFlow's error that repeats a text which is no UTF-8.
+    UnicodeDecodeError,
 )
 """What a graph raises that has answered before: it is the values, or the sizes that they ask for."""
+
+LIMITS: Final = "limits.json"
 
 _WARM_S: Final = 2.0
 
@@ -89,8 +94,11 @@ class UserModelSource:
 
     def called(self, run: ModelCall) -> ModelCall:
         """`run`, which tells a client's fault from its own: values that the model itself refuses are the client's."""
+        limits = [(at, limit) for at, limit in enumerate(read_limits(self.model)) if limit is not None]
 
         def asked(*inputs: NDArray[Any]) -> Arrays:
+            if any(max(inputs[at].max(), -inputs[at].min()) > limit for at, limit in limits):
+                raise invalid_input("", "the model refuses these values")
             try:
                 # A string that stands alone comes out of TensorFlow as bytes, which are no array.
                 return tuple(
@@ -205,6 +213,15 @@ def tolerance(wanted: NDArray[Any]) -> float:
     if not is_floating(wanted.dtype):
         return 0.0
     return ATOL + RTOL * float(np.max(np.abs(wanted.astype(np.float64)), initial=0.0))
+
+
+def read_limits(model: UserModel) -> list[float | None]:
+    """The largest number that each input is asked with, None for any: what `edges.py` found of where sums overflow."""
+    try:
+        found: list[float | None] = json.loads((model.folder / LIMITS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    return found
 
 
 def write_probes(model: UserModel, probes: Iterable[tuple[Arrays, Arrays]]) -> None:

@@ -183,6 +183,7 @@ def _refusal(mode: str, model: UserModel) -> str | None:
 
     edges = _edges(model.folder)
     try:
+        edges.write_limits()
         built = build_user_model(mode, edges.source)
         edges.source.compare(built)
         if mode != "function" and (apart := edges.disagreement(built)):
