@@ -33,9 +33,10 @@ SCALE_HINT: Final = f"--scale {'|'.join(SCALES)}|MEAN/DEVIATION"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserModelCodec:
-    """How one signature is asked over HTTP."""
+    """How one signature is asked over HTTP. `unasked` is one of which nobody knows yet whether it answers by row."""
 
     signature: Signature
+    unasked: bool = False
 
     @property
     def accepts(self) -> tuple[str, ...]:
@@ -181,6 +182,11 @@ class UserModelCodec:
         if limits is None:
             return
         counts = {len(array) for array in found}
+        if not self.signature.by_row or self.unasked:
+            # Queries and candidates: the model knows by itself which numbers of rows go together.
+            if max(counts) > limits[1]:
+                raise invalid_input(pointer, f"must have at most {limits[1]} rows in every input")
+            return
         if len(counts) > 1 or max(counts) > limits[1]:
             raise invalid_input(pointer, f"must have one number of rows in every input, at most {limits[1]}")
 

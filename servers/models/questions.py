@@ -181,7 +181,7 @@ def _read(signature: Signature, payload: Path) -> _Question:
         raise UserModelError(f"--payload {payload}: its suffix says nothing of what it is", f"name it {known}")
     body = payload.read_bytes()
     # Whether its inputs have one number of rows is what the request itself may tell.
-    codec = UserModelCodec(signature=replace(signature, independent=False))
+    codec = UserModelCodec(signature=signature, unasked=True)
     if kind in IMAGES and codec.lacks_scale:
         raise UserModelError(
             f"--payload {payload}: nothing says on which scale {signature.inputs[0]} takes the levels of a picture",
