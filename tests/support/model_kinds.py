@@ -113,7 +113,7 @@ KINDS: Final[dict[str, Kind]] = {
     "gather_in_a_loop": Kind(modes=_but(xla="at the edges", lite=None), hostile=(_rows([0, 9]), _rows([-1, 0]))),
 }
 
-FAST: Final = ("embedding", "asserting", "fixed_loop", "table", "swish", "scalar", "gather_in_a_loop")
+FAST: Final = ("embedding", "asserting", "fixed_loop", "table")
 """Those that stand for the rest where there is little time."""
 
 
