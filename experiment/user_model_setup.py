@@ -83,6 +83,7 @@ class UserModelSetup:
                 expected=payload.expected,
                 key=payload.expected_key,
                 tolerance=payload.tolerance,
+                spread=self.model.spread,
             )
             for payload in self.model.payloads
         )

@@ -90,6 +90,12 @@ def questions(
         asked, answers, left_out = _made(signature, model)
         said += left_out
     repeated = ask_again(model, [question.inputs for question in asked], answers, whose)
+    if repeated.spread and any(question.form == PROTOBUF for question in asked):
+        raise UserModelError(
+            f"{payload}: the model's answers differ by up to {repeated.spread:.2g} from call to call, and answers in"
+            " bytes cannot be held to that",
+            f'send it as JSON: {{"{INPUTS}": ...}}',
+        )
     signature, rows = with_rows(signature, model, [question.inputs for question in asked], answers, whose)
     if any(question.form == PREDICTIONS for question in asked) and signature.rows is None:
         if payload:
@@ -106,6 +112,7 @@ def questions(
             expected=_expected(signature, answer, question.form),
             # Two answers may lie on either side of the one that is kept.
             tolerance=max(map(tolerance, answer), default=0.0) + 2 * repeated.spread,
+            spread=repeated.spread,
         )
         for question, answer in zip(asked, answers, strict=True)
     )

@@ -75,7 +75,8 @@ class Reading:
 class UserModelPayload:
     """One request to the model's endpoint, and what the model's own signature answers.
 
-    `expected` is nested as the answer nests it under `expected_key`; `tolerance` is absolute, for its numbers.
+    `expected` is nested as the answer nests it under `expected_key`; `tolerance` is absolute, for its numbers. `spread`
+    is by how much the model's own answers differ from call to call.
     """
 
     name: str
@@ -84,6 +85,7 @@ class UserModelPayload:
     expected_key: str
     expected: Any
     tolerance: float
+    spread: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back to an equal payload."""
@@ -94,6 +96,7 @@ class UserModelPayload:
             "expected_key": self.expected_key,
             "expected": self.expected,
             "tolerance": self.tolerance,
+            "spread": self.spread,
         }
 
     @classmethod
@@ -106,6 +109,7 @@ class UserModelPayload:
             expected_key=document["expected_key"],
             expected=document["expected"],
             tolerance=document["tolerance"],
+            spread=document["spread"],
         )
 
 

@@ -224,14 +224,14 @@ Some ops in the model are custom ops, See instructions"""
         (
             (
                 "Detected unsupported operations when trying to compile graph __inference_xl_88[a=true] on"
-                " XLA_CPU_JIT: EagerPyFunc (No registered 'EagerPyFunc' OpKernel for XLA_CPU devices compatible with node"
+                " XLA_CPU_JIT: EagerPyFunc (No registered 'EagerPyFunc' OpKernel for XLA devices compatible with node"
                 ' {{node EagerPyFunc}}){{node EagerPyFunc}}\nThe op is created at: \nFile "x.py", line 40, in <module>'
             ),
             "XLA has no kernel for EagerPyFunc",
         ),
         (
             (
-                "Detected unsupported operations when trying to compile graph __inference_xs[a=b] on XLA_CPU_JIT: _Arg (No"
+                "Detected unsupported operations when trying to compile graph __inference_xs[a=b] on XLA_CPU: _Arg (No"
                 " registered '_Arg' OpKernel for XLA_CPU_JIT devices compatible with node {{node x}}\n\t (OpKernel was"
                 " found, but attributes didn't match) Requested Attributes: T=DT_STRING, index=0){{node x}}"
             ),
