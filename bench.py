@@ -1,21 +1,23 @@
-#!/usr/bin/env python
+#!/usr/bin/env python3
 """Tell whether Flask, Bottle, the WSGI server or the execution mode decides how a TensorFlow model is served.
 
-Every verb lives in a file of its own under `commands/`, parser and handler side by side; this file only picks one.
+Every verb lives in a file of its own under `commands/`, parser and handler side by side; this file only picks one. It
+parses on Python 3.7, and imports what needs more only after `commands.setting_up` has looked.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
-from importlib import import_module
-from types import ModuleType
-from typing import Final
 
-from commands.exits import run_program
-from commands.options import with_values
+from commands import setting_up
 
-_VERBS: Final = (
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from types import ModuleType
+    from typing import Any
+
+_VERBS = (
     "run",
     "worker",
     "serve",
@@ -28,9 +30,10 @@ _VERBS: Final = (
     "compare",
     "pack",
     "list",
+    "test",
 )
 
-_EPILOG: Final = """\
+_EPILOG = """\
 examples:
   python bench.py                                    the default plan: verdicts, and an HTML report
   python bench.py run --plan smoke                   a minute's look
@@ -44,6 +47,10 @@ examples:
   python bench.py compare reports/runs/BASE reports/runs/NEW
                                                      what became slower, beyond the noise
   python bench.py pack reports/runs/RUN              a run as one file, which report and compare open
+  python bench.py test                               what a change must pass
+
+The first start fetches the packages of uv.lock into .venv, by itself; any Python from 3.7 may start it.
+--no-setup, or TITRATE_NO_SETUP=1, runs with the packages of this Python, and fetches nothing.
 
 exit codes: 0 fine; 1 a finding against a target; 2 usage; 3 the harness could not tell
 """
@@ -51,30 +58,52 @@ exit codes: 0 fine; 1 a finding against a target; 2 usage; 3 the harness could n
 
 def main(arguments: list[str]) -> int:
     """Run one verb; its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="bench.py",
-        description=__doc__.splitlines()[0],
-        epilog=_EPILOG,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    from commands.exits import run_program
+    from experiment.errors import ExpectedError
+
+    def work() -> int:
+        try:
+            module, chosen = parsed(arguments)
+            code: int = module.main(chosen)
+        except ModuleNotFoundError as error:
+            message, hint = setting_up.lacking(error)
+            raise ExpectedError(message, hint=hint) from error
+        return code
+
+    return run_program("bench.py", work)
+
+
+def parsed(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:
+    """The module of the verb that the words name, and what they ask of it. Raises ExpectedError."""
+    from importlib import import_module
+
+    from commands.command_line import CommandLine
+    from commands.options import with_values
+
+    parser = CommandLine(prog="bench.py", description=str(__doc__).splitlines()[0], epilog=_EPILOG)
     verbs = parser.add_subparsers(dest="verb", metavar="verb")
     modules: dict[str, ModuleType] = {}
     for name in _VERBS:
         modules[name] = module = import_module(f"commands.{name}")
         summary = str(module.__doc__).splitlines()[0]
-        child = verbs.add_parser(
-            name,
-            help=summary,
-            description=summary,
-            epilog=module.EPILOG,
-            formatter_class=argparse.RawTextHelpFormatter,
-        )
-        module.add_arguments(child)
+        module.add_arguments(verbs.add_parser(name, help=summary, description=summary, epilog=module.EPILOG))
     # No verb means the main job, with its options: `bench.py --plan smoke` is `bench.py run --plan smoke`.
     bare = not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"))
-    chosen = parser.parse_args(with_values(["run", *arguments] if bare else arguments))
-    return run_program("bench.py", lambda: modules[chosen.verb].main(chosen))
+    words, rest = (["run", *arguments] if bare else arguments), []
+    if words[0] == "test" and words[1:2] not in (["-h"], ["--help"]):
+        # What follows is for tox to read.
+        words, rest = words[:1], words[1:]
+    chosen = parser.read(with_values(words), verbs.choices)
+    chosen.words = rest
+    return modules[chosen.verb], chosen
+
+
+def fetched(**options: Any) -> int:
+    """The exit code of making the environment: imported only then, since the second start is to be quick."""
+    from commands.fetching import fetch
+
+    return fetch(**options)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(setting_up.enter(sys.argv[1:], parsed, fetched)))

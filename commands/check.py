@@ -73,7 +73,12 @@ def main(arguments: argparse.Namespace) -> int:
     cases = _chosen_cases(arguments.case, suite, model)
     if named:
         built_models(StandardError())
-    present = [one for one in prepared.contenders if one.twin_of is None]
+    present = [one for one in prepared.contenders if one.twin_of is None and (named or one.target is None)]
+    if other := [one.id for one in present if not one.checked]:
+        raise usage(
+            f"--url {other[0]}: check holds servers to this contract, and that is one of another protocol",
+            hint="`bench.py run` compares it with ours",
+        )
     options = ("--json-test-suite", str(suite)) if suite else ()
     judged, differing = _judge(present, cases, foreign_figures(arguments.figures), model=model, options=options)
     for entry in left_out("smoke", named, arguments.url, prepared.lacks):
@@ -111,7 +116,7 @@ def _chosen_cases(ids: Sequence[str], suite: Path | None, model: UserModelSetup 
         where = (
             "see `python bench.py list cases`" if suite is None else f"ids follow from the names of files in {suite}"
         )
-        raise usage(f"there is no case {unknown[0]!r}", hint=where)
+        raise usage(f"unknown case {unknown[0]!r}", hint=where)
     return tuple(by_id[name] for name in ids)
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from commands.options import add_open_option
 from experiment.errors import HARNESS, OK, usage
 
 EPILOG: Final = """\
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, help="order of visits; recorded (default: a new one)")
     parser.add_argument("--no-exact", action="store_true", help="do not count instructions under Callgrind")
+    add_open_option(parser)
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--out", type=Path, metavar="DIR", help="folder (default: reports/runs/TIME-micro)")
     place.add_argument("--into", type=Path, metavar="DIR", help="a run's folder, whose report then shows the ladder")
@@ -63,5 +65,5 @@ def main(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         into=arguments.into,
     )
-    summary = draw_and_print(ladder.climb())
+    summary = draw_and_print(ladder.climb(), show=arguments.open)
     return HARNESS if summary.ladder and summary.ladder.inconsistent else OK

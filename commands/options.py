@@ -21,7 +21,12 @@ MASTER_PORT: Final = 5557
 def add_server_options(parser: argparse.ArgumentParser) -> None:
     """Servers that are up already, what their models answer, and the interpreter of those that are launched."""
     parser.add_argument(
-        "--url", metavar="NAME=BASE_URL", action="append", default=[], help="a server of yours that is up already"
+        "--url",
+        metavar="NAME=BASE_URL",
+        action="append",
+        default=[],
+        help="a server of yours that is up already; beside --model also TensorFlow Serving's .../v1/models/M:predict"
+        "\nor Open Inference's .../v2/models/M/infer",
     )
     parser.add_argument(
         "--figures",
@@ -135,6 +140,11 @@ def add_price_option(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="in your own currency; the report then also has the cost of a million predictions",
     )
+
+
+def add_open_option(parser: argparse.ArgumentParser) -> None:
+    """Whether the page is shown at once."""
+    parser.add_argument("--open", action="store_true", help="open the page in a browser when it is drawn")
 
 
 def price_of(arguments: argparse.Namespace) -> float | None:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from commands.options import add_price_option, price_of
+from commands.options import add_open_option, add_price_option, price_of
 from experiment.errors import OK, usage
 
 EPILOG: Final = """\
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--export", metavar="A,B", default="", help="also write: csv, json, markdown, png")
     add_price_option(parser)
+    add_open_option(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -45,12 +46,12 @@ def main(arguments: argparse.Namespace) -> int:
     formats = [name.strip() for name in arguments.export.split(",") if name.strip()]
     for name in formats:
         if name not in FORMATS:
-            raise usage(f"{name!r} is no format of --export", hint=f"there are {', '.join(FORMATS)}")
+            raise usage(f"--export: unknown format {name!r}; choose from {', '.join(FORMATS)}")
     run: Path = arguments.run
     out: Path = arguments.out or (run.with_name(f"{run.stem}-report") if run.is_file() else run)
     try:
         with opened(run) as folder:
-            summary = draw_and_print(folder, price_of(arguments), out)
+            summary = draw_and_print(folder, price_of(arguments), out, show=arguments.open)
             for name in dict.fromkeys(formats):
                 for path in FORMATS[name](folder, summary, out):
                     print(f"{name}: {path}")

@@ -11,6 +11,7 @@ from commands.exits import stop_as_by_ctrl_c
 from commands.options import (
     add_batch_options,
     add_model_options,
+    add_open_option,
     add_price_option,
     add_server_options,
     add_worker_options,
@@ -37,6 +38,7 @@ examples:
   python bench.py run --plan smoke --slo p99=50ms             the highest rate at which 99 % are answered in 50 ms
   python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
   python bench.py run --model mine=my_model --payload request.json --targets flask,bottle,bottle+granian+lite
+  python bench.py run --model mine=my_model --url tfs=http://127.0.0.1:8501/v1/models/mine:predict
   python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001   load from `bench.py worker`s elsewhere
   python bench.py run --targets flask --server-python old=a/bin/python --server-python new=b/bin/python
                                                               one target under two sets of versions
@@ -86,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     add_worker_options(parser)
     add_price_option(parser)
+    add_open_option(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -151,7 +154,7 @@ def main(arguments: argparse.Namespace) -> int:
         experiment.run()
     except KeyboardInterrupt:
         _interrupted(experiment.design.folder)
-    return exit_code(draw_and_print(experiment.design.folder, price))
+    return exit_code(draw_and_print(experiment.design.folder, price, show=arguments.open))
 
 
 def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
@@ -163,7 +166,7 @@ def _chosen_endpoints(text: str | None, model: str | None) -> tuple[str, ...]:
         return own or tuple(ENDPOINTS)
     chosen = tuple(text.split(","))
     if unknown := [name for name in chosen if name not in (*ENDPOINTS, *own)]:
-        raise usage(f"{unknown[0]!r} is no endpoint; there are {', '.join((*ENDPOINTS, *own))}")
+        raise usage(f"unknown endpoint {unknown[0]!r}; choose from {', '.join((*ENDPOINTS, *own))}")
     return chosen
 
 

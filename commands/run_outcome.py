@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from commands.terminal import StandardError, StandardOutput
+from commands.verdict_grid import leading, print_grid
 from experiment.errors import FINDING, HARNESS, OK
 from experiment.progress import plural
 from reports.deciding import ASKED, in_words
@@ -18,27 +22,49 @@ from reports.summary.load_rows import CapacityRow, ComparisonRow
 from reports.tables import ladder_trust
 
 _SETTLED: Final = ("faster", "slower", "equivalent")
+_MOST_REASONS: Final = 6
+"""So many undecided comparisons say why in the terminal, that the answer above them stays in sight."""
 
 
-def draw_and_print(folder: Path, price_per_core_hour: float | None = None, into: Path | None = None) -> Summary:
-    """Draw the report of a run folder, there or in `into`; print its verdicts and where it is. Raises JournalError."""
+def draw_and_print(
+    folder: Path, price_per_core_hour: float | None = None, into: Path | None = None, *, show: bool = False
+) -> Summary:
+    """Draw the report of a run folder, there or in `into`; print its verdicts and where it is. Raises JournalError.
+
+    `show` opens the page in a browser.
+    """
     report = render(folder, price_per_core_hour, into)
     summary = read_summary(report.parent)
-    print("\n".join([*verdict_lines(summary, str(folder)), f"report: {report}"]), flush=True)
+    terminal = StandardOutput()
+    print_outcome(terminal, summary, str(folder))
+    page = report.resolve().as_uri()
+    terminal.line(f"report: {page}")
+    if show and not webbrowser.open(page):
+        StandardError().say("no browser could be opened")
     return summary
 
 
-def verdict_lines(summary: Summary, folder: str) -> list[str]:
-    """The answer, then a line a comparison, the noise floor first, then capacities and what was refused.
+def print_outcome(terminal: StandardOutput, summary: Summary, folder: str) -> None:
+    """The answer, the grid of verdicts, and what is undecided, was searched, refused or left out."""
+    terminal.prose(f"{headline(summary)} {summary.second_sentence}".strip())
+    asked = [row for row in summary.comparisons if row.metric in ASKED]
+    rows = leading(asked)
+    if rows:
+        terminal.line("")
+        print_grid(terminal, summary, rows)
+    if others := len(asked) - len(rows):
+        terminal.prose(f"{plural(others, 'more comparison')}, under less load and in other encodings, in the report.")
+    for line in remarks(summary, rows, folder):
+        terminal.prose(line)
 
-    Closed loops are compared by throughput, open ones by their median response time.
-    """
-    rows = [row for row in summary.comparisons if row.metric in ASKED]
-    rows.sort(key=lambda row: row.axis != "noise")
-    width = max((len(_pair(row)) for row in rows), default=0)
-    lines = [f"{headline(summary)} {summary.second_sentence}".strip(), ""]
-    lines += [f"{_pair(row):{width}}  {row.scenario:29} {_ratio(row):24} {_said(row)}" for row in rows]
-    lines += [f"undecided: {_pair(row)} {row.scenario}: {row.why}{_more(row)}" for row in rows if row.why]
+
+def remarks(summary: Summary, rows: Sequence[ComparisonRow], folder: str) -> list[str]:
+    """What the grid has no room for, a line each."""
+    lines = [f"no verdict: {_pair(row)} {row.scenario}: {row.reason}" for row in rows if row.ratio is None]
+    still = [row for row in rows if row.why]
+    lines += [f"undecided: {_pair(row)} {row.scenario}: {row.why}{_more(row)}" for row in still[:_MOST_REASONS]]
+    if len(still) > _MOST_REASONS:
+        lines.append(f"undecided: {len(still) - _MOST_REASONS} more; the report says why")
     if summary.to_decide:
         lines.append(in_words(summary.to_decide, folder))
     lines += [_capacity(row) for row in summary.capacity]
@@ -48,8 +74,8 @@ def verdict_lines(summary: Summary, folder: str) -> list[str]:
         lines += ladder_lines(summary.ladder)
     if summary.wall_s and summary.measuring_s:
         share = summary.measuring_s / summary.wall_s
-        lines += ["", f"{summary.wall_s:.0f} s in all, {100 * share:.0f} % of it under load"]
-    return lines
+        lines += [f"{summary.wall_s:.0f} s in all, {100 * share:.0f} % of it under load"]
+    return ["", *lines] if lines else []
 
 
 def ladder_lines(ladder: LadderSummary) -> list[str]:
@@ -100,16 +126,3 @@ def _pair(row: ComparisonRow) -> str:
         return f"{row.candidate} / {row.baseline}"
     parts = [b if a == b else f"{b}/{a}" for a, b in zip(baseline, candidate, strict=True)]
     return "+".join(parts)
-
-
-def _said(row: ComparisonRow) -> str:
-    return "A/A" if row.axis == "noise" else str(row.verdict)
-
-
-def _ratio(row: ComparisonRow) -> str:
-    if row.ratio is None:
-        return "-"
-    if row.ci95 is None:
-        return f"{row.ratio:.3f}"
-    low, high = row.ci95
-    return f"{row.ratio:.3f} [{low:.3f}, {high:.3f}]"

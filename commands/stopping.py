@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from experiment.errors import usage
-from experiment.journal_records import BLOCKS, DECIDED
-from experiment.rounds import LEAST_BLOCKS, MOST_BLOCKS, Stopping
+
+if TYPE_CHECKING:
+    from experiment.rounds import Stopping
 
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600}
 
@@ -22,7 +23,7 @@ def add_stopping_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--until",
-        choices=(BLOCKS, DECIDED),
+        choices=("blocks", "decided"),
         help="decided: after the plan's blocks go on with what is undecided, and only that"
         "\n(default: decided for plan quick, blocks for the others)",
     )
@@ -36,6 +37,9 @@ def add_stopping_options(parser: argparse.ArgumentParser) -> None:
 
 def chosen_stopping(arguments: argparse.Namespace) -> Stopping:
     """What `add_stopping_options` read; what nobody asked for is None. Raises ExpectedError."""
+    from experiment.journal_records import BLOCKS, DECIDED
+    from experiment.rounds import Stopping
+
     at_most_s = None if arguments.at_most is None else _seconds(arguments.at_most)
     if at_most_s is not None and arguments.until == BLOCKS:
         raise usage("--at-most is for a run that goes on until it is decided", hint="leave --until blocks out")
@@ -44,6 +48,8 @@ def chosen_stopping(arguments: argparse.Namespace) -> Stopping:
 
 
 def _blocks(text: str | None) -> int | None:
+    from experiment.rounds import LEAST_BLOCKS, MOST_BLOCKS
+
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", text) or not LEAST_BLOCKS <= int(text) <= MOST_BLOCKS:

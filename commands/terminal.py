@@ -1,15 +1,17 @@
-"""What a person sees while the harness works: a live bar in a terminal, plain lines anywhere else. All on stderr."""
+"""What a person sees: a live bar or plain lines on standard error while the harness works, then what it found."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import IO, Final, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from experiment.progress import Bar
 
@@ -44,6 +46,56 @@ class StandardError:
         )
         with Progress(*columns, console=self._console, auto_refresh=False, transient=True) as progress:
             yield _LiveBar(progress, progress.add_task(title, total=None, what=""))
+
+
+_PLAIN_SIGNS: Final = {0x2212: "-", 0x2013: "-", 0xD7: "x", 0xB1: "+/-", 0x202F: " ", 0x2019: "'"}
+"""What stands for a sign that a terminal of few letters has not."""
+
+
+class StandardOutput:
+    """Standard output: in a terminal wrapped between words and coloured, in a pipe line by line as it is.
+
+    `NO_COLOR` and `TERM=dumb` leave the colours out. `width` is in columns: the terminal's, or `COLUMNS`, else 80.
+    """
+
+    def __init__(self, file: IO[str] | None = None, width: int | None = None) -> None:
+        # Rich would leave bold and dim in.
+        colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+        self._console = _Piped(file=file, width=width, color_system=colours, highlight=False, markup=False, emoji=False)
+        self.width = self._console.width
+        self.has_signs = self._console.encoding.startswith("utf")
+
+    def prose(self, text: str) -> None:
+        """A paragraph. A line with a command in it is never broken, so that it can be copied."""
+        whole = not self._console.is_terminal or "python" in text
+        self._console.print(self._shown(text), soft_wrap=whole)
+
+    def line(self, text: str, style: str = "") -> None:
+        """A line that is as long as it is."""
+        self._console.print(self._shown(text), style=style, soft_wrap=True)
+
+    def cells(self, cells: Sequence[tuple[str, int, str]]) -> None:
+        """A line of a table: each text with its width and its style."""
+        line = Text()
+        for text, width, style in cells:
+            shown = self._shown(text)
+            line.append(shown, style).append(" " * (width - len(shown)))
+        line.rstrip()
+        self._console.print(line, soft_wrap=True)
+
+    def _shown(self, text: str) -> str:
+        # A name or a reason from outside may hold lines of its own.
+        text = " ".join(text.splitlines())
+        if self.has_signs:
+            return text
+        letters = self._console.encoding
+        return text.translate(_PLAIN_SIGNS).encode(letters, "backslashreplace").decode(letters)
+
+
+class _Piped(Console):
+    def on_broken_pipe(self) -> None:
+        """`bench.py report RUN | head` closes the pipe: said to `run_program`, where Rich would exit with 1."""
+        raise BrokenPipeError
 
 
 class _LiveBar:

@@ -40,7 +40,8 @@ class Expectation:
     `shape` names a rule in `shapes.SHAPES`, `rows` is how many predictions a batch holds; `pointer` is the JSON
     Pointer in the text of an `invalid_input`; `headers` are exact, `absent` are header names; `marker` must not
     come back anywhere; `same_as` is a request whose answer this one equals, headers and body; `or_else` is another
-    lawful answer.
+    lawful answer. `coded` is False where an error has its text alone, as in other protocols; `figure` is what a request
+    that is written out is answered with.
     """
 
     status: int
@@ -54,6 +55,8 @@ class Expectation:
     marker: bytes | None = None
     same_as: HttpRequest | None = None
     or_else: Expectation | None = None
+    coded: bool = True
+    figure: Figure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,7 @@ class Topic:
         level: Level = Level.MUST,
         server_may_refuse: bool | None = None,
         parity: bool = True,
+        before: tuple[HttpRequest, ...] = (),
     ) -> Case:
         """One case of the topic; `name` follows the prefix in its id."""
         return Case(
@@ -120,4 +124,5 @@ class Topic:
             level=level,
             server_may_refuse=self.server_may_refuse if server_may_refuse is None else server_may_refuse,
             parity=parity,
+            before=before,
         )

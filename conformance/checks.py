@@ -19,7 +19,17 @@ from conformance.finding import Severity
 from conformance.http_answer import HttpAnswer
 from conformance.http_connection import HttpExchange
 from conformance.parity import answer_detail
-from conformance.shapes import FLOAT32_SHAPES, PREDICTION_KEYS, SHAPES, TENSOR_SHAPES
+from conformance.shapes import (
+    FLOAT32_SHAPES,
+    INFERENCE,
+    INFERENCE_BYTES,
+    PREDICTION_KEYS,
+    SHAPES,
+    TENSOR_SHAPES,
+    TENSOR_TYPES,
+    TEXT_ERROR,
+    by_name,
+)
 
 _INPUT_ERROR: Final = re.compile(r"Input validation error: ((?:/[^:]*)?): .+\Z", re.DOTALL)
 
@@ -90,8 +100,10 @@ def _mismatches(
 def _headers(expects: Expectation, answer: HttpAnswer) -> Iterator[Mismatch]:
     required = [*expects.headers]
     if answer.status != 204:
-        kind = "application/x-protobuf" if _is_tensor(expects, answer) else "application/json"
+        kind = TENSOR_TYPES[str(expects.shape)] if _is_tensor(expects, answer) else "application/json"
         required.append(("Content-Type", kind))
+    if expects.shape == INFERENCE_BYTES and answer.status == 200:
+        required.append(("Inference-Header-Content-Length", str(tensor_messages.json_bytes(answer.body))))
     for name, value in required:
         seen = answer.values(name.lower())
         if seen != (value,):
@@ -125,14 +137,14 @@ def _body(expects: Expectation, answer: HttpAnswer, figure: Figure | None) -> It
     fault = None if _is_tensor(expects, answer) else canonical.form_fault(answer.body, value)
     if fault is not None:
         yield _mismatch("form", "canonical JSON", f"{fault}: {answer.describe()}", Severity.BYTES_ONLY)
-    shape = "error" if answer.status >= 400 else expects.shape
+    shape = ("error" if expects.coded else TEXT_ERROR) if answer.status >= 400 else expects.shape
     fault = None if shape is None else SHAPES[shape](value)
     if fault is not None:
         yield _mismatch("shape", str(shape), f"{fault}: {answer.describe()}", wrong)
-    elif shape == "error":
+    elif shape in ("error", TEXT_ERROR):
         yield from _error(expects, value)
     elif shape is not None:
-        yield from _prediction(expects, shape, value, figure)
+        yield from _prediction(expects, shape, value, figure or expects.figure)
 
 
 def _prediction(expects: Expectation, shape: str, value: dict[str, Any], figure: Figure | None) -> Iterator[Mismatch]:
@@ -145,7 +157,7 @@ def _prediction(expects: Expectation, shape: str, value: dict[str, Any], figure:
             if fault is not None:
                 yield _mismatch("float32", "the shortest decimal of a float32", fault, Severity.BYTES_ONLY)
     if figure is not None:
-        yield from _figure(figure, value)
+        yield from _figure(figure, by_name(value) if shape == INFERENCE else value)
 
 
 def _is_tensor(expects: Expectation, answer: HttpAnswer) -> bool:
@@ -153,7 +165,7 @@ def _is_tensor(expects: Expectation, answer: HttpAnswer) -> bool:
 
 
 def _error(expects: Expectation, value: dict[str, str]) -> Iterator[Mismatch]:
-    if expects.code is not None and value["code"] != expects.code:
+    if expects.coded and expects.code is not None and value["code"] != expects.code:
         yield _mismatch("code", expects.code, f"{value['code']}: {value['error']}", Severity.WRONG_4XX)
     elif expects.pointer is not None:
         match = _INPUT_ERROR.match(value["error"])

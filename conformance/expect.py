@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+import gzip
+import json
+from dataclasses import replace
+from typing import Any, Final
 
 from conformance.case import Expectation
 from conformance.contract import CLASSIFY_ACCEPT, CODES, GET_ALLOW, GET_PATHS, POST_ALLOW, PREDICT_ACCEPT
@@ -53,6 +56,32 @@ def refused(code: str, *, marker: bytes | None = None) -> Expectation:
 def invalid(pointer: str, *, marker: bytes | None = None) -> Expectation:
     """An `invalid_input` that points at the member in question and repeats nothing of it."""
     return Expectation(status=400, code="invalid_input", pointer=pointer, marker=marker)
+
+
+MARKER: Final = "zq7marker"
+"""What must not come back, where a request to a user's model has it in the wrong place."""
+
+
+def refused_in_text(code: str, pointer: str | None = None) -> Expectation:
+    """An error of another protocol, which has its text alone. A pointer with a colon cannot be told."""
+    told = pointer if pointer is not None and ":" not in pointer else None
+    return Expectation(status=CODES[code], code=code, pointer=told, coded=False, marker=MARKER.encode())
+
+
+def not_allowed_in_text(allowed: str) -> Expectation:
+    """405 with this Allow, its error the text alone."""
+    return replace(refused_in_text("method_not_allowed"), headers=(("Allow", allowed),))
+
+
+def json_text(value: Any) -> bytes:
+    """A value as compact JSON."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def packed(target: str, body: bytes, coding: str = "gzip") -> HttpRequest:
+    """A POST of JSON that is packed with gzip, or says to be packed with another coding."""
+    sent = gzip.compress(body, mtime=0) if coding == "gzip" else body
+    return replace(post(target, sent), headers=(("Content-Encoding", coding),))
 
 
 def not_allowed(path: str) -> Expectation:

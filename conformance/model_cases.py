@@ -28,6 +28,10 @@ class ModelEndpoint:
     `figures` are good requests with their answers, the first of them in the shape that `shape` names. `sample` holds
     one good value for every input by its name, nested as JSON nests it; `textual` are those inputs whose elements are
     strings. `accept` is the route's Accept.
+
+    `signature` is what the model's own is called, `version` the model's, `rows` says whether it answers row by row.
+    `inputs` and `outputs` have by name the datatypes of the Open Inference Protocol, and are empty for a model of types
+    that the protocol does not have.
     """
 
     name: str
@@ -36,6 +40,11 @@ class ModelEndpoint:
     sample: Mapping[str, Any]
     textual: frozenset[str]
     accept: str
+    signature: str
+    version: str
+    rows: bool
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
 
 
 def model_cases(model: ModelEndpoint) -> tuple[Case, ...]:
@@ -77,7 +86,25 @@ def model_cases(model: ModelEndpoint) -> tuple[Case, ...]:
         case(
             "unknown-member",
             "A member that the format does not name is ignored.",
-            post(path, _inputs(model.sample, signature_name="serving_default")),
+            post(path, _inputs(model.sample, no_such_member="serving_default")),
+            Expectation(status=200, shape="outputs", same_as=columns),
+        ),
+        case(
+            "signature",
+            "The name of the signature that is served asks for what is asked without it.",
+            post(path, _inputs(model.sample, signature_name=model.signature)),
+            Expectation(status=200, shape="outputs", same_as=columns),
+        ),
+        wrong(
+            "signature-unknown",
+            "A signature that the model does not have is an error at its name.",
+            _inputs(model.sample, signature_name=_MARKER),
+            "/signature_name",
+        ),
+        case(
+            "form",
+            "A body in JSON that says of itself to be a form, as curl does, is answered as JSON.",
+            post(path, _inputs(model.sample), "application/x-www-form-urlencoded"),
             Expectation(status=200, shape="outputs", same_as=columns),
         ),
         case(

@@ -14,6 +14,10 @@ from conformance import tensor_messages
 from conformance.canonical import Number
 from conformance.contract import CODES, GET_PATHS, POST_PATHS
 
+TEXT_ERROR, INFERENCE, INFERENCE_BYTES = "text_error", "inference", "inference_bytes"
+INFERENCE_ID: Final = "42"
+"""The `id` of the requests that have one."""
+
 STATUSES: Final = {"/healthz": "alive", "/readyz": "ready"}
 """What the one member of these answers says."""
 
@@ -95,6 +99,84 @@ def _error(value: Any) -> str | None:
     return None if value["error"] else "the error text is empty"
 
 
+def _text_error(value: Any) -> str | None:
+    fault = _members(value, "error")
+    if fault:
+        return fault
+    return None if isinstance(value["error"], str) and value["error"] else "the error is no text"
+
+
+def _serving_state(value: Any) -> str | None:
+    fault = _members(value, "model_version_status")
+    if fault:
+        return fault
+    match value["model_version_status"]:
+        case [{"version": str(version), "state": "AVAILABLE", "status": status}] if version.isdigit():
+            fine = status == {"error_code": "OK", "error_message": ""}
+            return None if fine else "the status is not OK without a message"
+        case _:
+            return "not one version that is AVAILABLE"
+
+
+def _serving_metadata(value: Any) -> str | None:
+    match value:
+        case {"model_spec": {"name": str(), "signature_name": "", "version": str()}, "metadata": metadata}:
+            known = metadata.get("signature_def", {}).get("signature_def") if isinstance(metadata, dict) else None
+            if not isinstance(known, dict) or not known:
+                return "no signatures"
+            whole = all(set(each) == {"inputs", "outputs", "method_name"} for each in known.values())
+            return None if whole else "a signature without inputs, outputs and method_name"
+        case _:
+            return "no model_spec with its name and version"
+
+
+def _flag(*names: str) -> Callable[[Any], str | None]:
+    def rule(value: Any) -> str | None:
+        fault = _members(value, *names)
+        if fault:
+            return fault
+        return None if value[names[-1]] is True else f"{names[-1]} is not true"
+
+    return rule
+
+
+def _inference_server(value: Any) -> str | None:
+    fault = _members(value, "name", "version", "extensions")
+    if fault:
+        return fault
+    return None if "binary_tensor_data" in value["extensions"] else "binary tensors are no extension of it"
+
+
+def _inference_model(value: Any) -> str | None:
+    fault = _members(value, "name", "versions", "platform", "inputs", "outputs")
+    if fault:
+        return fault
+    tensors = [*value["inputs"], *value["outputs"]]
+    whole = all(isinstance(one, dict) and set(one) == {"name", "datatype", "shape"} for one in tensors)
+    return None if whole and value["inputs"] else "a tensor without name, datatype and shape"
+
+
+def _inference(value: Any) -> str | None:
+    """With `id` where the request had one, which `equality` and the figure cannot tell."""
+    if not isinstance(value, dict) or set(value) - {"id"} != {"model_name", "model_version", "outputs"}:
+        return "not an object of model_name, model_version and outputs"
+    for one in value["outputs"]:
+        if not isinstance(one, dict) or set(one) != {"name", "datatype", "shape", "data"}:
+            return "an output without name, datatype, shape and data"
+        if len(one["data"]) != math.prod(one["shape"]):
+            return f"the data of {one['name']} is not as many as its shape says"
+    return None
+
+
+def _inference_with_id(value: Any) -> str | None:
+    return _inference(value) or (None if value.get("id") == INFERENCE_ID else "the id of the request is not returned")
+
+
+def by_name(value: Any) -> dict[str, Any]:
+    """The outputs of an inference by their names, so that a figure can be held against them."""
+    return {"outputs": {one["name"]: one["data"] for one in value["outputs"]}}
+
+
 def _metadata(value: Any) -> str | None:
     if not isinstance(value, dict):
         return "not an object"
@@ -164,14 +246,36 @@ SHAPES: Final[dict[str, Callable[[Any], str | None]]] = {
     "error": _error,
     "metadata": _metadata,
     "openapi": _openapi,
+    "text_error": _text_error,
+    "serving_state": _serving_state,
+    "serving_metadata": _serving_metadata,
+    "inference_server": _inference_server,
+    "inference_live": _flag("live"),
+    "inference_ready": _flag("ready"),
+    "inference_model": _inference_model,
+    "inference_model_ready": _flag("name", "ready"),
+    "inference": _inference,
+    "inference_with_id": _inference_with_id,
+    "inference_bytes": lambda value: None if value["outputs"] else "no outputs",
 }
 """The rules; a case names one in `Expectation.shape`."""
 
 FLOAT32_SHAPES: Final = frozenset({"number", "matrix", "numbers", "rows"})
 """The shapes whose numbers are float32 and are written as short as float32 allows."""
 
-TENSOR_SHAPES: Final = {"tensor": tensor_messages.read, "any_tensor": tensor_messages.read_any}
+TENSOR_SHAPES: Final = {
+    "tensor": tensor_messages.read,
+    "any_tensor": tensor_messages.read_any,
+    INFERENCE_BYTES: tensor_messages.read_inference,
+}
 """The shapes that are no JSON, and what reads them."""
+
+TENSOR_TYPES: Final = {
+    "tensor": "application/x-protobuf",
+    "any_tensor": "application/x-protobuf",
+    INFERENCE_BYTES: "application/octet-stream",
+}
+"""Their media types."""
 
 PREDICTION_KEYS: Final = {
     "number": "prediction",
@@ -182,6 +286,8 @@ PREDICTION_KEYS: Final = {
     "predictions": "predictions",
     "outputs": "outputs",
     "any_tensor": "tensor_content",
+    "inference": "outputs",
+    "inference_bytes": "outputs",
     "class": "predicted_class",
 }
 """The member that holds the prediction in each shape that has one; it tells which figures a case stands for."""

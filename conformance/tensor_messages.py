@@ -6,6 +6,8 @@ thing twice, stand as bytes in the cases.
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 import struct
 from collections.abc import Sequence
@@ -132,6 +134,76 @@ def read_any(body: bytes) -> dict[str, Any]:
         raise NotTensorError(f"shape {sizes} and the tensor_content do not make a tensor")
     values = struct.unpack(f"<{len(content) // width}{_FORMATS[dtype]}", content)
     return {"dtype": dtype, "tensor_shape": sizes, "tensor_content": _nested(list(values), sizes)}
+
+
+DATATYPES: Final = {
+    "BOOL": "?",
+    **{
+        f"{sign}INT{bits}": code
+        for sign, codes in (("", "bhiq"), ("U", "BHIQ"))
+        for bits, code in zip((8, 16, 32, 64), codes, strict=True)
+    },
+    "FP16": "e",
+    "FP32": "f",
+    "FP64": "d",
+}
+"""How `struct` reads the elements of each datatype of the Open Inference Protocol but BYTES."""
+
+
+def json_bytes(body: bytes) -> int:
+    """How many bytes of an answer the JSON at its beginning takes; 0 where there is none."""
+    text = body.decode("latin-1")
+    try:
+        return json.JSONDecoder().raw_decode(text)[1]
+    except ValueError:
+        return 0
+
+
+def bare(values: Sequence[Any], datatype: str) -> bytes:
+    """Elements as bytes of the Open Inference Protocol: little-endian, strings after their length."""
+    if datatype == "BYTES":
+        texts = [base64.b64decode(each["b64"]) if isinstance(each, dict) else each.encode() for each in values]
+        return b"".join(struct.pack("<I", len(each)) + each for each in texts)
+    return struct.pack(f"<{len(values)}{DATATYPES[datatype]}", *values)
+
+
+def read_inference(body: bytes) -> dict[str, Any]:
+    """The `outputs` of an answer with binary tensors: a flat list of values by name. Raises NotTensorError."""
+    at = json_bytes(body)
+    try:
+        told = json.loads(body[:at])["outputs"]
+        found = {}
+        for one in told:
+            size = one["parameters"]["binary_data_size"]
+            found[one["name"]] = _elements(body[at : at + size], one["name"], one["datatype"], math.prod(one["shape"]))
+            at += size
+    except (ValueError, KeyError, TypeError, struct.error) as error:
+        raise NotTensorError(f"no outputs in bytes behind their description: {error}") from error
+    if at != len(body):
+        raise NotTensorError(f"{len(body) - at} bytes are of no output")
+    return {"outputs": found}
+
+
+def _elements(content: bytes, name: str, datatype: str, count: int) -> list[Any]:
+    """The elements as JSON has them: bytes that are no text, and those of a name that ends so, in base64."""
+    if datatype != "BYTES":
+        return list(struct.unpack(f"<{count}{DATATYPES[datatype]}", content))
+    found: list[Any] = []
+    while content:
+        (length,) = struct.unpack_from("<I", content)
+        each, content = content[4 : 4 + length], content[4 + length :]
+        text = None if name.endswith("_bytes") else _text_of(each)
+        found.append({"b64": base64.b64encode(each).decode()} if text is None else text)
+    if len(found) != count:
+        raise ValueError(f"{len(found)} strings where the shape says {count}")
+    return found
+
+
+def _text_of(each: bytes) -> str | None:
+    try:
+        return each.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _nested(values: list[Any], sizes: Sequence[int]) -> Any:

@@ -64,22 +64,24 @@ class Block:
         """
         design = self.design
         began = time.monotonic()
-        beside_s = 0.0
+        beside_s, gate_s = 0.0, None
         admitted = self._admitted(self.contenders)
         present = self._chance("targets").sample(admitted, k=len(admitted))
         order = self._chance("scenarios").sample(design.plan.scenarios, k=len(design.plan.scenarios))
         logs = design.folder / "logs" / f"block{self.number}"
         with Fleet(cpus=design.cores.servers, logs=logs) as fleet:
-            self._say(f"starting {len(present)} servers")
-            self.urls = bring_up(fleet, present, lambda name: self.meter.launched(self._words(f"{name} is up")))
+            self._starting(f"starting {len(present)} servers", present)
+            self.urls = bring_up(fleet, present, lambda name: self._starting(f"{name} is up", present))
             for one in present:
                 self._journal_launch(one, fleet)
             if not self.gatekeeper.done:
-                self._say("the conformance gate")
+                self.meter.judging(self._words("the conformance gate"))
                 judging = time.monotonic()
                 self.refused |= self.gatekeeper.judge(self.number, present, self.urls, skip_foreign=design.skip_check)
-                beside_s += time.monotonic() - judging
-            self._say("every payload once, against the reference")
+                beside_s = time.monotonic() - judging
+                gate_s = round(beside_s / len(present), 3)
+                self.meter.judged()
+            self._starting("every payload once, against the reference", present)
             requests = self._prime(self._admitted(present))
             if not requests:
                 raise ExpectedError(
@@ -87,17 +89,21 @@ class Block:
                 )
             for scenario in order:
                 if wanted := scenarios.get(scenario.id):
-                    self._trial(scenario, fleet, {name: own for name, own in requests.items() if name in wanted})
+                    asked = {name: own for name, own in requests.items() if name in wanted}
+                    self._trial(scenario, fleet, asked, planned=len(wanted))
             searching = time.monotonic()
-            asked = [place for place in searches if place[0] in requests]
-            for name, endpoint in self._chance("searches").sample(asked, k=len(asked)):
+            places = [place for place in searches if place[0] in requests]
+            for name, endpoint in self._chance("searches").sample(places, k=len(places)):
                 self._search(name, endpoint, fleet, requests[name])
             beside_s += time.monotonic() - searching
+            self._starting("stopping the servers", present)
+        self.meter.block_done(len(present), planned=len(self.contenders))
         rest_s = time.monotonic() - began - beside_s - sum(took_s for took_s, _ in self.trials.values())
         return BlockRecord(
             block=self.number,
             at_s=round(time.monotonic() - self.session_began, 3),
             target_s=round(rest_s / len(present), 3),
+            gate_s=gate_s,
             trial_s={scenario: round(took_s / targets, 3) for scenario, (took_s, targets) in self.trials.items()},
         )
 
@@ -118,6 +124,9 @@ class Block:
             told.setdefault(reason, []).append(name)
         return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in told.items())
 
+    def _starting(self, what: str, present: Sequence[Contender]) -> None:
+        self.meter.starting(self._words(what), len(present))
+
     def _say(self, what: str) -> None:
         self.meter.phase(self._words(what))
 
@@ -127,11 +136,13 @@ class Block:
     def _prime(self, present: Sequence[Contender]) -> Primed:
         design = self.design
         requests = {}
-        own = {design.user_model.name: design.user_model.model.payloads} if design.user_model else {}
+        own = {design.user_model.name: design.user_model.model} if design.user_model else {}
         for one in present:
             taken = [each for each in design.plan.scenarios if takes(one, each, skip_check=design.skip_check)]
             try:
-                requests[one.id] = prime(self.urls[one.id], taken, foreign=one.target is None, user_models=own)
+                requests[one.id] = prime(
+                    self.urls[one.id], taken, foreign=one.target is None, user_models=own, route=one.route
+                )
             except WrongAnswerError as error:
                 self.refused.add(one.id)
                 self.gatekeeper.tell(one.id, str(error))
@@ -141,14 +152,15 @@ class Block:
     def _target(self, name: str, fleet: Fleet, requests: tuple[PreparedRequest, ...]) -> TargetOrder:
         url, own = self.urls[name], fleet.pids(name)
         pids = own or listening_here(url)
-        return TargetOrder(id=name, base_url=url, requests=requests, pids=pids, launched=bool(own))
+        log = fleet.log(name)
+        return TargetOrder(id=name, base_url=url, requests=requests, pids=pids, launched=bool(own), log=log)
 
-    def _trial(self, scenario: Scenario, fleet: Fleet, requests: Primed) -> None:
+    def _trial(self, scenario: Scenario, fleet: Fleet, requests: Primed, *, planned: int) -> None:
         targets = tuple(
             self._target(name, fleet, theirs[scenario.id]) for name, theirs in requests.items() if scenario.id in theirs
         )
         if not targets:
-            self.meter.scenario_done()
+            self.meter.scenario_done(scenario.id, 0, planned=planned)
             return
         order = trial_orders.of_plan(
             self.design.plan,
@@ -163,7 +175,9 @@ class Block:
         began = time.monotonic()
         self.journal.append(BegunRecord(block=self.number, scenario=scenario.id, targets=names))
         with self._measuring():
-            records = self.generator.trial(order, lambda event: self.meter.visit(self.words, scenario.id, event))
+            records = self.generator.trial(
+                order, lambda event: self.meter.visit(self.words, scenario.id, len(targets), event)
+            )
         servers = {record.target: fleet.servers.get(record.target) for record in records}
         about = {name: server.metadata() if server else None for name, server in servers.items()}
         self.journal.append(
@@ -174,7 +188,7 @@ class Block:
             )
         )
         self.trials[scenario.id] = (time.monotonic() - began, len(targets))
-        self.meter.scenario_done()
+        self.meter.scenario_done(scenario.id, len(targets), planned=planned)
 
     def _search(
         self, name: str, endpoint: str, fleet: Fleet, theirs: Mapping[str, tuple[PreparedRequest, ...]]

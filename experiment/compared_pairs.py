@@ -48,7 +48,7 @@ _STACK_PARTS: Final = frozenset({"framework", "server", "mode"})
 
 
 def comparisons(present: Sequence[Contender], *, named: bool) -> tuple[ComparisonRecord, ...]:
-    """Every pair that differs in exactly one part, by axis; stacks; foreign servers with each other; the A/A pair.
+    """Every pair that differs in exactly one part, by axis; stacks; foreign servers, with each other too; the A/A pair.
 
     `named` says that a user has named the targets: then every one of them is compared with a stack of another kind,
     where otherwise only those on their usual server and mode are.
@@ -63,6 +63,7 @@ def comparisons(present: Sequence[Contender], *, named: bool) -> tuple[Compariso
         *_stacks(ours, named=named),
         *(_whole(ours) if named else ()),
         *(_pair(a.id, b.id, "url") for a, b in combinations(foreign, 2)),
+        *_beside(ours, foreign, named=named),
     )
 
 
@@ -112,6 +113,12 @@ def _whole(ours: Sequence[Contender]) -> list[ComparisonRecord]:
             found += [_pair(a.id, name, STACK) for name, parts in alike.items() if len(parts) > 1]
             met |= set(alike)
     return found
+
+
+def _beside(ours: Sequence[Contender], foreign: Sequence[Contender], *, named: bool) -> list[ComparisonRecord]:
+    """Servers that are up already and have the user's model, each against ours: those on the usual server, or named."""
+    usual = [one for one in ours if named or (one.target is not None and one.target.usual)]
+    return [_pair(a.id, b.id, "server") for b in foreign if b.route is not None for a in usual or ours]
 
 
 def _differing(a: Contender, b: Contender) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from experiment.errors import ExpectedError, usage
+from experiment.foreign_server import Route
 from experiment.interpreters import Interpreter
 from loadtests.scenarios import Scenario
 from servers.fleet import Berth, Fleet
@@ -21,7 +22,8 @@ class Contender:
     """One measured thing under the name that it has in the run.
 
     `interpreter` is what its server runs under, where that tells it from another contender, and `varied` are the
-    settings that do. `settings` are all that it runs under.
+    settings that do. `settings` are all that it runs under. `route` is how a foreign server is asked of a user's own
+    model, where there is one.
     """
 
     id: str
@@ -31,6 +33,18 @@ class Contender:
     interpreter: Interpreter | None = None
     varied: Mapping[str, Value] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    route: Route | None = None
+
+    @property
+    def address(self) -> str | None:
+        """Where a foreign server is, as the user gave it."""
+        own = self.route is not None and self.route.protocol != "contract"
+        return f"{self.base_url}/{self.route.path}" if own and self.route else self.base_url
+
+    @property
+    def checked(self) -> bool:
+        """Whether the cases of the contract are for it: not for a server of another protocol."""
+        return self.route is None or self.route.protocol == "contract"
 
     @property
     def judged(self) -> bool:

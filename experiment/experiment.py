@@ -18,12 +18,14 @@ from experiment.gating import Gatekeeper
 from experiment.journal import Journal
 from experiment.journal_records import DECIDED, BlockRecord, EndRecord, LookRecord
 from experiment.meter import Meter
+from experiment.pace import learn, usual_pace
 from experiment.progress import Terminal, plural
 from experiment.remnants import mark
 from experiment.rounds import Ask, Pace, look_before, next_look, standing_in_words
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Scenario
 from loadtests.trial_record import CeilingRecord
+from servers.models.catalog import cache_dir
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,6 +114,8 @@ class Experiment:
                 len(design.contenders),
                 blocks_left=len({block for block, _ in waiting}),
                 scenarios_left=len(waiting),
+                at_most_s=self._at_most_left_s() if design.until == DECIDED else None,
+                usual=usual_pace(cache_dir()),
             )
             if design.workforce:
                 meter.phase(f"waiting for {plural(design.workforce.expect, 'worker')} on port {design.workforce.port}")
@@ -139,7 +143,8 @@ class Experiment:
                     )
                 waiting, unsearched = self._next_round(), []
                 if waiting:
-                    meter.more(self._pace().block_s(self.looks[-1].scenarios) * self.looks[-1].blocks)
+                    look = self.looks[-1]
+                    meter.more({name: len(targets) for name, targets in look.scenarios.items()}, look.blocks)
 
     def _block(
         self, number: int, generator: Generator, ceiling_rps: float | None, gatekeeper: Gatekeeper, meter: Meter
@@ -181,17 +186,23 @@ class Experiment:
             self.measuring_s += block.measuring_s
         self.journal.append(took)
         self.timings.append(took)
+        learn(self.design.plan, self.timings, cache_dir())
         self.done |= {(block.number, name) for name in asked}
 
     def _pace(self) -> Pace:
-        return Pace.of(self.design.plan, self.timings)
+        return Pace.of(self.design.plan, self.timings, usual_pace(cache_dir()))
+
+    def _at_most_left_s(self) -> float | None:
+        """Seconds until the run is to be over; None where nobody said so."""
+        if self.design.at_most_s is None:
+            return None
+        return self.design.at_most_s - (self.spent_s + time.monotonic() - self.began)
 
     def _next_round(self) -> list[tuple[int, Scenario]]:
         """What follows from a look at the figures so far, in the journal too: the trials to come, or none."""
         design = self.design
         if design.until != DECIDED or self.undecided is None:
             return []
-        limit_s, gone_s = design.at_most_s, self.spent_s + time.monotonic() - self.began
         look = next_look(
             self.looks,
             blocks=self.looks[-1].end if self.looks else design.plan.blocks,
@@ -199,7 +210,7 @@ class Experiment:
             targets=[one.id for one in design.contenders],
             twins=design.twins,
             pace=self._pace(),
-            left_s=None if limit_s is None else limit_s - gone_s,
+            left_s=self._at_most_left_s(),
         )
         self.journal.append(look)
         self.looks.append(look)

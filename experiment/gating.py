@@ -95,14 +95,20 @@ class Gatekeeper:
         """The ids among `present` that must not be measured. Raises ExpectedError where the gate could not tell."""
         refused: set[str] = set()
         passed: dict[tuple[str, str], dict[str, Examination]] = defaultdict(dict)
-        examined = [one for one in present if one.twin_of is None and not (one.base_url is not None and skip_foreign)]
+        examined = [
+            one
+            for one in present
+            if one.twin_of is None and one.checked and not (one.base_url is not None and skip_foreign)
+        ]
         natives = [one for one in examined if one.target is not None and not one.judged]
         observed = self._observe([one for one in natives if one.target and one.target.usual])
         for one in examined:
             if one.judged:
                 foreign = one.target is None
                 reference = self.figures if foreign else reference_figures()
-                cases, reference, options = with_user_model(CASES, reference, None if foreign else self.user_model)
+                cases, reference, options = with_user_model(
+                    CASES, reference, None if foreign and one.route is None else self.user_model
+                )
                 outcome = run_cases(
                     cases,
                     urls[one.id],

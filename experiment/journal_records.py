@@ -201,12 +201,14 @@ class LookRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="look"
 class BlockRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="block"):
     """A block is over, `at_s` after the run was begun or resumed: of each target, what its trials took by scenario.
 
-    `target_s` is the rest of it: what bringing up, priming and stopping one target took.
+    `target_s` is the rest of it: what bringing up, priming and stopping one target took; `gate_s` what judging one
+    took, where that was in this block.
     """
 
     block: int
     at_s: float
     target_s: float
+    gate_s: float | None = None
     trial_s: Mapping[str, float] = {}
 
 

@@ -76,17 +76,19 @@ def contenders(
     lacks: Lacks = lambda _target: None,
     under: Sequence[Interpreter] = (),
     vary: Mapping[str, Sequence[Value]] | None = None,
+    alone: bool = True,
 ) -> tuple[Contender, ...]:
     """Everything that one run measures, the first target twice.
 
     Every target is there under each interpreter of `under` and each combination of the values in `vary`.
 
     `targets` and each of `urls` come from the command line: comma-separated ids, and NAME=BASE_URL. `lacks` says why a
-    target cannot serve what is to be measured. Such targets are left out, and so are those that need a GPU where there
+    target cannot serve what is to be measured. Where `urls` do not stand `alone`, the plan's targets are beside them.
+    Such targets are left out, and so are those that need a GPU where there
     is none. Raises ExpectedError for a name that is none, and where nothing remains.
     """
     foreign = [_foreign(text) for text in urls]
-    wanted = named_targets(plan, targets, urls)
+    wanted = named_targets(plan, targets, urls if alone else ())
     own = [target for target in wanted if _in_the_way(target, lacks) is None]
     if wanted and not own and not foreign:
         lost, reason = wanted[0].id, _in_the_way(wanted[0], lacks)

@@ -20,10 +20,11 @@ from experiment.interpreters import packages_apart
 from experiment.journal import Journal, JournalError
 from experiment.journal_records import BLOCKS, DECIDED, ComparisonRecord, NotRunRecord, RunRecord, Setting, TargetRecord
 from experiment.line_up import NO_GPU, has_gpu, left_out
-from experiment.meter import LAUNCH_S
+from experiment.pace import usual_pace
 from experiment.progress import Terminal, plural
 from experiment.run_request import Prepared, RunRequest, prepare
 from loadtests.scenarios import Scenario
+from servers.models.catalog import cache_dir
 from servers.repository import REPOSITORY
 
 RUNS: Final = REPOSITORY / "reports" / "runs"
@@ -36,7 +37,7 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
     """A new run, its folder and the journal's header written. Raises ExpectedError on what cannot be run."""
     prepared = prepare(request, terminal)
     pairs = comparisons(prepared.contenders, named=bool(request.targets))
-    missing = left_out(request.plan, request.targets, request.urls, prepared.lacks)
+    missing = left_out(request.plan, request.targets, request.urls_alone, prepared.lacks)
     _require_pairs(request, prepared, pairs, missing, terminal)
     built_models(terminal)
     present, chosen, slo = prepared.contenders, prepared.plan, request.slo
@@ -74,7 +75,7 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
         raise usage(str(error), hint="name another folder with --out, or go on with --resume") from error
     searches = len({one.endpoint for one in chosen.scenarios}) * sum(one.twin_of is None for one in present)
     search_s = SEARCH_S * searches * chosen.blocks if slo else 0.0
-    minutes = (chosen.estimate_s(len(present), launch_s=LAUNCH_S) + search_s) / 60
+    minutes = (usual_pace(cache_dir()).run_s(chosen, len(present)) + search_s) / 60
     for one in missing if request.model else ():
         terminal.say(f"not run: {one.what}: {one.reason}")
     terminal.say(
@@ -134,7 +135,7 @@ def described(one: Contender, cores: Cores, apart: Mapping[str, Mapping[str, str
         **parts,
         twin_of=one.twin_of,
         judged=one.judged,
-        settings=own if one.target else {"base_url": one.base_url},
+        settings=own if one.target else {"base_url": one.address},
     )
 
 

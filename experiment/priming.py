@@ -8,17 +8,18 @@ from __future__ import annotations
 import http.client
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from conformance import tensor_messages
+from experiment.foreign_server import ForeignPayload, Route, translated
 from loadtests.orders import PreparedRequest
 from loadtests.scenarios import Scenario
 from servers.models.payloads import PROTOBUF, Payload, payloads
 from servers.models.reference import ATOL, RTOL
-from servers.models.user_model import UserModelPayload
+from servers.models.user_model import UserModel, UserModelPayload
 
 _TIMEOUT_S: Final = 20.0
 _SHOWN: Final = 80
@@ -33,31 +34,46 @@ def prime(
     scenarios: Iterable[Scenario],
     *,
     foreign: bool,
-    user_models: Mapping[str, Sequence[UserModelPayload]] = MappingProxyType({}),
+    user_models: Mapping[str, UserModel] = MappingProxyType({}),
+    route: Route | None = None,
 ) -> dict[str, tuple[PreparedRequest, ...]]:
     """The prepared requests of each scenario, by its id, for the target at `base_url`. Raises WrongAnswerError.
 
-    `user_models` holds the payloads of endpoints that are not ours, by name, with what their models answer by
-    themselves.
+    `user_models` are those behind endpoints that are not ours, by name, with what they answer by themselves.
 
     A `foreign` server has a model of its own, which the reference knows nothing of: its first answers are what later
-    ones must equal, unless it answers the same request in two ways.
+    ones must equal, unless it answers the same request in two ways. Where it has the user's model, it is asked by its
+    `route` and held to what that model answers.
     """
     prepared: dict[tuple[str, str, int], tuple[PreparedRequest, ...]] = {}
     found: dict[str, tuple[PreparedRequest, ...]] = {}
     for scenario in scenarios:
         load = (scenario.endpoint, scenario.encoding, scenario.payloads)
         if load not in prepared:
-            one = _prime_foreign if foreign else _prime_own
-            asked = user_models.get(scenario.endpoint) or payloads(*load)
-            prepared[load] = tuple(one(base_url, scenario.endpoint, payload) for payload in asked)
+            prepared[load] = tuple(
+                _primed(base_url, scenario, foreign=foreign, model=user_models.get(scenario.endpoint), route=route)
+            )
         found[scenario.id] = prepared[load]
     return found
+
+
+def _primed(
+    base_url: str, scenario: Scenario, *, foreign: bool, model: UserModel | None, route: Route | None
+) -> Iterator[PreparedRequest]:
+    if model is None:
+        for payload in payloads(scenario.endpoint, scenario.encoding, scenario.payloads):
+            yield _prime(base_url, scenario.endpoint, payload, foreign=foreign, held=not foreign)
+        return
+    place = route.path if route else scenario.endpoint
+    for asked in translated(route, model) if route else model.payloads:
+        yield _prime(base_url, place, asked, foreign=foreign, held=True)
 
 
 def predicted(payload: Payload | UserModelPayload, body: bytes) -> Any:
     """The prediction in the body of an answer, nested as the answer nests it; None where there is none."""
     try:
+        if isinstance(payload, ForeignPayload):
+            return payload.read(body)
         answer = tensor_messages.read_any(body) if payload.content_type == PROTOBUF else json.loads(body)
         return answer[payload.expected_key]
     except (ValueError, KeyError, TypeError):  # tensor_messages.NotTensorError is a ValueError
@@ -80,30 +96,33 @@ def agrees(answer: Any, expected: Any, tolerance: float = ATOL) -> bool:
     return type(answer) in (int, float) and math.isclose(answer, expected, rel_tol=RTOL, abs_tol=tolerance)
 
 
-def _prime_own(base_url: str, endpoint: str, payload: Payload | UserModelPayload) -> PreparedRequest:
-    status, body = _ask(base_url, endpoint, payload)
+def _prime(
+    base_url: str, place: str, payload: Payload | UserModelPayload, *, foreign: bool, held: bool
+) -> PreparedRequest:
+    """The request, its answer `held` to the reference; a foreign server may answer it in two ways."""
+    status, body = _ask(base_url, place, payload)
     tolerance = payload.tolerance if isinstance(payload, UserModelPayload) else ATOL
-    if status != 200 or not agrees(predicted(payload, body), payload.expected, tolerance):
+    if status != 200:
+        raise WrongAnswerError(f"{payload.name}: {status} {body[:_SHOWN]!r}")
+    if held and not agrees(predicted(payload, body), payload.expected, tolerance):
         wanted = str(payload.expected)[:_SHOWN]
         raise WrongAnswerError(f"{payload.name}: {status} {body[:_SHOWN]!r}, the reference says {wanted}")
-    return _prepared(endpoint, payload, body)
-
-
-def _prime_foreign(base_url: str, endpoint: str, payload: Payload | UserModelPayload) -> PreparedRequest:
-    status, body = _ask(base_url, endpoint, payload)
-    if status != 200:
-        raise WrongAnswerError(f"{payload.name}: {status} {body[:80]!r}")
-    _, again = _ask(base_url, endpoint, payload)
-    return _prepared(endpoint, payload, body if again == body else None)
+    again = _ask(base_url, place, payload)[1] if foreign else body
+    return _prepared(place, payload, body if again == body else None)
 
 
 def _prepared(endpoint: str, payload: Payload | UserModelPayload, answer: bytes | None) -> PreparedRequest:
-    headers = {"Content-Type": payload.content_type}
+    headers = _headers(payload)
     # Two answers of a model that differs from call to call may lie on either side of a third.
     within = 2 * payload.spread if isinstance(payload, UserModelPayload) else 0.0
     return PreparedRequest(
         method="POST", path=f"/{endpoint}", headers=headers, body=payload.body, expect_body=answer, within=within
     )
+
+
+def _headers(payload: Payload | UserModelPayload) -> dict[str, str]:
+    more = payload.headers if isinstance(payload, ForeignPayload) else {}
+    return {"Content-Type": payload.content_type, **more}
 
 
 def _ask(base_url: str, endpoint: str, payload: Payload | UserModelPayload) -> tuple[int, bytes]:
@@ -112,7 +131,7 @@ def _ask(base_url: str, endpoint: str, payload: Payload | UserModelPayload) -> t
     connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=_TIMEOUT_S)
     try:
         path = f"{url.path.rstrip('/')}/{endpoint}"
-        connection.request("POST", path, payload.body, {"Content-Type": payload.content_type})
+        connection.request("POST", path, payload.body, _headers(payload))
         response = connection.getresponse()
         return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:

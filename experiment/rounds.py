@@ -14,6 +14,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from experiment.journal_records import BLOCKS, DECIDED, BlockRecord, EndRecord, JournalRecord, LookRecord, ResumedRecord
+from experiment.pace import UNKNOWN_PACE, UsualPace
 from experiment.progress import plural
 from loadtests.plans import Plan
 
@@ -31,10 +32,6 @@ _USUAL_AT_MOST_S: Final = 1200.0
 
 _DRAWING_S: Final = 10.0
 """The report is drawn after the last block, and counts in the time of the run."""
-
-_TARGET_S: Final = 10.0
-_TRIAL_OVER_SLICES: Final = 1.5
-"""For a run whose journal does not tell what its blocks took: of a start, and of a trial over the slices in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +107,13 @@ class Pace:
     trial_s: Mapping[str, float]
 
     @classmethod
-    def of(cls, plan: Plan, timings: Sequence[BlockRecord]) -> Pace:
-        """The slowest seen of each: the run is to end within its time. Where nothing was seen, an estimate."""
+    def of(cls, plan: Plan, timings: Sequence[BlockRecord], usual: UsualPace = UNKNOWN_PACE) -> Pace:
+        """The slowest seen of each: the run is to end within its time. Where nothing was seen, what is usual."""
         seen: dict[str, float] = {}
         for one in timings:
             seen |= {name: max(took_s, seen.get(name, 0.0)) for name, took_s in one.trial_s.items()}
-        usual = {scenario.id: plan.trial_s(scenario) * _TRIAL_OVER_SLICES for scenario in plan.scenarios}
-        return cls(target_s=max((one.target_s for one in timings), default=_TARGET_S), trial_s=usual | seen)
+        expected = {scenario.id: plan.trial_s(scenario) * usual.load_ratio for scenario in plan.scenarios}
+        return cls(target_s=max((one.target_s for one in timings), default=usual.target_s), trial_s=expected | seen)
 
     def block_s(self, scenarios: Mapping[str, Sequence[str]]) -> float:
         """Seconds of a block of those targets by scenario."""

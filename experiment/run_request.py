@@ -10,6 +10,7 @@ from pathlib import Path
 from conformance.case import Reference
 from experiment.contender import Contender
 from experiment.errors import usage
+from experiment.foreign_server import refuse_without_model, route_of
 from experiment.interpreters import Interpreter, distinct, interpreters
 from experiment.line_up import Lacks, contenders, named_targets
 from experiment.progress import Terminal
@@ -54,6 +55,11 @@ class RunRequest:
     out: Path | None = None
     price_per_core_hour: float | None = None
 
+    @property
+    def urls_alone(self) -> Sequence[str]:
+        """Servers that are measured in place of the plan's targets; with a model they stand beside them."""
+        return () if self.model is not None else self.urls
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
@@ -75,9 +81,7 @@ def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
 
     `built_models` comes after this: it takes half a minute the first time, and what cannot be is said before.
     """
-    if request.model is not None and request.urls:
-        raise usage("--model is for servers that are launched here, not for --url", hint="leave one of them out")
-    wanted = named_targets(request.plan, request.targets, request.urls)
+    wanted = named_targets(request.plan, request.targets, request.urls_alone)
     if request.vary and not wanted:
         raise usage("--vary is for servers that are launched here, not for --url", hint="name targets with --targets")
     refuse_in_vain(request.model, wanted if request.targets else ())
@@ -86,7 +90,18 @@ def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
     lacks = model.lacks if model else _lacks_nothing
     found = interpreters(request.server_python)
     under = found if distinct(request.server_python) else ()
-    present = contenders(request.plan, request.targets, request.urls, lacks=lacks, under=under, vary=request.vary)
+    present = tuple(
+        _routed(one, model.name if model else None)
+        for one in contenders(
+            request.plan,
+            request.targets,
+            request.urls,
+            lacks=lacks,
+            under=under,
+            vary=request.vary,
+            alone=model is None,
+        )
+    )
     base = Settings(python=str(found[0].python) if found else sys.executable, models_dir=saved_models_dir())
     base = model.placed(base) if model else base
     plan = PLANS[request.plan]
@@ -117,6 +132,17 @@ def scenarios_of(
     if model is None or model.name not in endpoints:
         return chosen
     return chosen + likewise(scenarios, model.name, model.encoding, len(model.model.payloads))
+
+
+def _routed(one: Contender, model: str | None) -> Contender:
+    """A foreign server with the way in which it is asked of the user's model. Raises ExpectedError."""
+    if one.base_url is None:
+        return one
+    if model is None:
+        refuse_without_model(one.id, one.base_url)
+        return one
+    base_url, route = route_of(one.base_url, model)
+    return replace(one, base_url=base_url, route=route)
 
 
 def _settled(one: Contender, base: Settings, bounds: BatchBounds) -> Contender:

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from conformance.case import Case, Figure
+from conformance.inference_cases import inference_cases
 from conformance.model_cases import ModelEndpoint, model_cases
+from conformance.serving_cases import serving_cases
 from experiment.errors import ExpectedError, usage
 from experiment.journal_records import ModelRecord
 from experiment.progress import Bar, Terminal
 from servers.core.reply import JSON
 from servers.last_words import last_words_of_log
+from servers.models.signature import DATATYPES, Tensor
 from servers.models.user_model import (
     Reading,
     UserModel,
@@ -91,16 +94,22 @@ class UserModelSetup:
     @cached_property
     def cases(self) -> tuple[Case, ...]:
         """What its endpoint is held to."""
-        return model_cases(
-            ModelEndpoint(
-                name=self.name,
-                shape={"tensor_content": "any_tensor"}.get(self.figures[0].key, self.figures[0].key),
-                figures=self.figures,
-                sample=self.model.sample,
-                textual=frozenset(each.name for each in self.model.signature.inputs if each.kind == "string"),
-                accept=", ".join(self.model.accepts),
-            )
+        signature = self.model.signature
+        spoken = all(tensor.dtype in DATATYPES for tensor in (*signature.inputs, *signature.outputs))
+        endpoint = ModelEndpoint(
+            name=self.name,
+            shape={"tensor_content": "any_tensor"}.get(self.figures[0].key, self.figures[0].key),
+            figures=self.figures,
+            sample=self.model.sample,
+            textual=frozenset(each.name for each in self.model.signature.inputs if each.kind == "string"),
+            accept=", ".join(self.model.accepts),
+            signature=signature.name,
+            version=self.model.version,
+            rows=signature.rows is not None,
+            inputs=_datatypes(signature.inputs) if spoken else {},
+            outputs=_datatypes(signature.outputs) if spoken else {},
         )
+        return (*model_cases(endpoint), *serving_cases(endpoint), *inference_cases(endpoint))
 
     def record(self) -> ModelRecord:
         """What a run's header keeps of it, for the report and for going on."""
@@ -273,6 +282,10 @@ class _Describing:
 def _expected_s(mode: str) -> float:
     """What trying a mode takes of the bar, in seconds of a small model; the bar's own pace says how long that is."""
     return _MODE_S.get(mode, 1.0)
+
+
+def _datatypes(tensors: Sequence[Tensor]) -> dict[str, str]:
+    return {tensor.name: DATATYPES[tensor.dtype] for tensor in tensors}
 
 
 def _read_modes(folder: Path) -> dict[str, str | None]:

@@ -23,7 +23,7 @@ Variation = Mapping[str, Value]
 """Settings by name, each with the value that one variant of a target has."""
 
 _BOUNDS: Final = ("batch", "queue", "deadline_ms")
-_HINT: Final = f"there are {', '.join(VARIABLES)}; for example --vary threads=2,8"
+_HINT: Final = f"choose from {', '.join(VARIABLES)}; for example --vary threads=2,8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def parsed(texts: Sequence[str]) -> dict[str, tuple[Value, ...]]:
         said, _, values = text.partition("=")
         name = ALIASES.get(said, said)
         if name not in VARIABLES:
-            raise usage(f"--vary {text!r}: {said!r} is no setting to vary", hint=_HINT)
+            raise usage(f"--vary {text!r}: unknown setting {said!r}", hint=_HINT)
         if name in found:
             raise usage(f"--vary {name} is given twice", hint=f"once, with all values: --vary {name}=A,B")
         try:

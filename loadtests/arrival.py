@@ -189,4 +189,4 @@ def arrival_from_id(text: str) -> Arrival:
         return ClosedLoop(users=int(found[1]))
     if found := _OPEN_ID.fullmatch(text):
         return _BY_WORD[found[1]](tuple(float(rate) for rate in found[2].split("-")))
-    raise ValueError(f"{text!r} is no arrival law; there are {GRAMMAR}")
+    raise ValueError(f"unknown arrival law {text!r}; choose from {GRAMMAR}")

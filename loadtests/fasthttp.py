@@ -33,7 +33,7 @@ class Poster(FastHttpUser):
 
 def main() -> int:
     """Run, print, end."""
-    parser = argparse.ArgumentParser(prog="python -m loadtests.fasthttp")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m loadtests.fasthttp")
     parser.add_argument("url")
     parser.add_argument("--users", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=1.0)

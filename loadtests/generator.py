@@ -101,7 +101,7 @@ def answer(order: Order, master: Master | None = None) -> Event:
 
 def main() -> int:
     """Serve until standard input closes."""
-    parser = argparse.ArgumentParser(prog="python -m loadtests.generator")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m loadtests.generator")
     parser.add_argument("--cpu", type=int, help="pin the generator to this core")
     parser.add_argument("--expect-workers", type=int, metavar="N", help="be the master of so many workers")
     parser.add_argument("--bind", default="*", help="where a master listens (default: all addresses)")

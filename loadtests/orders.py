@@ -42,13 +42,15 @@ class TargetOrder(Struct, frozen=True, kw_only=True):
     """One target that is up: its id, `http://host:port[/prefix]`, requests, and the roots of its processes.
 
     Without `pids` (a foreign server, perhaps on another machine) no resources are measured. `launched` means that the
-    processes are ours: the end of one is then the target's.
+    processes are ours: the end of one is then the target's. `log` is the file that a server must not write to while it
+    is measured; None where it may.
     """
 
     id: str
     base_url: str
     pids: tuple[int, ...] = ()
     launched: bool = True
+    log: str | None = None
     requests: tuple[PreparedRequest, ...]
 
     def __post_init__(self) -> None:

@@ -55,10 +55,6 @@ class Plan:
         """Seconds under load for so many targets, at the shortest slice; drains and start-ups not counted."""
         return self.blocks * targets * sum(map(self.trial_s, self.scenarios))
 
-    def estimate_s(self, targets: int, *, launch_s: float) -> float:
-        """Seconds in all, `launch_s` being what it takes to start, check and stop one target once."""
-        return self.load_s(targets) + self.blocks * targets * launch_s
-
 
 def _scenarios(plan: str) -> tuple[Scenario, ...]:
     """What the endpoints' own entries say of a plan: users in the usual encodings first, then others, then rates."""

@@ -53,10 +53,10 @@ def scenario_from_id(text: str) -> Scenario:
     start = min((at for sign in "@~" if (at := text.find(sign)) >= 0), default=-1)
     endpoint, (law, slash, encoding) = text[:start], text[start:].partition("/")
     if start < 0 or endpoint not in ENDPOINTS:
-        raise ValueError(f"{text!r} does not begin with an endpoint and @ or ~; there are {', '.join(ENDPOINTS)}")
+        raise ValueError(f"invalid scenario {text!r}; expected an endpoint, then @ or ~, from {', '.join(ENDPOINTS)}")
     others = ENDPOINTS[endpoint].encodings[1:]
     if slash and encoding not in others:
-        raise ValueError(f"{encoding!r} is no other encoding of {endpoint}; there are {', '.join(others)}")
+        raise ValueError(f"unknown encoding {encoding!r} of {endpoint}; choose from {', '.join(others)}")
     return opened(endpoint, arrival_from_id(law), encoding)
 
 

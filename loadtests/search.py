@@ -44,7 +44,7 @@ class Slo:
         """`p99=50ms`, `p99.9=1s`. Raises ValueError for anything else."""
         found = _SLO.fullmatch(text)
         if not found or not float(found[1]) or not float(found[2]):
-            raise ValueError(f"{text!r} is no promise such as p99=50ms")
+            raise ValueError(f"invalid SLO {text!r}; expected something like p99=50ms")
         return cls(quantile=float(found[1]) / 100, limit_ms=float(found[2]) * _MS[found[3]])
 
     def record(self) -> SloRecord:

@@ -16,6 +16,7 @@ from loadtests.resources import ProcessGoneError, ProcessSet, Sizes
 from loadtests.responses import ErrorKind
 from loadtests.runner import LoadSegment, SliceResult
 from loadtests.samples import STEADY, Samples, SliceFigures
+from loadtests.server_log import LogWatch
 from loadtests.trial_record import Backlog, OverLimit, TrialRecord, WorkerNode
 from loadtests.visit_log import VisitLog
 
@@ -46,6 +47,7 @@ class TargetTally:
             except ProcessGoneError as error:
                 self._process_gone(str(error))
         self.visits = VisitLog(self.processes.pids if self.processes else ())
+        self._log = LogWatch(order.log)
         self.warmup_slices = 0
         self.steady: bool | None = None
         self._windows: list[float] = []
@@ -79,6 +81,7 @@ class TargetTally:
         self.warmup_slices = self.slices
         self.samples.clear()
         self.visits.clear()
+        self._log.mark()
         for generator in self.generators:
             generator.clear()
         self._clear()
@@ -162,16 +165,21 @@ class TargetTally:
         if self.processes and not self.order.launched and self.processes.has_others():
             self._forget_processes()
         sizes = self._sizes()
-        reason = reason_against(
-            share=share,
-            requests=self.requests,
-            error_kinds=kinds,
-            completed=self.completed,
-            throughput_rps=throughput_rps,
-            ceiling_rps=order.ceiling_rps,
-            lost=self.lost,
-            backlog=backlog,
-        ) or reason_against_workers(shared, slice_s=self.slice_s)
+        logged = self._log.reason() if self.lost is None else None
+        reason = (
+            logged
+            or reason_against(
+                share=share,
+                requests=self.requests,
+                error_kinds=kinds,
+                completed=self.completed,
+                throughput_rps=throughput_rps,
+                ceiling_rps=order.ceiling_rps,
+                lost=self.lost,
+                backlog=backlog,
+            )
+            or reason_against_workers(shared, slice_s=self.slice_s)
+        )
         own = self.processes is not None
         return TrialRecord(
             target=self.order.id,

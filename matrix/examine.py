@@ -78,6 +78,7 @@ PARTS: Final = {
 def main(arguments: Sequence[str]) -> int:
     """Examine, write down; the exit code."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="matrix.examine",
         description=str(__doc__).splitlines()[0],
         epilog=_EPILOG,

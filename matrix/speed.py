@@ -42,6 +42,7 @@ exit codes, as `bench.py compare` has them: 0 nothing is slower; 1 something is;
 def main(arguments: Sequence[str]) -> int:
     """Install, measure, print; the exit code."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="matrix.speed",
         description=str(__doc__).splitlines()[0],
         epilog=_EPILOG,

@@ -26,6 +26,7 @@ _EPILOG: Final = "exit codes: 0 written; 1 written, and an environment that was 
 def main(arguments: Sequence[str]) -> int:
     """Gather, write; the exit code."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="matrix.table",
         description=str(__doc__).splitlines()[0],
         epilog=_EPILOG,

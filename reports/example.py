@@ -97,7 +97,9 @@ def _page(folder: Path, into: Path, pictured: str | None) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Publish one run; 0, or 2 with one line where that cannot be done."""
-    parser = argparse.ArgumentParser(prog="python -m reports.example", description=str(__doc__).splitlines()[0])
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="python -m reports.example", description=str(__doc__).splitlines()[0]
+    )
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, or an archive of one")
     parser.add_argument("--into", type=Path, default=INTO, metavar="DIR", help="(default: %(default)s)")
     parser.add_argument("--most-mib", type=float, default=MOST_MIB, metavar="M", help="archive (default: %(default)s)")

@@ -106,8 +106,9 @@ def _clause(rows: Sequence[ComparisonRow], targets: Targets) -> str:
     """One question's answer: `Bottle serves /predict 11 % faster than Flask (...) and ...`."""
     axis = rows[0].axis
     subject = targets[rows[0].candidate]
-    candidate = wording.part_name(axis, subject)
-    baseline = wording.part_name(axis, targets[rows[0].baseline])
+    base = targets[rows[0].baseline]
+    candidate = wording.part_name(axis, subject, base)
+    baseline = wording.part_name(axis, base, subject)
     if all(row.verdict == "invalid" for row in rows):
         reasons = list(dict.fromkeys(row.reason for row in rows))
         more = f" (and {plural(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""

@@ -62,7 +62,7 @@ def question(row: ComparisonRow, targets: Mapping[str, TargetSummary]) -> str:
         return f"{row.candidate} instead of {row.baseline}"
     if row.axis == "noise":
         return f"{first.label} against itself"
-    text = f"{wording.part_name(row.axis, second)} instead of {wording.part_name(row.axis, first)}"
+    text = f"{wording.part_name(row.axis, second, first)} instead of {wording.part_name(row.axis, first, second)}"
     return text[0].upper() + text[1:]
 
 

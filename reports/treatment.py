@@ -60,6 +60,9 @@ def settings_of(run: Run, target: TargetRecord) -> dict[str, Any]:
 
 def differences(run: Run, first: TargetRecord, second: TargetRecord, axis: str) -> list[str]:
     """What differs between two targets besides the compared part, one text each; empty where it is fair."""
+    if axis == "server" and (first.base_url is None) != (second.base_url is None):
+        # A server that was up already tells nothing of itself: it is compared as it stands, and the report says so.
+        return []
     left, right = settings_of(run, first), settings_of(run, second)
     # Facts of a started process are compared where both told them: a native target has no /metadata.
     told = {name for name in left.keys() ^ right.keys() if _fact(name)}

@@ -78,8 +78,11 @@ def part_of(target: NamedTarget, part: str) -> str | None:
     return found
 
 
-def part_name(axis: str, target: NamedTarget) -> str:
-    """What a target is called where `axis` is what differs."""
+def part_name(axis: str, target: NamedTarget, beside: NamedTarget | None = None) -> str:
+    """What a target is called where `axis` is what differs; whole `beside` a foreign server, which has no parts."""
+    if beside is not None and target.framework and not beside.framework:
+        mode = "" if target.mode == "function" else f" with {part_name('mode', target)}"
+        return f"{framework_name(target.framework)} on {target.server}{mode}"
     if axis == "stack" and target.framework:
         return f"{framework_name(target.framework)} on {target.server} with {part_name('mode', target)}"
     if axis in ("framework", "floor", "native") and target.framework:
@@ -107,7 +110,7 @@ def varying(targets: Sequence[NamedTarget]) -> list[str]:
 
 def fraction(axis: str, baseline: NamedTarget, candidate: NamedTarget, parts: Sequence[str]) -> str:
     """A comparison as `candidate / baseline` by the compared part, with the other `parts` of the candidate behind."""
-    compared = COMPARED.get(axis, (axis,))
+    compared = COMPARED.get(axis, (axis,)) if baseline.framework and candidate.framework else PARTS[:3]
     names = [_short(compared, one) for one in (candidate, baseline)]
     kept = [told for part in parts if part not in compared and (told := part_of(candidate, part))]
     return ", ".join([" / ".join(names), *kept, *_kept_settings(axis, candidate)])

@@ -18,12 +18,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from servers.core.batching import BATCHED, Batcher, Limits
-from servers.core.endpoints import ENDPOINTS
+from servers.core.endpoints import ENDPOINTS, of_model
 from servers.core.loading import Loaded, load
 from servers.core.mode import RefusedError
 from servers.core.row_counts import buckets
 from servers.core.service import Service
-from servers.core.user_model_endpoint import endpoint
 from servers.models.user_model import UserModel
 from servers.settings import Settings
 from servers.target import Target
@@ -63,7 +62,8 @@ def make_app(target: Target, settings: Settings) -> WSGIApplication | Applicatio
     service = Service(target=target.id, endpoints=ENDPOINTS, facts=_facts(target, settings))
     if target.kind.contract:
         user_models = {settings.model_name: UserModel.read(settings.model_dir)} if settings.model_name else {}
-        service.endpoints += tuple(endpoint(name, model.signature) for name, model in user_models.items())
+        for name, model in user_models.items():
+            service.endpoints += of_model(name, model)
         threading.Thread(target=_load, args=(service, target, settings, user_models), name="load", daemon=True).start()
     app: WSGIApplication = module.create_app(service)
     return app
@@ -112,6 +112,8 @@ def _facts(target: Target, settings: Settings) -> dict[str, Any]:
     }
 
 
+# Waitress tells of its queue for every request that finds no free thread: work that no other server does.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 _target_id, _settings = Settings.from_environment()
 app: Final = make_app(Target.parse(_target_id), _settings)

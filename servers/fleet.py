@@ -69,6 +69,11 @@ class Fleet:
         """Process ids of one server; none for a name that is not in the fleet."""
         return tuple(process.pid for process in self.servers[name].processes()) if name in self.servers else ()
 
+    def log(self, name: str) -> str | None:
+        """Where a server under the contract writes what it has to say; the tutorial code may log as it likes."""
+        server = self.servers.get(name)
+        return str(server.log.absolute()) if server and server.contract else None
+
     def __enter__(self) -> Self:
         return self
 

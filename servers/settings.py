@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 THREADS: Final = 8
 """Request threads of a worker: under Granian 4 cost a tenth of `/predict`, 16 gain nothing, and `/classify` does not
-care (`bench.py run --vary threads=4,8,16`, docs/methodology.md)."""
+care (`bench.py run --vary threads=4,8,16`, docs/design-notes.md)."""
 
 Executor = Literal["default", "single"]
 
@@ -26,7 +26,7 @@ MEMORY: Final = {
 }
 """How the allocators give memory back: settings of mallopt(3) and of jemalloc's MALLOC_CONF.
 
-Without them a server of 8 threads grew by 35 % from 2000 to 20 000 mixed requests (docs/methodology.md). Blocks below
+Without them a server of 8 threads grew by 35 % from 2000 to 20 000 mixed requests (docs/design-notes.md). Blocks below
 8 MiB stay in the heap, where a picture of usual size or a batch of a dozen finds them again without a page fault. A
 variable that the caller has set stays.
 """

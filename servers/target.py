@@ -41,7 +41,8 @@ class Target:
             ("device", device, DEVICES),
         ):
             if value not in known:
-                raise TargetError(f"{value!r} in {text!r} is no {part}; there are {', '.join(sorted(known))}")
+                where = "" if value == text else f" in {text!r}"
+                raise TargetError(f"unknown {part} {value!r}{where}; choose from {', '.join(sorted(known))}")
         target = cls(framework=framework, server=server, mode=mode, device=device)
         if INTERFACES[server] != target.kind.interface:
             others = ", ".join(name for name, one in INTERFACES.items() if one == target.kind.interface)

@@ -121,7 +121,7 @@ def _listed(config: pytest.Config, option: str, known: Sequence[str]) -> list[st
 
 def _one_of(name: str, known: Sequence[str], what: str) -> str:
     if name not in known:
-        raise pytest.UsageError(f"{name!r} is no {what} that can run here; there are {', '.join(known)}")
+        raise pytest.UsageError(f"unknown {what} {name!r}, or not able to run here; choose from {', '.join(known)}")
     return name
 
 

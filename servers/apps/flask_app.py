@@ -34,7 +34,7 @@ def create_app(service: Service) -> WSGIApplication:
             methods=endpoint.methods,
             provide_automatic_options=False,
         )
-    app.register_error_handler(NotFound, lambda _error: _respond(service.no_such_path()))
+    app.register_error_handler(NotFound, lambda _error: _respond(service.no_such_path(request.path)))
     app.register_error_handler(MethodNotAllowed, lambda _error: _respond(service.no_such_method(request.path)))
     return middleware(app)
 

@@ -27,7 +27,7 @@ def create_app(service: Service) -> WSGIApplication:
         method = environ["REQUEST_METHOD"]
         endpoint = endpoints.get(path)
         if endpoint is None:
-            reply = service.no_such_path()
+            reply = service.no_such_path(path)
         elif method not in endpoint.methods:
             reply = service.no_such_method(path)
         else:

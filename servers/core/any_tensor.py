@@ -1,4 +1,8 @@
-"""A serialized `tensorflow.TensorProto` of any element type and rank, held against what a signature says of it.
+"""Tensors as bytes, of any element type and rank, held against what a signature says of them.
+
+They come as a serialized `tensorflow.TensorProto`; or bare, as Triton's extension of the Open Inference Protocol has
+them: little-endian and row by row, a boolean one byte, a string its length in four bytes and then its bytes
+(https://github.com/triton-inference-server/server, docs/protocol/extension_binary_data.md).
 
 As with the regressions' tensors, nothing is allocated by what a message claims before the claim is checked.
 """
@@ -23,6 +27,7 @@ MAX_TENSOR_BYTES: Final = MAX_BODY_BYTES
 """Most bytes that a tensor's elements may take. `float_val` may hold one value for all elements, so a short message
 could otherwise claim any amount of memory."""
 
+_LENGTH_BYTES: Final = 4
 _STRING_BYTES: Final = 16
 """What one string is counted as: the least that an element costs in memory."""
 
@@ -76,5 +81,46 @@ def bytes_of(array: NDArray[Any], tensor: Tensor) -> bytes:
     return written
 
 
+def bare_array_of(body: bytes, shape: tuple[int, ...], tensor: Tensor, pointer: str) -> NDArray[Any]:
+    """Bare bytes as an array of `shape` with the element type of `tensor`. Raises ApiError at `pointer`."""
+    if tensor.kind == "string":
+        return _strings(body, elements(shape), pointer).reshape(shape)
+    dtype = np.dtype(tensor.dtype)
+    if len(body) != elements(shape) * dtype.itemsize:
+        raise invalid_input(pointer, "must be as many bytes as shape and datatype come to")
+    if tensor.kind == "boolean":
+        levels = np.frombuffer(body, dtype=np.uint8)
+        if levels.max(initial=0) > 1:
+            raise invalid_input(pointer, "must be bytes of 0 and 1")
+        return levels.astype(np.bool_).reshape(shape)
+    found = np.frombuffer(body, dtype=dtype.newbyteorder("<")).astype(dtype).reshape(shape)
+    if tensor.kind == "number" and not np.isfinite(found).all():
+        raise invalid_input(pointer, "must hold finite values")
+    return found
+
+
+def bare_bytes_of(array: NDArray[Any], tensor: Tensor, pointer: str) -> bytes:
+    """An output as bare bytes. Raises ApiError at `pointer` where a number is not finite, as `bytes_of` does."""
+    if tensor.kind == "string":
+        return b"".join(len(each).to_bytes(_LENGTH_BYTES, "little") + each for each in array.reshape(-1))
+    if tensor.kind == "number" and not np.isfinite(array).all():
+        raise invalid_input(pointer, "the prediction for these values is not finite")
+    return array.astype(array.dtype.newbyteorder("<")).tobytes()
+
+
 def _has_values(message: Any) -> bool:
     return any(field.name == "tensor_content" or field.name.endswith("_val") for field, _ in message.ListFields())
+
+
+def _strings(body: bytes, count: int, pointer: str) -> NDArray[Any]:
+    found: list[bytes] = []
+    at = 0
+    while at < len(body) and len(found) < count:
+        start = at + _LENGTH_BYTES
+        at = start + int.from_bytes(body[at:start], "little")
+        found.append(body[start:at])
+    if at != len(body) or len(found) != count:
+        raise invalid_input(pointer, "must be as many strings as the shape says, each after its length in four bytes")
+    made = np.empty(count, dtype=np.object_)
+    made[:] = found
+    return made

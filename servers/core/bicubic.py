@@ -3,7 +3,7 @@
 Resampling is most of what a picture costs before the model sees it, and Pillow's loops use no vector instructions.
 These do the same arithmetic in the same order (horizontally and rounded to levels, then vertically, with weights of 22
 fractional bits), compiled by Numba for the processor at hand. Pixels must be Pillow's own: a filter of another make
-that is a level off moves logits (docs/methodology.md).
+that is a level off moves logits (docs/design-notes.md).
 
 Source of the arithmetic: Pillow's handbook, "Filters", and its src/libImaging/Resample.c. Which pass comes first has
 changed between Pillow's versions, so the rule is found out by asking the one at hand; where it follows none that is

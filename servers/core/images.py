@@ -57,7 +57,7 @@ def decode_image(
 
     Pillow's draft mode, which lets the JPEG decoder scale down by itself, is left out, fast as it is: it is another
     filter. It begins at twice the side, and there it changes pixels by up to 30 levels of 255 and logits by up to 0.12,
-    a thousand times what the reference allows (docs/methodology.md).
+    a thousand times what the reference allows (docs/design-notes.md).
 
     Raises ApiError `invalid_image` where the bytes are not a whole JPEG or PNG, or exceed a cap.
     """

@@ -20,6 +20,7 @@ from servers.core.batching import BATCHED
 from servers.core.images import Resize, by_pillow
 from servers.core.mode import RefusedError
 from servers.core.row_counts import PADDED_ROWS
+from servers.core.user_model_codec import beside_name
 from servers.models.catalog import MODELS
 from servers.models.datasets import probes
 from servers.models.reference import ATOL, RTOL, reference
@@ -149,7 +150,8 @@ def load(
         },
         threads=threads | {"executor": executor},
         retraces=lambda: sum(count() for count in counters) - traces_when_ready,
-        runs={name: one.predict for name, one in runs.items()},
+        runs={name: one.predict for name, one in runs.items()}
+        | {beside_name(one.name, other): one.beside(other) for one in own for other in one.model.beside},
         resize=resize,
     )
 

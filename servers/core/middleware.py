@@ -87,6 +87,7 @@ def _admit(environ: WSGIEnvironment) -> None:
         content_encoding=environ.get("HTTP_CONTENT_ENCODING", ""),
         body=body,
         fault=fault,
+        inference_header_length=environ.get("HTTP_INFERENCE_HEADER_CONTENT_LENGTH", ""),
     )
 
 

@@ -1,7 +1,8 @@
 """Tensors as nested JSON: checked against their signature on the way in, shortest decimals on the way out.
 
 The form is that of TensorFlow Serving's REST API (https://www.tensorflow.org/tfx/serving/api_rest): arrays within
-arrays; text as a string, and bytes that are no text as `{"b64": "..."}`.
+arrays; text as a string; bytes that are no text as `{"b64": "..."}`, and so every string of an output whose name ends
+in `_bytes`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from servers.models.signature import Kind, Tensor
 
 B64: Final = "b64"
+_BYTES: Final = "_bytes"
 _TYPES: Final[dict[Kind, frozenset[type]]] = {
     "number": frozenset({float, int}),
     "integer": frozenset({float, int}),
@@ -119,6 +121,13 @@ def pointer_to(pointer: str, member: str) -> str:
     return f"{pointer}/{member.replace('~', '~0').replace('/', '~1')}"
 
 
+def from_base64(document: dict[str, Any]) -> bytes:
+    """The bytes of `{"b64": "..."}`. Raises binascii.Error, TypeError or ValueError on anything else."""
+    if set(document) != {B64}:
+        raise ValueError
+    return binascii.a2b_base64(document[B64], strict_mode=True)
+
+
 def _elements(flat: list[Any], shape: list[int], tensor: Tensor, pointer: str) -> NDArray[Any]:
     if tensor.kind == "string":
         return _strings(flat, shape, pointer)
@@ -153,23 +162,17 @@ def _strings(flat: list[Any], shape: list[int], pointer: str) -> NDArray[Any]:
     found = np.empty(len(flat), dtype=np.object_)
     for at, each in enumerate(flat):
         try:
-            found[at] = each.encode() if type(each) is str else _from_base64(each)
+            found[at] = each.encode() if type(each) is str else from_base64(each)
         except (binascii.Error, TypeError, ValueError):
             raise invalid_input(pointer + _below(at, shape), _RULES["string"]) from None
     return found
-
-
-def _from_base64(document: dict[str, Any]) -> bytes:
-    if set(document) != {B64}:
-        raise ValueError
-    return binascii.a2b_base64(document[B64], strict_mode=True)
 
 
 def _texts(flat: NDArray[Any], tensor: Tensor) -> list[str]:
     if tensor.kind == "boolean":
         return ["true" if each else "false" for each in flat]
     if tensor.kind == "string":
-        return list(map(_string_text, flat))
+        return list(map(_base64_text if tensor.name.endswith(_BYTES) else _string_text, flat))
     # NumPy writes the shortest decimal that reads back to the same number of the same type.
     texts = list(map(str, flat))
     # All but bfloat16 write 7.0, not 7: a number is told from an integer by its text.
@@ -182,7 +185,11 @@ def _string_text(each: bytes) -> str:
     try:
         return json.dumps(each.decode(), ensure_ascii=False)
     except UnicodeDecodeError:
-        return f'{{"{B64}":"{binascii.b2a_base64(each, newline=False).decode("ascii")}"}}'
+        return _base64_text(each)
+
+
+def _base64_text(each: bytes) -> str:
+    return f'{{"{B64}":"{binascii.b2a_base64(each, newline=False).decode("ascii")}"}}'
 
 
 def _shape_rule(sizes: tuple[int | None, ...]) -> str:

@@ -9,6 +9,7 @@ from servers.core.rows import FLOAT32_BOUND
 from servers.core.service import Endpoint
 
 _ERROR_REF: Final = {"$ref": "#/components/responses/Error"}
+_TEXT_ERROR_REF: Final = {"$ref": "#/components/responses/TextError"}
 _NO_CONTENT: Final = {
     "description": "The allowed methods",
     "headers": {"Allow": {"required": True, "schema": {"type": "string"}}},
@@ -24,6 +25,12 @@ _COMPONENTS: Final[dict[str, Any]] = {
             "required": ["code", "error"],
             "additionalProperties": False,
         },
+        "TextError": {
+            "type": "object",
+            "properties": {"error": {"type": "string"}},
+            "required": ["error"],
+            "additionalProperties": False,
+        },
         "Float32": {
             "type": "number",
             "exclusiveMinimum": -FLOAT32_BOUND,
@@ -34,6 +41,10 @@ _COMPONENTS: Final[dict[str, Any]] = {
         "Error": {
             "description": f"The request is refused; `code` says why. {_RULES.format('errors')}",
             "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}},
+        },
+        "TextError": {
+            "description": "The request is refused, as TensorFlow Serving and the Open Inference Protocol write it",
+            "content": {JSON: {"schema": {"$ref": "#/components/schemas/TextError"}}},
         },
     },
 }
@@ -70,6 +81,7 @@ def _path_item(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _refusals(endpoint: Endpoint) -> dict[str, Any]:
+    error = _ERROR_REF if endpoint.coded else _TEXT_ERROR_REF
     if endpoint.method == "GET":
-        return {"500": _ERROR_REF}
-    return dict.fromkeys(("400", "413", "415", "500", "503", "504"), _ERROR_REF)
+        return {"500": error} if endpoint.coded else dict.fromkeys(("500", "503"), error)
+    return dict.fromkeys(("400", "413", "415", "500", "503", "504"), error)

@@ -30,9 +30,10 @@ class ApiError(Exception):
         self.text = text
         self.headers = headers
 
-    def reply(self) -> Reply:
-        """This error as the answer on the wire."""
-        body = encode({"code": self.code, "error": self.text})
+    def reply(self, *, coded: bool = True) -> Reply:
+        """This error as the answer on the wire; without its code where another protocol has only the text."""
+        code = {"code": self.code} if coded else {}
+        body = encode({**code, "error": self.text})
         return Reply(status=self.status, body=body, headers=(("Content-Type", JSON), *self.headers))
 
 

@@ -34,7 +34,8 @@ class Endpoint:
 
     `method` is the one that does the work; HEAD comes with GET, and OPTIONS with every path. `handle` may raise
     ApiError. `operation` is the OpenAPI 3.1 operation object without its error responses, which follow from the
-    contract; `clause` is the heading of docs/contract.md that it implements.
+    contract; `clause` is the heading of docs/contract.md that it implements. `coded` is False for the routes of other
+    protocols, whose errors have a text and no code.
     """
 
     name: str
@@ -44,11 +45,17 @@ class Endpoint:
     accepts: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     clause: str = "service-routes"
+    coded: bool = True
 
     @property
     def path(self) -> str:
         """The exact path; nothing is merged, redirected or stripped."""
         return "/openapi.json" if self.name == "openapi" else f"/{self.name}"
+
+    @property
+    def root(self) -> str:
+        """The first segment of its path: `/v1`."""
+        return "/" + self.name.partition("/")[0]
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -81,27 +88,28 @@ class Service:
         try:
             return endpoint.handle(self, request)
         except ApiError as refusal:
-            return refusal.reply()
+            return refusal.reply(coded=endpoint.coded)
         except Exception:  # noqa: BLE001 - as in the middleware; here the framework still makes the response
             request_id = uuid4().hex
             _log.exception("request %s to %s failed", request_id, endpoint.path)
-            return internal().reply()
+            return internal().reply(coded=endpoint.coded)
 
-    def no_such_path(self) -> Reply:
-        """What the adapter answers where its router finds nothing."""
-        return not_found().reply()
+    def no_such_path(self, path: str) -> Reply:
+        """What the adapter answers where its router finds nothing; without a code beside routes that have none."""
+        coded = {endpoint.coded for endpoint in self.endpoints if path.startswith(f"{endpoint.root}/")}
+        return not_found().reply(coded=False not in coded)
 
     def no_such_method(self, path: str) -> Reply:
         """What the adapter answers where its router finds the path but not the method."""
         found = next(endpoint for endpoint in self.endpoints if endpoint.path == path)
-        return method_not_allowed(found.allow).reply()
+        return method_not_allowed(found.allow).reply(coded=found.coded)
 
     def predict(self, model: str, batch: NDArray[Any]) -> NDArray[np.float32]:
         """One model on a batch whose dtype and trailing shape the endpoint has made right; 503 until warm."""
         return self.require_ready().predictors[model](batch)
 
     def run(self, model: str, inputs: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
-        """A user's model on inputs that the endpoint has held against its signature; 503 until warm."""
+        """A user's model, or another signature of it, on inputs that are held against it; 503 until warm."""
         return self.require_ready().runs[model](*inputs)
 
     @property

@@ -24,55 +24,89 @@ if TYPE_CHECKING:
 
 INSTANCES, INPUTS = "instances", "inputs"
 PREDICTIONS, OUTPUTS = "predictions", "outputs"
+SIGNATURE_NAME: Final = "signature_name"
+FORM: Final = "application/x-www-form-urlencoded"
+"""What `curl -d` says of any body, and what clients of TensorFlow Serving therefore say of JSON."""
 IMAGES: Final = ("image/jpeg", "image/png")
 
 _IMAGE_RANK: Final = 4
 _MODES: Final = {1: "L", 3: "RGB"}
 SCALE_HINT: Final = f"--scale {'|'.join(SCALES)}|MEAN/DEVIATION"
+_NO_ROWS: Final = f"this model does not answer row by row; send {INPUTS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserModelCodec:
-    """How one signature is asked over HTTP. `unasked` is one of which nobody knows yet whether it answers by row."""
+    """How one signature is asked over HTTP, and those `beside` it, which a request in JSON may name in its place.
+
+    `unasked` is one of which nobody knows yet whether it answers by row.
+    """
 
     signature: Signature
+    beside: tuple[Signature, ...] = ()
     unasked: bool = False
 
     @property
     def accepts(self) -> tuple[str, ...]:
-        """Media types: JSON always, one tensor where one goes in and numbers come out, a picture where that is one."""
+        """Media types.
+
+        JSON always, under the name of a form too; a tensor where one goes in and numbers come out; a picture where the
+        input is one.
+        """
         one = len(self.signature.inputs) == 1
-        tensors = (
-            (PROTOBUF,)
-            if one and [each.kind != "string" and not each.ragged for each in self.signature.outputs] == [True]
-            else ()
-        )
-        return (
-            JSON,
-            *tensors,
-            *(IMAGES if one and image_size(self.signature.inputs[0]) and self.signature.scale else ()),
-        )
+        numbers = [each.kind != "string" and not each.ragged for each in self.signature.outputs] == [True]
+        tensors = (PROTOBUF,) if one and numbers else ()
+        pictures = one and image_size(self.signature.inputs[0]) and self.signature.scale
+        return (JSON, *tensors, FORM, *(IMAGES if pictures else ()))
 
     def inputs(self, request: Request, resize: Resize = by_pillow) -> tuple[Arrays, str]:
         """The model's inputs, checked, and the name under which they are answered. Raises ApiError."""
+        _, found, form = self.question(request, resize)
+        return found, form
+
+    def question(self, request: Request, resize: Resize = by_pillow) -> tuple[UserModelCodec, Arrays, str]:
+        """The codec of the signature that is asked, its inputs, checked, and the name under which they are answered.
+
+        Raises ApiError.
+        """
         media, body = self._opened(request)
         if media.essence == PROTOBUF:
             (tensor,) = self.signature.inputs
             found = any_tensor.array_of(body, tensor.sizes, tensor)
-            self._check_rows((found,), "/tensor_shape")
-            return (found,), PROTOBUF
+            self.check_rows((found,), "/tensor_shape")
+            return self, (found,), PROTOBUF
         if media.essence in IMAGES:
             (tensor,) = self.signature.inputs
-            return (self._picture(body, tensor, resize),), PREDICTIONS if self.signature.rows else OUTPUTS
-        whole = any(tensor.kind == "integer" for tensor in self.signature.inputs)
+            return self, (self._picture(body, tensor, resize),), PREDICTIONS if self.signature.rows else OUTPUTS
+        return self.question_in_json(body)
+
+    def question_in_json(self, body: bytes) -> tuple[UserModelCodec, Arrays, str]:
+        """As `question`, of a body that is JSON whatever its media type."""
+        whole = any(tensor.kind == "integer" for one in (self.signature, *self.beside) for tensor in one.inputs)
         document = parse(body, integers=whole)
         if not isinstance(document, dict):
             raise invalid_input("", "must be an object")
         if (INSTANCES in document) == (INPUTS in document):
             raise invalid_input("", f"must have either {INSTANCES} or {INPUTS}")
+        chosen = self.chosen(document)
         if INSTANCES in document:
-            return self._rows(document[INSTANCES]), PREDICTIONS
-        return self._columns(document[INPUTS]), OUTPUTS
+            return chosen, chosen.rows(document[INSTANCES]), PREDICTIONS
+        return chosen, chosen.columns(document[INPUTS]), OUTPUTS
+
+    def chosen(self, document: dict[str, Any]) -> UserModelCodec:
+        """The codec of the signature that a request names; this one where it names none. Raises ApiError."""
+        name = document.get(SIGNATURE_NAME, self.signature.name)
+        if name == self.signature.name:
+            return self
+        for one in self.beside:
+            if one.name == name:
+                return UserModelCodec(signature=one)
+        known = ", ".join(one.name for one in (self.signature, *self.beside))
+        raise invalid_input(f"/{SIGNATURE_NAME}", f"must be a signature that is served here: {known}")
+
+    def run_name(self, model: str, codec: UserModelCodec) -> str:
+        """Under which name the signature of `codec`, as `chosen` gave it, is run."""
+        return model if codec is self else beside_name(model, codec.signature)
 
     def _opened(self, request: Request) -> tuple[MediaType, bytes]:
         """As `Request.open`; where a picture is refused because nobody has said its scale, the error says so."""
@@ -98,6 +132,9 @@ class UserModelCodec:
             body = any_tensor.bytes_of(outputs[0], tensors[0])
             return Reply(status=200, body=body, headers=(("Content-Type", PROTOBUF),))
         pointer = f"/{INSTANCES if form == PREDICTIONS else INPUTS}"
+        firsts = {array.shape[:1] for array in outputs}
+        if form == PREDICTIONS and (() in firsts or len(firsts) > 1):
+            raise invalid_input(pointer, _NO_ROWS)
         if len(tensors) == 1:
             return _reply(form, nested.text_of(outputs[0], tensors[0], pointer))
         names = [encode(tensor.name).decode() for tensor in tensors]
@@ -124,11 +161,11 @@ class UserModelCodec:
         shifted = levels - np.asarray(scale.mean, np.float32)
         return (shifted / np.asarray(scale.deviation, np.float32)).astype(tensor.dtype)
 
-    def _rows(self, instances: Any) -> Arrays:
+    def rows(self, instances: Any) -> Arrays:
         """Row format: a list of instances, each the value of the one input, or an object with every input."""
         pointer = f"/{INSTANCES}"
         if self.signature.rows is None:
-            raise invalid_input(pointer, f"this model does not answer row by row; send {INPUTS}")
+            raise invalid_input(pointer, _NO_ROWS)
         least, most = self.signature.rows
         if type(instances) is not list or not least <= len(instances) <= most:
             count = str(most) if least == most else f"{least} to {most}"
@@ -154,7 +191,7 @@ class UserModelCodec:
                 raise invalid_input(pointer, "must be instances of one shape")
         return tuple(np.stack(column) for column in columns)
 
-    def _columns(self, inputs: Any) -> Arrays:
+    def columns(self, inputs: Any) -> Arrays:
         """Column format: the value of the one input, or an object with every input."""
         pointer = f"/{INPUTS}"
         tensors = self.signature.inputs
@@ -167,7 +204,7 @@ class UserModelCodec:
                 )
                 for tensor in tensors
             )
-        self._check_rows(found, pointer)
+        self.check_rows(found, pointer)
         return found
 
     def _bare(self, value: Any, tensor: Tensor) -> bool:
@@ -177,18 +214,27 @@ class UserModelCodec:
         text = tensor.kind == "string" and tensor.name != nested.B64
         return not isinstance(value, dict) or (text and set(value) == {nested.B64})
 
-    def _check_rows(self, found: Arrays, pointer: str) -> None:
+    def check_rows(self, found: Arrays, pointer: str) -> None:
+        """Hold the inputs' rows to what the signature takes. Raises ApiError at `pointer`.
+
+        Their numbers may differ where the rows of one input are not those of another; then it is for the model to say.
+        """
         limits = rows_of(self.signature.inputs)
         if limits is None:
             return
         counts = {len(array) for array in found}
-        if not self.signature.by_row or self.unasked:
+        if not self.signature.independent or self.unasked:
             # Queries and candidates: the model knows by itself which numbers of rows go together.
             if max(counts) > limits[1]:
                 raise invalid_input(pointer, f"must have at most {limits[1]} rows in every input")
             return
         if len(counts) > 1 or max(counts) > limits[1]:
             raise invalid_input(pointer, f"must have one number of rows in every input, at most {limits[1]}")
+
+
+def beside_name(model: str, signature: Signature) -> str:
+    """What another signature of a model is run under; no model is called so, since no name has a colon."""
+    return f"{model}:{signature.name}"
 
 
 def image_size(tensor: Tensor) -> tuple[int, int, int] | None:

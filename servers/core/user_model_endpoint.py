@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 from servers.core.reply import JSON
 from servers.core.service import Endpoint, Service
 from servers.core.tensor_proto import PROTOBUF
-from servers.core.user_model_codec import IMAGES, INPUTS, INSTANCES, OUTPUTS, PREDICTIONS, UserModelCodec
+from servers.core.user_model_codec import (
+    IMAGES,
+    INPUTS,
+    INSTANCES,
+    OUTPUTS,
+    PREDICTIONS,
+    SIGNATURE_NAME,
+    UserModelCodec,
+)
 
 if TYPE_CHECKING:
     from servers.core.reply import Reply
@@ -33,13 +41,13 @@ _ELEMENTS: Final[dict[Kind, dict[str, Any]]] = {
 }
 
 
-def endpoint(name: str, signature: Signature) -> Endpoint:
-    """The endpoint of a model with this signature."""
-    codec = UserModelCodec(signature=signature)
+def endpoint(name: str, signature: Signature, beside: tuple[Signature, ...] = ()) -> Endpoint:
+    """The endpoint of a model with this signature; those `beside` it are asked by their names."""
+    codec = UserModelCodec(signature=signature, beside=beside)
 
     def handle(service: Service, request: Request) -> Reply:
-        inputs, form = codec.inputs(request, service.resize)
-        return codec.reply(service.run(name, inputs), form)
+        chosen, inputs, form = codec.question(request, service.resize)
+        return chosen.reply(service.run(codec.run_name(name, chosen), inputs), form)
 
     return Endpoint(
         name=name,
@@ -48,49 +56,62 @@ def endpoint(name: str, signature: Signature) -> Endpoint:
         accepts=codec.accepts,
         models=(name,),
         clause="post-name",
-        operation={
-            "summary": f"Ask the model {name}",
-            "description": (
-                f"Inputs: {', '.join(map(str, signature.inputs))}. Outputs: {', '.join(map(str, signature.outputs))}."
-            ),
-            "requestBody": {
-                "required": True,
-                "content": {
-                    JSON: {"schema": _request_schema(signature)},
-                    **{media: _BINARY for media in (PROTOBUF, *IMAGES) if media in codec.accepts},
-                },
-            },
-            "responses": {
-                "200": {
-                    "description": "Its outputs; each number the shortest decimal that reads back to the same one",
-                    "content": {
-                        JSON: {"schema": _answer_schema(signature)},
-                        **({PROTOBUF: _BINARY} if PROTOBUF in codec.accepts else {}),
-                    },
-                }
-            },
-        },
+        operation=operation(name, codec, *(media for media in (PROTOBUF, *IMAGES) if media in codec.accepts)),
     )
 
 
-def _request_schema(signature: Signature) -> dict[str, Any]:
-    forms = [_request_form(INPUTS, _values(signature.inputs, 0), INSTANCES)]
+def operation(name: str, codec: UserModelCodec, *binary: str) -> dict[str, Any]:
+    """The OpenAPI operation of asking a model in JSON, or in one of the `binary` media types."""
+    signature = codec.signature
+    inputs, outputs = (", ".join(map(str, tensors)) for tensors in (signature.inputs, signature.outputs))
+    return {
+        "summary": f"Ask the model {name}",
+        "description": f"Inputs: {inputs}. Outputs: {outputs}.",
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": _request_schema(codec)}, **dict.fromkeys(binary, _BINARY)},
+        },
+        "responses": {
+            "200": {
+                "description": "Its outputs; each number the shortest decimal that reads back to the same one",
+                "content": {
+                    JSON: {"schema": _answer_schema(codec)},
+                    **({PROTOBUF: _BINARY} if PROTOBUF in binary else {}),
+                },
+            }
+        },
+    }
+
+
+def _request_schema(codec: UserModelCodec) -> dict[str, Any]:
+    forms = _request_forms(codec.signature, [])
+    return {"oneOf": forms + [form for one in codec.beside for form in _request_forms(one, [SIGNATURE_NAME])]}
+
+
+def _request_forms(signature: Signature, named: list[str]) -> list[dict[str, Any]]:
+    columns = _values(signature.inputs, 0)
+    rows = None
     if signature.rows is not None:
         least, most = signature.rows
         rows = {"type": "array", "minItems": least, "maxItems": most, "items": _values(signature.inputs, 1)}
-        forms.append(_request_form(INSTANCES, rows, INPUTS))
-    return {"oneOf": forms}
+    return [
+        {
+            "type": "object",
+            "properties": {name: schema, other: False, SIGNATURE_NAME: {"const": signature.name}},
+            "required": [name, *named],
+        }
+        for name, schema, other in ((INPUTS, columns, INSTANCES), (INSTANCES, rows, INPUTS))
+        if schema is not None
+    ]
 
 
-def _request_form(name: str, schema: dict[str, Any], other: str) -> dict[str, Any]:
-    return {"type": "object", "properties": {name: schema, other: False}, "required": [name]}
-
-
-def _answer_schema(signature: Signature) -> dict[str, Any]:
-    forms = [_answer_form(OUTPUTS, _outputs(signature.outputs, 0))]
-    if signature.rows is not None:
-        forms.append(_answer_form(PREDICTIONS, {"type": "array", "items": _outputs(signature.outputs, 1)}))
-    return {"oneOf": forms}
+def _answer_schema(codec: UserModelCodec) -> dict[str, Any]:
+    forms = []
+    for signature in (codec.signature, *codec.beside):
+        forms.append(_answer_form(OUTPUTS, _outputs(signature.outputs, 0)))
+        if signature.rows is not None:
+            forms.append(_answer_form(PREDICTIONS, {"type": "array", "items": _outputs(signature.outputs, 1)}))
+    return {"anyOf": forms}
 
 
 def _answer_form(name: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
@@ -87,6 +88,24 @@ class UserModelSource:
             return flat_outputs(signature(**dict(zip(inputs, tensors, strict=True))), self.model.signature)
 
         return forward
+
+    def beside(self, signature: Signature) -> ModelCall:
+        """Another signature of the file, called as it was saved whatever the mode, and loaded when it is first asked.
+
+        Only the one that the user chose is converted, compared and measured.
+        """
+        once = Lock()
+        loaded: list[Callable[..., Any]] = []
+
+        def run(*inputs: NDArray[Any]) -> Arrays:
+            with once:
+                if not loaded:
+                    loaded.append(serving_signature(self.model.servable, signature.name))
+            named = {tensor.name: tf.constant(array) for tensor, array in zip(signature.inputs, inputs, strict=True)}
+            answers = loaded[0](**named)
+            return tuple(answers[tensor.name].numpy() for tensor in signature.outputs)
+
+        return self.called(run)
 
     def eager(self) -> NoReturn:
         """Refuse: the Python code is not in the file."""

@@ -150,7 +150,9 @@ def _announce(total: int) -> Progress:
 
 def main(argv: list[str] | None = None) -> int:
     """Build where needed; exit 1 and one line on stderr where a model is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m servers.models.build", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="python -m servers.models.build", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--out", type=Path, default=saved_models_dir(), help="default: %(default)s")
     arguments = parser.parse_args(argv)
     directory: Path = arguments.out.resolve()

@@ -30,12 +30,13 @@ REFUSED: Final = 2
 
 _STDOUT: Final = 1
 _SPARSE: Final = ("indices", "values", "dense_shape")
+_SERVE: Final = "serve"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Describe where needed, then try modes; 2 and one line of JSON where the model cannot be served at all."""
     parser = argparse.ArgumentParser(
-        prog="python -m servers.models.describe", description=(__doc__ or "").split("\n")[0]
+        allow_abbrev=False, prog="python -m servers.models.describe", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--saved-model", type=Path, required=True)
     parser.add_argument("--payload", type=Path)
@@ -104,6 +105,7 @@ def _describe(saved_model: Path, payload: Path | None, out: Path, reading: Readi
             accepts=UserModelCodec(signature=asked.signature).accepts,
             statements=asked.statements,
             spread=asked.spread,
+            signature_defs=read_signature_defs(fresh / SERVABLE),
         )
         write_probes(model, asked.probes)
         model.write()
@@ -206,6 +208,45 @@ def _edges(folder: Path) -> Edges:
 
     model = UserModel.read(folder)
     return Edges(UserModelSource(name=model.saved_model.name, model=model))
+
+
+def read_signature_defs(saved_model: Path) -> dict[str, Any]:
+    """Every signature of the graph with the tag `serve`, or of the first one, as TensorFlow Serving tells of them.
+
+    By name, each the message SignatureDef with the names of its fields (tensorflow/core/protobuf/meta_graph.proto), as
+    `GET /v1/models/NAME/metadata` has it (https://www.tensorflow.org/tfx/serving/api_rest).
+    """
+    from tensorflow.python.saved_model.loader_impl import parse_saved_model  # noqa: PLC0415 - reads every form of it
+
+    graphs = parse_saved_model(str(saved_model)).meta_graphs
+    graph = next((one for one in graphs if _SERVE in one.meta_info_def.tags), graphs[0])
+    return {name: _definition(graph.signature_def[name]) for name in sorted(graph.signature_def)}
+
+
+def _definition(message: Any) -> dict[str, Any]:
+    return {
+        "inputs": {name: _info(message.inputs[name]) for name in sorted(message.inputs)},
+        "outputs": {name: _info(message.outputs[name]) for name in sorted(message.outputs)},
+        "method_name": message.method_name,
+    }
+
+
+def _info(message: Any) -> dict[str, Any]:
+    from tensorflow.core.framework.types_pb2 import DataType  # noqa: PLC0415 - as above
+
+    shape = message.tensor_shape
+    told = {
+        "dtype": DataType.Name(message.dtype),
+        "tensor_shape": {
+            "dim": [{"size": str(dim.size), "name": dim.name} for dim in shape.dim],
+            "unknown_rank": shape.unknown_rank,
+        },
+    }
+    if message.WhichOneof("encoding") == "coo_sparse":
+        sparse = message.coo_sparse
+        parts = ("values_tensor_name", "indices_tensor_name", "dense_shape_tensor_name")
+        return told | {"coo_sparse": {part: getattr(sparse, part) for part in parts}}
+    return told | {"name": message.name}
 
 
 def _say(channel: int, **facts: Any) -> None:

@@ -19,6 +19,31 @@ KINDS: Final[dict[str, Kind]] = {
 }
 """Element types that JSON can carry, by TensorFlow's names."""
 
+DATATYPES: Final = {
+    "bool": "BOOL",
+    "string": "BYTES",
+    "bfloat16": "BF16",
+    **{f"float{bits}": f"FP{bits}" for bits in (16, 32, 64)},
+    **{f"{sign}int{bits}": f"{sign}int{bits}".upper() for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
+"""The same in the Open Inference Protocol."""
+
+SERVING: Final = "serving_default"
+"""The signature that is meant where a request names none, to TensorFlow Serving."""
+
+CLASSIFY, REGRESS = (f"tensorflow/serving/{method}" for method in ("classify", "regress"))
+"""Methods of signatures that take serialized examples."""
+
+_DTYPES: Final = {
+    "DT_HALF": "float16",
+    "DT_BFLOAT16": "bfloat16",
+    "DT_FLOAT": "float32",
+    "DT_DOUBLE": "float64",
+    **{f"DT_{sign.upper()}INT{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    "DT_BOOL": "bool",
+    "DT_STRING": "string",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
@@ -200,3 +225,31 @@ def rows_of(inputs: tuple[Tensor, ...]) -> tuple[int, int] | None:
 def elements(shape: tuple[int, ...]) -> int:
     """How many elements a tensor of this shape has."""
     return math.prod(shape)
+
+
+def signature_of(name: str, definition: dict[str, Any]) -> Signature | None:
+    """The signature of a definition, as `describe.read_signature_defs` tells it.
+
+    None where JSON cannot carry its tensors, or nothing goes in or comes out. Nobody has asked this one anything, so of
+    its rows is taken what its shapes say.
+    """
+    inputs, outputs = _tensors(definition["inputs"]), _tensors(definition["outputs"])
+    if not inputs or not outputs or any(tensor.shape is None for tensor in inputs):
+        return None
+    rows = rows_of(inputs)
+    firsts = {tensor.shape[:1] for tensor in outputs if tensor.shape is not None}
+    by_row = rows is not None and firsts <= {inputs[0].sizes[:1], (None,)}
+    return Signature(name=name, inputs=inputs, outputs=outputs, by_row=by_row, independent=False)
+
+
+def _tensors(told: dict[str, Any]) -> tuple[Tensor, ...] | None:
+    """The tensors in the order of their names; None where one is of a type that JSON cannot carry."""
+    found = []
+    for name, info in sorted(told.items()):
+        dtype = _DTYPES.get(info["dtype"])
+        if dtype not in KINDS or "name" not in info:
+            return None
+        shape = info["tensor_shape"]
+        sizes = tuple(size if (size := int(dim["size"])) >= 0 else None for dim in shape["dim"])
+        found.append(Tensor(name=name, dtype=dtype, shape=None if shape["unknown_rank"] else sizes))
+    return tuple(found)

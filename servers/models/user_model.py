@@ -10,13 +10,13 @@ import hashlib
 import json
 import re
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 from servers.models.catalog import HERE, cache_dir
-from servers.models.signature import Signature
+from servers.models.signature import Signature, signature_of
 from servers.registry import ENDPOINTS
 from servers.repository import REPOSITORY
 
@@ -119,8 +119,9 @@ class UserModel:
 
     `folder` is where the description lies. `payloads` are the requests that are sent to it. `sample` is one good
     request's inputs by name, as JSON nests them, for requests that are wrong in one place. `accepts` are the media
-    types that its endpoint takes. `statements` are what was found out about it, each with what it rests on.
-    `spread` is the largest difference between two answers of its own to one question.
+    types that its endpoint takes. `signature_defs` are all signatures of the file as TensorFlow Serving tells of them.
+    `statements` are what was found out about it, each with what it rests on. `spread` is the largest difference between
+    two answers of its own to one question.
     """
 
     folder: Path
@@ -132,6 +133,7 @@ class UserModel:
     accepts: tuple[str, ...]
     statements: tuple[str, ...] = ()
     spread: float = 0.0
+    signature_defs: dict[str, Any] = field(default_factory=dict)
 
     @property
     def servable(self) -> Path:
@@ -141,6 +143,23 @@ class UserModel:
     def said_by(self, mode: str) -> Path:
         """The file with all that a mode's compiler or converter said, where it could not run the model."""
         return self.folder / f"mode-{mode}.txt"
+
+    @property
+    def version(self) -> str:
+        """As TensorFlow Serving has it: the name of the SavedModel's folder where that is a number, else 1."""
+        name = self.saved_model.name
+        return str(int(name)) if name.isascii() and name.isdigit() else "1"
+
+    @property
+    def beside(self) -> tuple[Signature, ...]:
+        """The file's other signatures, as far as JSON can carry them: they are not probed, only served by name."""
+        others = (signature_of(name, told) for name, told in self.signature_defs.items() if name != self.signature.name)
+        return tuple(one for one in others if one is not None)
+
+    def method(self, name: str) -> str:
+        """The method of a signature, such as `tensorflow/serving/predict`; "" where the file names none."""
+        found: str = self.signature_defs.get(name, {}).get("method_name", "")
+        return found
 
     def write(self) -> None:
         """Put the description into its folder."""
@@ -153,6 +172,7 @@ class UserModel:
             "accepts": list(self.accepts),
             "statements": list(self.statements),
             "spread": self.spread,
+            "signature_defs": self.signature_defs,
         }
         (self.folder / DESCRIPTION).write_text(json.dumps(document), encoding="utf-8")
 
@@ -170,6 +190,7 @@ class UserModel:
             accepts=tuple(document["accepts"]),
             statements=tuple(document["statements"]),
             spread=document["spread"],
+            signature_defs=document.get("signature_defs", {}),
         )
 
 

@@ -21,7 +21,8 @@ LONGEST: Final = 300
 REASON: Final = "One file, because "
 """How the docstring's sentence begins that says why a file is longer."""
 
-MOST_FILES: Final = 520
+MOST_FILES: Final = 560
+"""520 before there were protocols of other servers, set-up by itself and users' models of every kind."""
 EXAMPLE: Final = REPOSITORY / INTO
 
 
@@ -51,7 +52,7 @@ def test_a_long_file_is_found(tmp_path: Path) -> None:
     assert [file.name for file in sorted(tmp_path.iterdir()) if _is_too_long(file)] == ["long.py"]
 
 
-def test_there_are_at_most_520_files(tracked: list[Path]) -> None:
+def test_there_are_not_too_many_files(tracked: list[Path]) -> None:
     """Room for what is written by hand; what can be derived is not tracked."""
     assert 100 < len(tracked) <= MOST_FILES
 

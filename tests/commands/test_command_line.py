@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
+import os
 import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 
 import pytest
+from import_graph import product_files
 from processes import bench
 
 from commands import check
@@ -57,21 +61,95 @@ def test_nothing_imports_the_composition_root() -> None:
             assert "bench" not in names, path
 
 
+def test_no_option_is_read_from_its_beginning() -> None:
+    """No parser of this repository takes abbreviations: `--scenario`, for `--scenarios`, would be another command."""
+    for path in (*product_files(), *(REPOSITORY / "tests" / "support").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "argparse.ArgumentParser":
+                assert "allow_abbrev=False" in [ast.unparse(one)[:18] for one in node.keywords], path
+
+
+@pytest.mark.parametrize("verb", ["run", "compare", "serve"])
+@pytest.mark.parametrize("columns", [80, 120])
+def test_help_is_wrapped_between_words(verb: str, columns: int) -> None:
+    """No line is wider than the terminal, and none ends within a word; commands go on as a shell reads them."""
+    environment = {**os.environ, "COLUMNS": str(columns)}
+    command = [*_BENCH, verb, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    module = import_module(f"commands.{verb}")
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    module.add_arguments(parser)
+    words = set(f"{module.EPILOG} {module.__doc__} {' '.join(str(one.help) for one in parser._actions)}".split())
+    told = {word for line in lines[lines.index("") :] for word in line.split()}
+    assert words - told <= {word for word in words if "%" in word}
+
+
+def test_what_follows_test_is_for_tox() -> None:
+    """`test` gives its words on as they are, and ends as tox does."""
+    done = _bench("test", "-e", "cheese", "--", "-k", "gate")
+    assert done.returncode not in (0, 2)
+    assert "cheese" in done.stdout + done.stderr
+
+
+HELP = """\
+usage: bench.py list [-h]
+                     [{targets,endpoints,scenarios,plans,cases,plots,all}]
+
+List targets, endpoints, scenarios, plans, cases and plots.
+
+positional arguments:
+  {targets,endpoints,scenarios,plans,cases,plots,all}
+                        its entries, one a line (default: their number)
+
+options:
+  -h, --help            show this help message and exit
+
+examples:
+  python bench.py list                  how many there are of each
+  python bench.py list all              everything
+  python bench.py list targets          one id a line, for scripts
+  python bench.py list cases | wc -l
+"""
+
+
+def test_help_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Captured whole."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert bench("list", "--help").stdout == HELP
+
+
+def test_list_tells_how_many_there_are() -> None:
+    """Without a section, `list` has a line for each, with its number and the command that lists them."""
+    lines = bench("list").stdout.splitlines()
+    assert len(lines) == 6
+    for line in lines:
+        count, section, *command = line.split()
+        assert command == ["python", "bench.py", "list", section]
+        assert len(bench("list", section).stdout.splitlines()) == int(count)
+    assert len(bench("list", "all").stdout.splitlines()) > sum(int(line.split()[0]) for line in lines)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("serve", "flsk"), "'flsk' in 'flsk' is no framework"),
+        (("run", "--scenario", "predict@16"), "unknown option '--scenario'"),
+        (("rnu",), "unknown verb 'rnu'; choose from run, worker, "),
+        (("run", "--plan", "fast"), "unknown --plan 'fast'; choose from smoke, quick, standard, full"),
+        (("report",), "the following arguments are required: RUN"),
+        (("serve", "flsk"), "unknown framework 'flsk'; choose from bottle, "),
         (("serve", "flask+waitress", "--workers", "2"), "waitress serves from one process"),
         (("serve", "flask+granian+lite+gpu"), "mode lite in 'flask+granian+lite+gpu' runs on the cpu alone"),
         (("run", "--targets", "flask,bottle+granian+lite+gpu"), "device gpu goes with eager, frozen, function, xla"),
         (("check", "--targets", "flask+granian+lite+gpu"), "runs on the cpu alone"),
-        (("run", "--targets", "flask+x"), "'x' in 'flask+x' is no server"),
-        (("run", "--endpoints", "predict,nope"), "'nope' is no endpoint"),
-        (("run", "--scenarios", "predict~fast"), "'~fast' is no arrival law"),
-        (("run", "--scenarios", "guess@16"), "does not begin with an endpoint"),
-        (("run", "--slo", "p99"), "'p99' is no promise such as p99=50ms"),
+        (("run", "--targets", "flask+x"), "unknown server 'x' in 'flask+x'"),
+        (("run", "--endpoints", "predict,nope"), "unknown endpoint 'nope'"),
+        (("run", "--scenarios", "predict~fast"), "unknown arrival law '~fast'"),
+        (("run", "--scenarios", "guess@16"), "invalid scenario 'guess@16'"),
+        (("run", "--slo", "p99"), "invalid SLO 'p99'; expected something like p99=50ms"),
         (("calibrate", "--against", "wrk", "--rounds", "0"), "--rounds 0 gives no interval"),
-        (("run", "--vary", "colour=1,2"), "--vary 'colour=1,2': 'colour' is no setting to vary"),
+        (("run", "--vary", "colour=1,2"), "--vary 'colour=1,2': unknown setting 'colour'"),
         (("run", "--vary", "threads=many"), "threads is a whole number from 1 to 1000, not 'many'"),
         (("run", "--vary", "threads="), "threads is a whole number"),
         (("run", "--vary", "executor=fast"), "executor is default or single, not 'fast'"),
@@ -93,7 +171,7 @@ def test_nothing_imports_the_composition_root() -> None:
         (("run", "--at-most", "15"), "--at-most '15' is no time"),
         (("run", "--at-most", "0m"), "--at-most '0m' is no time"),
         (("run", "--at-most", "15m", "--until", "blocks"), "--at-most is for a run that goes on until it is decided"),
-        (("check", "--case", "no-such-case"), "there is no case 'no-such-case'"),
+        (("check", "--case", "no-such-case"), "unknown case 'no-such-case'"),
         (("check", "--figures", "/does/not/exist", "--url", "a=http://127.0.0.1:1"), "holds no figures"),
         (("report", "/does/not/exist"), "this is not a run folder"),
         (("run", "--model", "mine=/does/not/exist"), "/does/not/exist does not exist"),

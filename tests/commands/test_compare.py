@@ -220,7 +220,7 @@ def test_two_runs_of_the_same_tree_are_compared(tmp_path: Path) -> None:
     """
     for name in ("base", "new"):
         done = _bench(
-            *("run", "--plan", "smoke", "--targets", "flask", "--endpoints", "predict"),
+            *("run", "--plan", "smoke", "--blocks", "2", "--targets", "flask", "--endpoints", "predict"),
             *("--out", str(tmp_path / name)),
         )
         assert (tmp_path / name / "summary.json").exists(), done.stderr

@@ -46,7 +46,7 @@ def test_a_packed_run_is_reported_as_its_folder_is(run: Path, tmp_path: Path) ->
     assert bench("report", run).returncode == 0
     told = bench("report", f"{run}.zip")
     drawn = tmp_path / "runs" / "base-report"
-    assert f"report: {drawn / 'report.html'}" in told.stdout
+    assert f"report: {(drawn / 'report.html').as_uri()}" in told.stdout
     assert {path.name for path in drawn.iterdir()} == DRAWN
     for name in ("summary.json", "summary.md", "report.html"):
         assert (drawn / name).read_bytes() == (run / name).read_bytes(), name

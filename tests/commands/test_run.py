@@ -68,7 +68,7 @@ def test_a_smoke_run_measures_and_draws(tmp_path: Path) -> None:
     done = _bench("run", "--plan", "smoke", "--seed", "7", "--out", str(folder))
 
     assert done.returncode in _TOLD, done.stderr
-    assert f"report: {folder / 'report.html'}" in done.stdout
+    assert f"report: {(folder / 'report.html').as_uri()}" in done.stdout
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["complete"] is True
     measured = {(row["target"], row["scenario"]) for row in summary["results"] if row["requests"] > 0}
@@ -85,7 +85,7 @@ def test_a_smoke_run_measures_and_draws(tmp_path: Path) -> None:
 def test_an_interrupted_run_leaves_nothing_behind_and_resumes(tmp_path: Path) -> None:
     """Ctrl-C in the middle ends every process, the report says that it is partial, and --resume measures the rest."""
     folder = tmp_path / "run"
-    command = [*_BENCH, "run", "--plan", "smoke", "--targets", "flask", "--out", str(folder)]
+    command = [*_BENCH, "run", "--plan", "smoke", "--blocks", "2", "--targets", "flask", "--out", str(folder)]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     journal = folder / "journal.jsonl"
     deadline = time.monotonic() + 240
@@ -107,8 +107,8 @@ def test_an_interrupted_run_leaves_nothing_behind_and_resumes(tmp_path: Path) ->
     resumed = _bench("run", "--resume", str(folder))
     assert resumed.returncode in _TOLD, resumed.stderr
     assert _summary(folder)["complete"] is True
-    # The target and its twin; what was measured before is not measured again.
-    assert journal.read_text().count('"kind":"trial"') == _SMOKE.blocks * len(_SMOKE.scenarios) * 2
+    # Two blocks of the target and its twin; what was measured before is not measured again.
+    assert journal.read_text().count('"kind":"trial"') == 2 * len(_SMOKE.scenarios) * 2
     assert trials_before >= 1
 
 
@@ -167,7 +167,7 @@ def test_a_varied_setting_gets_its_verdict_and_is_resumed(tmp_path: Path) -> Non
     """One target under two values of a setting: an axis of that name, the first value its baseline."""
     folder = tmp_path / "run"
     named = ("--targets", "flask", "--vary", "threads=2,8", "--endpoints", "predict", "--out", str(folder))
-    done = _bench("run", "--plan", "smoke", *named)
+    done = _bench("run", "--plan", "smoke", "--blocks", "2", *named)
     assert done.returncode in _TOLD, done.stderr
     summary = json.loads((folder / "summary.json").read_text())
     (row,) = [one for one in summary["comparisons"] if one["axis"] == "threads"]
@@ -190,7 +190,7 @@ def test_a_stack_of_another_kind_gets_its_verdict(tmp_path: Path) -> None:
     """FastAPI on uvicorn is observed by the gate, measured, and compared with a stack of ours; the page says how."""
     folder = tmp_path / "run"
     named = ("--targets", "bottle+granian,fastapi-native+uvicorn", "--out", str(folder))
-    done = _bench("run", "--plan", "smoke", *named)
+    done = _bench("run", "--plan", "smoke", "--blocks", "2", *named)
     assert done.returncode in _TOLD, done.stderr
     summary = json.loads((folder / "summary.json").read_text())
     rows = [one for one in summary["comparisons"] if one["axis"] == "stack"]

@@ -163,7 +163,7 @@ def test_an_added_framework_gets_its_verdict(copy: Path, tmp_path: Path) -> None
     """The copy's short run compares Flask with what was added, and says what came of it; none of it knew the name."""
     out = tmp_path / "run"
     named = ("--targets", "flask,werkzeug", "--endpoints", "predict", "--out", str(out))
-    done = _done(copy, "bench.py", "run", "--plan", "smoke", *named)
+    done = _done(copy, "bench.py", "run", "--plan", "smoke", "--blocks", "2", *named)
     assert done.returncode in (0, 3), done.stdout + done.stderr
     summary = json.loads((out / "summary.json").read_text())
     (row,) = [one for one in summary["comparisons"] if one["axis"] == "framework"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -42,6 +44,9 @@ if sys.argv[2] == "restless":
     threading.Thread(target=spin, daemon=True).start()
 serve(app, host="127.0.0.1", port=int(sys.argv[1]), threads=4, _quiet=True)
 """
+
+
+LOGGING = [sys.executable, "-uc", "import time\nwhile True: print('Task queue depth is 1'); time.sleep(0.01)"]
 
 
 @pytest.fixture
@@ -127,6 +132,24 @@ def test_the_end_of_a_process_is_the_targets_where_it_is_ours(
     assert record.valid is not launched
     assert record.visits is record.cpu_ms_per_request is None or launched
     assert not launched or "has ended" in record.reason
+
+
+def test_who_writes_to_its_log_while_it_is_measured_is_not_valid(
+    generator: Generator, waitress_targets: tuple[TargetOrder, TargetOrder], tmp_path: Path
+) -> None:
+    """A line a request, as Waitress has with more users than threads; what start-up wrote does not count."""
+    quiet, restless = (
+        msgspec.structs.replace(target, log=str(tmp_path / target.id), pids=()) for target in waitress_targets
+    )
+    (tmp_path / "quiet").write_text("started\n")
+    with (tmp_path / "restless").open("w") as log, subprocess.Popen(LOGGING, stdout=log) as logging:
+        try:
+            first, second = generator.trial(order(quiet, restless, slices=4, slice_s=0.1))
+        finally:
+            logging.kill()
+    assert "log" not in (first.reason or "")
+    assert not second.valid
+    assert re.fullmatch(r"it wrote \d+ bytes to its log while it was measured, the last: .*T.*", second.reason)
 
 
 def test_foreign_servers_have_no_resources(generator: Generator) -> None:

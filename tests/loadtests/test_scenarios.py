@@ -75,8 +75,6 @@ def test_plans_grow() -> None:
     times = [PLANS[name].load_s(4) for name in ("smoke", "quick", "standard", "full")]
     assert times == sorted(set(times))
     assert PLANS["quick"].load_s(8) == 2 * PLANS["quick"].load_s(4)
-    quick = PLANS["quick"]
-    assert quick.estimate_s(4, launch_s=3.0) == pytest.approx(quick.load_s(4) + quick.blocks * 4 * 3.0)
 
 
 def test_every_plan_that_an_endpoint_names_is_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from synthetic_run import Truth, write_run
 from experiment.archive import opened
 from experiment.journal import FILE_NAME
 from experiment.run_folder import read_run
-from reports import example
+from reports import example, wording
+from reports.headline_rows import usual
 from reports.render import render
+from reports.summarising import summarise
+from servers.repository import REPOSITORY
 
 TRUTH = Truth(samples=900, blocks=3, scenarios=("predict@1", "predict@16"), modes=("function",), native=False)
 
@@ -31,6 +35,40 @@ def run(tmp_path: Path) -> Path:
     (folder / "logs").mkdir()
     (folder / "logs" / "flask.log").write_text("started")
     return folder
+
+
+def facts() -> list[str]:
+    """What the README says that the example found, in the words of a report."""
+    with opened(REPOSITORY / example.INTO / example.ARCHIVE) as folder:
+        summary = summarise(read_run(folder))
+    busiest = {
+        (row.candidate, row.baseline, row.endpoint): row
+        for row in usual(summary.comparisons)
+        if row.metric == "throughput" and row.users == 16
+    }
+    found = []
+    for candidate, baseline, endpoint in (
+        ("bottle+granian+function", "bottle+gunicorn+function", "predict"),
+        ("flask+gunicorn+lite", "flask+gunicorn+eager", "classify"),
+        ("bottle+gunicorn+function", "flask+gunicorn+function", "predict"),
+        ("bottle+gunicorn+function", "flask+gunicorn+function", "classify"),
+    ):
+        row = busiest[f"{candidate}+cpu", f"{baseline}+cpu", endpoint]
+        assert row.verdict == "faster"
+        found.append(wording.effect(*row.effect))
+    return found
+
+
+def test_the_readme_says_what_the_example_found() -> None:
+    """The README's facts are figures of docs/example and of docs/native.md, with their intervals."""
+    text = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    assert [fact for fact in facts() if fact not in text] == []
+    native = (REPOSITORY / "docs" / "native.md").read_text(encoding="utf-8")
+    asked = re.search(r"asked (\d+) cases", native)
+    worst = dict(re.findall(r"^\| ([a-z0-9 ]+) \| (\d+) \|$", native, re.MULTILINE))
+    assert asked
+    assert f"of {asked[1]} requests" in text
+    assert f"{worst['wrong 2xx']} get a wrong 2xx and {worst['server error']} an error 500" in text
 
 
 def summary_of(published: Path, into: Path) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def test_what_is_no_p_value_raises(p_value: float) -> None:
 
 
 def test_stopping_at_a_width_and_then_testing_is_over_its_level() -> None:
-    """The rule of a plain interval that is narrow enough, simulated beside ours for docs/methodology.md.
+    """The rule of a plain interval that is narrow enough, simulated beside ours for docs/design-notes.md.
 
     A pair without a difference is measured until Student's 95 % interval is narrower than a width, and is then tested
     at 0.05. An interval is narrow first where the spread happens to be small, so it leaves out 1 too often.

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_views import outcome
 from synthetic_run import WAIT_NS, Truth, write_run
 
-from commands.run_outcome import verdict_lines
 from experiment.run_folder import read_run
 from reports import drawing
 from reports.plots import offered_load
@@ -70,8 +70,9 @@ def test_a_run_of_open_loops_alone_has_an_answer(tmp_path: Path) -> None:
     render(folder)
     found = read_summary(folder)
     assert "at 200/s poisson in" in found.headline
-    lines = verdict_lines(found, "RUN")
-    assert any("bottle/flask" in line and "predict~poisson200rps" in line for line in lines)
+    printed = outcome(found, "RUN").splitlines()
+    assert "Bottle instead of Flask (gunicorn, function, cpu)" in printed
+    assert any(line.startswith("  200/s poisson  ") for line in printed)
 
 
 def test_panels_of_a_single_endpoint_lie_side_by_side(tmp_path: Path) -> None:

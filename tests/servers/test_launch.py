@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,27 @@ def test_every_server_answers_and_leaves_nothing(server: str, tmp_path: Path) ->
         assert all(os.sched_getaffinity(thread) == {core} for thread in threads)
 
     assert all(gone(pid, within_s=1) for pid in pids)
+
+
+def _health(base_url: str) -> int:
+    connection = http.client.HTTPConnection(base_url.removeprefix("http://"), timeout=30)
+    connection.request("GET", "/healthz")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "waitress", "granian"])
+def test_no_server_writes_a_line_for_a_request(server: str, tmp_path: Path) -> None:
+    """With many more users than threads nothing comes into the log while requests are answered."""
+    log = tmp_path / "log"
+    with launch(Target.parse(f"null+{server}"), Settings(models_dir=tmp_path, threads=1), log) as running:
+        running.wait_ready(60)
+        started = log.read_bytes()
+        with ThreadPoolExecutor(16) as users:
+            statuses = list(users.map(lambda _: _health(running.base_url), range(400)))
+        assert set(statuses) == {200}
+        assert log.read_bytes() == started
 
 
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:

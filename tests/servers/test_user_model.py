@@ -214,6 +214,29 @@ def test_what_cannot_be_served_is_one_line_and_a_hint(
     assert not (tmp_path / "out").exists()
 
 
+def test_every_signature_of_a_file_is_told_and_run(described: Callable[..., UserModel]) -> None:
+    """A SavedModel of TensorFlow 1 is described with all its signatures, and each answers as TensorFlow itself does."""
+    from servers.core.tensorflow_serving import _examples, _results  # noqa: PLC0415 - what the endpoint does
+
+    model = described("half_plus_two")
+    assert (model.version, model.signature.name) == ("1", "serving_default")
+    by_name = {one.name: one for one in model.beside}
+    assert set(by_name) == {"classify_x_to_y", "regress_x_to_y"}
+    assert model.method("regress_x_to_y") == "tensorflow/serving/regress"
+    tensor = {"dim": [{"size": "-1", "name": ""}], "unknown_rank": False}
+    assert model.signature_defs["regress_x_to_y"]["inputs"] == {
+        "inputs": {"dtype": "DT_STRING", "name": "tf_example:0", "tensor_shape": tensor}
+    }
+    source = UserModelSource(name="mine", model=model)
+    document = {"examples": [{"x": 80.0}, {"x": 1.0}]}
+    for method, told in (("regress", b'{"results":[42.0,2.5]}'), ("classify", b'{"results":[[["",42.0]],[["",2.5]]]}')):
+        signature = by_name[f"{method}_x_to_y"]
+        inputs = _examples(document, signature, model.method(signature.name), method)
+        assert _results(source.beside(signature)(*inputs), signature, method).body == told
+    with pytest.raises(ApiError, match="refuses these values"):
+        source.beside(by_name["regress_x_to_y"])(np.array([b"no example"], dtype=np.object_))
+
+
 def test_every_payload_form_is_expected_what_the_endpoint_answers(described: Callable[..., UserModel]) -> None:
     """A TensorProto, rows and columns of one question have the same expected numbers."""
     row = [[0.1, 0.2, 0.3, 0.4], [1.0, 2.0, 3.0, 4.0]]

@@ -111,7 +111,11 @@ def _ask(services: dict[str, Service]) -> Callable[..., Answer]:
         ("one", {"instances": [[1, 2], [0.3, 4]]}, b'{"predictions":[[0.33333334,0.6666667],[0.1,1.3333334]]}'),
         ("one", {"instances": [{"x": [1, 2]}]}, b'{"predictions":[[0.33333334,0.6666667]]}'),
         ("one", {"inputs": [[1, 2]]}, b'{"outputs":[[0.33333334,0.6666667]]}'),
-        ("one", {"inputs": {"x": [[1, 2]]}, "signature_name": "other"}, b'{"outputs":[[0.33333334,0.6666667]]}'),
+        (
+            "one",
+            {"inputs": {"x": [[1, 2]]}, "signature_name": "serving_default"},
+            b'{"outputs":[[0.33333334,0.6666667]]}',
+        ),
         (
             "two",
             {"instances": [{"left": [1, 2], "right": 3}, {"right": -4.0, "left": [0.5, 0]}]},
@@ -277,7 +281,10 @@ def test_the_order_of_refusals_is_the_contracts(ask: Callable[..., Answer], serv
     refused = ask("one", b"", method="PUT")
     assert (refused.status, refused.headers["allow"]) == (405, "OPTIONS, POST")
     refused = ask("one", b"{", "text/plain")
-    assert (refused.status, refused.headers["accept"]) == (415, "application/json, application/x-protobuf")
+    assert (refused.status, refused.headers["accept"]) == (
+        415,
+        f"{_JSON}, {_PROTOBUF}, application/x-www-form-urlencoded",
+    )
     assert json.loads(ask("one", b"{").body)["code"] == "malformed_json"
     for service in services.values():
         service.loaded = None

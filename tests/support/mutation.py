@@ -69,7 +69,9 @@ class Tally:
 
 def main(arguments: Sequence[str]) -> int:
     """Try the mutants, print the survivors."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--files", nargs="+", default=list(FILES), metavar="FILE", help="only these")
     parser.add_argument("--list", action="store_true", help="only say what would be planted")
     parser.add_argument("--sample", type=int, metavar="N", help="only so many, drawn by --seed (default: all)")

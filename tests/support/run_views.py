@@ -6,6 +6,7 @@ what stands in the file.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -18,10 +19,13 @@ from synthetic_ladder import Truth as LadderTruth
 from synthetic_ladder import write_ladder
 from synthetic_run import Truth, write_run
 
+from commands.run_outcome import print_outcome
+from commands.terminal import StandardOutput
 from experiment.journal import FILE_NAME, Journal
 from experiment.journal_records import EndRecord
 from loadtests.trial_record import CapacityProbe, CapacityRecord, RampStep, SloRecord
 from reports.render import render
+from reports.summary import Summary
 
 TRUTH: Final = Truth(
     samples=150,
@@ -32,6 +36,13 @@ TRUTH: Final = Truth(
     invalid={"wsgi+gunicorn+eager+cpu": "the generator was at 91 % CPU"},
 )
 _FLASK: Final = "flask+gunicorn+function+cpu"
+
+
+def outcome(summary: Summary, folder: str, width: int = 80) -> str:
+    """What a run says of itself in a pipe of that many columns."""
+    file = io.StringIO()
+    print_outcome(StandardOutput(file=file, width=width), summary, folder)
+    return file.getvalue()
 
 
 def searched(block: int, target: str, rate_rps: float | None, reason: str | None = None) -> CapacityRecord:

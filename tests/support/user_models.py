@@ -114,6 +114,7 @@ def _write_all(folder: Path) -> None:
     save("rescaling", lambda _m, x: {"y": tf.reduce_mean(x / 127.5 - 1, [1, 2, 3])}, x=((None, 8, 8, 3), tf.float32))
     _write_foreign(folder)
     tf.saved_model.save(tf.Module(), str(folder / "no_signature"))
+    _write_half_plus_two(str(folder / "half_plus_two"))
 
     import keras  # noqa: PLC0415
 
@@ -167,20 +168,30 @@ def _write_foreign(folder: Path) -> None:
             optimizer.children[0].node_id = 100_000
         file.write_bytes(document.SerializeToString())
 
-    v1 = tf.compat.v1
-    with v1.Graph().as_default(), v1.Session() as session:
-        x = v1.placeholder(tf.float32, [None, 1], name="x")
-        a = v1.get_variable("a", initializer=0.5)
-        y = x * a + v1.get_variable("b", initializer=2.0)
-        session.run(v1.global_variables_initializer())
-        builder = v1.saved_model.Builder(str(folder / "half_plus_two"))
-        signature = v1.saved_model.predict_signature_def(inputs={"x": x}, outputs={"y": y})
-        for tags in (["serve"], ["serve", "gpu"]):
-            add = builder.add_meta_graph_and_variables if tags == ["serve"] else None
-            if add:
-                add(session, tags, signature_def_map={"serving_default": signature})
-            else:
-                builder.add_meta_graph(tags, signature_def_map={"serving_default": signature})
+
+def _write_half_plus_two(path: str) -> None:
+    """As TensorFlow 1 saved it: x / 2 + 2, asked by tensors and, for a class or a value, by serialized examples."""
+    import tensorflow.compat.v1 as tf1  # noqa: PLC0415 - as above
+
+    saved = tf1.saved_model
+    graph = tf1.Graph()
+    with graph.as_default(), tf1.Session() as session:
+        half, two = tf1.get_variable("a", initializer=0.5), tf1.get_variable("b", initializer=2.0)
+        x = tf1.placeholder(tf1.float32, [None, 1], name="x")
+        examples = tf1.placeholder(tf1.string, [None], name="tf_example")
+        features = tf1.parse_example(examples, {"x": tf1.FixedLenFeature([1], tf1.float32)})
+        value = half * features["x"] + two
+        asked = {"inputs": saved.build_tensor_info(examples)}
+        told = saved.build_tensor_info(value)
+        definitions = {
+            "serving_default": saved.predict_signature_def({"x": x}, {"y": half * x + two}),
+            "regress_x_to_y": saved.build_signature_def(asked, {"outputs": told}, "tensorflow/serving/regress"),
+            "classify_x_to_y": saved.build_signature_def(asked, {"scores": told}, "tensorflow/serving/classify"),
+        }
+        session.run(tf1.global_variables_initializer())
+        builder = saved.Builder(path)
+        builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=definitions)
+        builder.add_meta_graph(["serve", "gpu"], signature_def_map=definitions)
         builder.save()
 
 

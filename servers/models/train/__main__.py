@@ -32,7 +32,7 @@ _HELD_OUT_SHARE: Final = 0.2
 
 def main() -> None:
     """Retrain everything and state how long it took."""
-    parser = argparse.ArgumentParser(prog="python -m servers.models.train", description=__doc__)
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m servers.models.train", description=__doc__)
     parser.add_argument("--skip-digits", action="store_true", help="keep the classifier's weights")
     arguments = parser.parse_args()
     started = time.perf_counter()
