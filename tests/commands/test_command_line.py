@@ -182,7 +182,6 @@ def test_list_tells_how_many_there_are() -> None:
         (("run", "--payload", "x.json"), "--payload is a request to --model"),
         (("serve", "flask+gunicorn+eager", "--model", "mine=tests"), "cannot serve --model: a SavedModel holds no"),
         (("run", "--targets", "flask-native", "--model", "mine=tests"), "the article's three models only"),
-        (("run", "--url", "a=http://127.0.0.1:1", "--model", "mine=tests"), "not for --url"),
         (("run", "--resume", "x", "--model", "mine=tests"), "--resume goes on with the model and"),
     ],
 )
