@@ -78,6 +78,7 @@ def parsed(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:
     from importlib import import_module
 
     from commands.command_line import CommandLine
+    from commands.options import with_values
 
     parser = CommandLine(prog="bench.py", description=str(__doc__).splitlines()[0], epilog=_EPILOG)
     verbs = parser.add_subparsers(dest="verb", metavar="verb")
@@ -92,7 +93,7 @@ def parsed(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:
     if words[0] == "test" and words[1:2] not in (["-h"], ["--help"]):
         # What follows is for tox to read.
         words, rest = words[:1], words[1:]
-    chosen = parser.read(words, verbs.choices)
+    chosen = parser.read(with_values(words), verbs.choices)
     chosen.words = rest
     return modules[chosen.verb], chosen
 

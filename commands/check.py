@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from commands.options import add_model_options, add_server_options
+from commands.options import add_model_options, add_server_options, chosen_reading
 from experiment.errors import FINDING, HARNESS, OK, unwritable, usage
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def main(arguments: argparse.Namespace) -> int:
         server_python=arguments.server_python,
         model=arguments.model,
         payload=arguments.payload,
+        reading=chosen_reading(arguments),
     )
     prepared = prepare(request, StandardError())
     model = prepared.user_model

@@ -15,6 +15,7 @@ from servers.core.row_counts import LARGEST
 
 if TYPE_CHECKING:
     from loadtests.orders import Workforce
+    from servers.models.user_model import Reading
 
 MASTER_PORT: Final = 5557
 """Locust's own."""
@@ -58,6 +59,42 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a request to it: .json, .jpg, .png, or .pb for a TensorProto (default: made up from its signature)",
     )
+    parser.add_argument(
+        "--fix",
+        action="store_true",
+        help="take sizes that it leaves open from --payload, so that modes may run it that need them beforehand",
+    )
+    parser.add_argument(
+        "--signature", metavar="NAME", help="which of its signatures (default: serving_default, or the only one)"
+    )
+    parser.add_argument("--tags", metavar="A,B", help="which of its graphs, by its tags (default: serve)")
+    parser.add_argument(
+        "--scale",
+        metavar="SCALE",
+        help="what a picture's levels become for it: 0..255, 0..1, -1..1, imagenet, or MEAN/DEVIATION in levels,"
+        "\neach one number or three with commas (default: as type or graph show; else pictures are refused)",
+    )
+
+
+def chosen_reading(arguments: argparse.Namespace) -> Reading:
+    """What `add_model_options` read of how the SavedModel is to be read."""
+    from servers.models.user_model import Reading
+
+    return Reading(signature=arguments.signature, tags=arguments.tags, scale=arguments.scale, fix=arguments.fix)
+
+
+def with_values(arguments: list[str]) -> list[str]:
+    """The words of a command line, a scale that begins with a minus made one word with its option.
+
+    `argparse` would take it for an option.
+    """
+    found: list[str] = []
+    for word in arguments:
+        if found and found[-1] == "--scale" and word.startswith("-") and not word.startswith("--"):
+            found[-1] = f"--scale={word}"
+        else:
+            found.append(word)
+    return found
 
 
 def add_worker_options(parser: argparse.ArgumentParser) -> None:

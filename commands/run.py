@@ -16,6 +16,7 @@ from commands.options import (
     add_server_options,
     add_worker_options,
     chosen_bounds,
+    chosen_reading,
     chosen_workforce,
     price_of,
 )
@@ -36,7 +37,7 @@ examples:
   python bench.py run --scenarios predict@16,predict~poisson200rps   the same targets, closed loop and open
   python bench.py run --plan smoke --slo p99=50ms             the highest rate at which 99 % are answered in 50 ms
   python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
-  python bench.py run --model mine=my_model --payload request.json --targets flask,bottle+granian+lite
+  python bench.py run --model mine=my_model --payload request.json --targets flask,bottle,bottle+granian+lite
   python bench.py run --model mine=my_model --url tfs=http://127.0.0.1:8501/v1/models/mine:predict
   python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001   load from `bench.py worker`s elsewhere
   python bench.py run --targets flask --server-python old=a/bin/python --server-python new=b/bin/python
@@ -100,6 +101,7 @@ def main(arguments: argparse.Namespace) -> int:
     from commands.run_outcome import draw_and_print, exit_code
     from commands.terminal import StandardError
     from experiment.gating import foreign_figures
+    from experiment.line_up import MODEL_TARGETS
     from experiment.planning import plan_experiment
     from experiment.resuming import resume_experiment
     from experiment.run_request import RunRequest
@@ -114,7 +116,7 @@ def main(arguments: argparse.Namespace) -> int:
     workforce = chosen_workforce(arguments)
     stopping = chosen_stopping(arguments)
     if arguments.resume:
-        if arguments.model or arguments.payload or arguments.vary:
+        if arguments.model or arguments.payload or arguments.vary or chosen_reading(arguments).options:
             raise usage(
                 "--resume goes on with the model and the settings of its run",
                 hint="leave --model, --payload and --vary out",
@@ -129,9 +131,10 @@ def main(arguments: argparse.Namespace) -> int:
             trust=arguments.trust_run,
         )
     else:
+        own = arguments.model and not arguments.url
         request = RunRequest(
             plan=arguments.plan,
-            targets=arguments.targets,
+            targets=arguments.targets or (",".join(MODEL_TARGETS[arguments.plan]) if own else None),
             urls=arguments.url,
             endpoints=_chosen_endpoints(arguments.endpoints, arguments.model),
             scenarios=_chosen_scenarios(arguments.scenarios),
@@ -144,6 +147,7 @@ def main(arguments: argparse.Namespace) -> int:
             server_python=arguments.server_python,
             model=arguments.model,
             payload=arguments.payload,
+            reading=chosen_reading(arguments),
             workforce=workforce,
             seed=arguments.seed,
             out=arguments.out,

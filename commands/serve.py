@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from commands.options import add_batch_options, add_model_options, chosen_bounds
+from commands.options import add_batch_options, add_model_options, chosen_bounds, chosen_reading
 from experiment.errors import usage
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     try:
         target = Target.parse(arguments.target)
         refuse_in_vain(arguments.model, (target,))
-        model = set_up_user_model(StandardError(), arguments.model, arguments.payload, (target.mode,))
+        reading = chosen_reading(arguments)
+        model = set_up_user_model(StandardError(), arguments.model, arguments.payload, (target.mode,), reading)
         if model and (reason := model.lacks(target)):
             raise usage(f"{target.id} cannot serve {model.name}: {reason}", hint="another mode may")
         settings = Settings(

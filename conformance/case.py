@@ -17,7 +17,8 @@ class Figure:
 
     `key` is the member of the answer's JSON, or of its TensorProto, that holds the prediction.
 
-    `tolerance` is absolute, in the unit of the answer; matrices are compared element by element.
+    `tolerance` is absolute, in the unit of the answer; matrices are compared element by element. `spread` is by how
+    much the model's own answers to one question differ from call to call, 0 where they are the same bytes.
     """
 
     content_type: str
@@ -25,6 +26,7 @@ class Figure:
     expected: Any
     key: str
     tolerance: float = 0.0
+    spread: float = 0.0
 
 
 Reference: TypeAlias = Mapping[str, Sequence[Figure]]

@@ -51,19 +51,28 @@ def check(
     method: str,
     figure: Figure | None = None,
     model: HttpAnswer | None = None,
+    within: float = 0.0,
 ) -> list[Mismatch]:
     """Everything wrong with what was seen, worst first.
 
-    `method` is the request's, `figure` the reference answer, `model` the answer to `expects.same_as`.
+    `method` is the request's, `figure` the reference answer, `model` the answer to `expects.same_as`, whose numbers may
+    differ by `within`.
     """
-    found = sorted(_mismatches(expects, exchange, method, figure, model), key=lambda m: m.severity, reverse=True)
+    seen = _mismatches(expects, exchange, method, figure, model, within=within)
+    found = sorted(seen, key=lambda m: m.severity, reverse=True)
     if found and expects.or_else is not None and not check(expects.or_else, exchange, method=method):
         return []
     return found
 
 
 def _mismatches(
-    expects: Expectation, exchange: HttpExchange, method: str, figure: Figure | None, model: HttpAnswer | None
+    expects: Expectation,
+    exchange: HttpExchange,
+    method: str,
+    figure: Figure | None,
+    model: HttpAnswer | None,
+    *,
+    within: float,
 ) -> Iterator[Mismatch]:
     answer = exchange.answer
     if answer is None or exchange.problem is not None:
@@ -83,7 +92,7 @@ def _mismatches(
         yield from _framing(answer)
         yield from _body(expects, answer, figure)
     if model is not None:
-        detail = answer_detail(model, answer, ("the plain request", "this one"), bodies=method != "HEAD")
+        detail = answer_detail(model, answer, ("the plain request", "this one"), bodies=method != "HEAD", within=within)
         if detail is not None:
             yield _mismatch("equality", "the answer of the plain request", detail, _equality_severity(answer))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from msgspec import structs
@@ -24,11 +24,12 @@ _FAULTS: Final = (CaseVerdict.SETUP_FAULT, CaseVerdict.HARNESS_FAULT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """All findings on one target, in the order of the cases; `answers` are for `parity.differences`."""
+    """All findings on one target, in the order of the cases; `answers` and `within` are for `parity.differences`."""
 
     findings: tuple[Finding, ...]
     answers: Answers
     seconds: float
+    within: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -108,7 +109,9 @@ def run_cases(
             findings.append(session.fault(case, f"not run: the budget of {budget_s:g} s was spent"))
         else:
             findings.append(session.run(case))
-    return Examination(findings=tuple(findings), answers=session.answers, seconds=time.monotonic() - started)
+    return Examination(
+        findings=tuple(findings), answers=session.answers, within=session.within, seconds=time.monotonic() - started
+    )
 
 
 def _unheard(session: Session, case: Case, *, first: bool) -> Finding:
@@ -124,7 +127,8 @@ def held_against(examinations: Mapping[str, Examination]) -> tuple[dict[str, Exa
     """
     if len(examinations) < 2:
         return dict(examinations), []
-    found = differences({name: examination.answers for name, examination in examinations.items()})
+    within = {case: each for examination in examinations.values() for case, each in examination.within.items()}
+    found = differences({name: examination.answers for name, examination in examinations.items()}, within)
     told = {(one.target, one.case_id): one for one in found}
     verdicts = {
         (name, finding.case_id): finding.verdict

@@ -7,8 +7,10 @@ it).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
 
 from conformance.finding import Difference
 from conformance.http_answer import HttpAnswer
@@ -20,11 +22,11 @@ Answers: TypeAlias = Mapping[str, Sequence[HttpExchange]]
 """What one target answered: case id to its exchanges."""
 
 
-def differences(answers: Mapping[str, Answers]) -> list[Difference]:
+def differences(answers: Mapping[str, Answers], within: Mapping[str, float] | None = None) -> list[Difference]:
     """Every case that a target answers otherwise than the first target does.
 
-    `answers` is keyed by target id. Cases that one of the two did not run are left out: their findings say
-    why.
+    `answers` is keyed by target id. `within` is what numbers may differ by, by case, where a model itself differs.
+    Cases that one of the two did not run are left out: their findings say why.
     """
     (baseline, first), *others = answers.items()
     return [
@@ -32,16 +34,23 @@ def differences(answers: Mapping[str, Answers]) -> list[Difference]:
         for target, theirs in others
         for case_id in first
         if case_id in theirs
-        for detail in [_case_detail(first[case_id], theirs[case_id], (baseline, target))]
+        for detail in [
+            _case_detail(first[case_id], theirs[case_id], (baseline, target), (within or {}).get(case_id, 0.0))
+        ]
         if detail is not None
     ]
 
 
-def answer_detail(one: HttpAnswer, other: HttpAnswer, names: tuple[str, str], *, bodies: bool = True) -> str | None:
+def answer_detail(
+    one: HttpAnswer, other: HttpAnswer, names: tuple[str, str], *, bodies: bool = True, within: float = 0.0
+) -> str | None:
     """The first thing that differs between two answers, both sides named; None where nothing does.
 
-    `bodies` False compares the answer to a HEAD with that to a GET.
+    `bodies` False compares the answer to a HEAD with that to a GET. `within` is what numbers of a JSON body may differ
+    by: 0 asks for the same bytes.
     """
+    if within and bodies and one.status == other.status == 200 and _near_bodies(one.body, other.body, within):
+        other = replace(other, body=one.body, headers=_with_length_of(one, other))
     if one.status != other.status:
         return _sides("status", one.status, other.status, names)
     left, right = _headers(one), _headers(other)
@@ -54,7 +63,33 @@ def answer_detail(one: HttpAnswer, other: HttpAnswer, names: tuple[str, str], *,
     return None
 
 
-def _case_detail(ours: Sequence[HttpExchange], theirs: Sequence[HttpExchange], names: tuple[str, str]) -> str | None:
+def near(one: Any, other: Any, within: float) -> bool:
+    """Whether two values of JSON are alike but for numbers with a point, which may differ by `within`."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(near(a, b, within) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(near(one[name], other[name], within) for name in one)
+    if type(one) is float and type(other) is float:
+        return abs(one - other) <= within
+    return type(one) is type(other) and bool(one == other)
+
+
+def _near_bodies(one: bytes, other: bytes, within: float) -> bool:
+    try:
+        return near(json.loads(one), json.loads(other), within)
+    except ValueError:
+        return False
+
+
+def _with_length_of(one: HttpAnswer, other: HttpAnswer) -> tuple[tuple[str, str], ...]:
+    """The other's headers, its length that of the one: as many decimals as each number needs."""
+    lengths = [pair for pair in one.headers if pair[0].lower() == "content-length"]
+    return (*(pair for pair in other.headers if pair[0].lower() != "content-length"), *lengths)
+
+
+def _case_detail(
+    ours: Sequence[HttpExchange], theirs: Sequence[HttpExchange], names: tuple[str, str], within: float
+) -> str | None:
     if len(ours) != len(theirs):
         return _sides("requests answered", len(ours), len(theirs), names)
     for one, other in zip(ours, theirs, strict=True):
@@ -62,7 +97,7 @@ def _case_detail(ours: Sequence[HttpExchange], theirs: Sequence[HttpExchange], n
             if (one.answer is None) != (other.answer is None) or one.fate is not other.fate:
                 return _sides("answer", one.describe(), other.describe(), names)
             continue
-        detail = answer_detail(one.answer, other.answer, names)
+        detail = answer_detail(one.answer, other.answer, names, within=within)
         if detail is not None:
             return detail
     return None

@@ -44,6 +44,7 @@ class Session:
         self.base_url = base_url
         self.target = target
         self.answers: dict[str, tuple[HttpExchange, ...]] = {}
+        self.within: dict[str, float] = {}
         self._connect = connect or partial(SocketConnection, Address.of(base_url), timeout_s=timeout_s)
         self._repeat = repeat or self._check_command
         self._reference: Reference = reference or {}
@@ -130,6 +131,10 @@ class Session:
     def _examined(self, case: Case) -> tuple[list[HttpExchange], list[Mismatch]]:
         """Every exchange of a case and what is wrong with them; no exchange where reference figures are missing."""
         figures: tuple[Figure | None, ...] = (None,)
+        # Two answers of a model that differs from call to call may lie on either side of a third.
+        within = 2 * max((one.spread for one in self._reference.get(case.endpoint, ())), default=0.0)
+        if within:
+            self.within[case.id] = within
         if case.request is None:
             key = _figure_key(case)
             figures = tuple(one for one in self._reference.get(case.endpoint, ()) if one.key == key)
@@ -143,7 +148,9 @@ class Session:
             mismatches += broken + unlike
             if case.beside:
                 mismatches += crowded(self._connect, (request, *case.beside), timeout_s=self._timeout_s)
-            mismatches += check(case.expects, exchange, method=request.method, figure=figure, model=model)
+            mismatches += check(
+                case.expects, exchange, method=request.method, figure=figure, model=model, within=within
+            )
         return exchanges, mismatches
 
     def _exchange(self, case: Case, request: HttpRequest) -> tuple[HttpExchange, list[Mismatch]]:

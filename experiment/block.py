@@ -86,12 +86,12 @@ class Block:
             self._starting("every payload once, against the reference", present)
             requests = self._prime(self._admitted(present))
             if not requests:
-                raise ExpectedError(
-                    "no target passed the gate; there is nothing to measure"
+                what = (
+                    "passed the gate; there is nothing to measure"
                     if self.number == 0
-                    else "no target is left that may be measured",
-                    code=FINDING,
+                    else "is left that may be measured"
                 )
+                raise ExpectedError(f"no target {what}: {self._why()}", code=FINDING)
             for scenario in order:
                 if wanted := scenarios.get(scenario.id):
                     asked = {name: own for name, own in requests.items() if name in wanted}
@@ -122,6 +122,13 @@ class Block:
     def _admitted(self, contenders: Sequence[Contender]) -> list[Contender]:
         return [one for one in contenders if one.id not in self.refused]
 
+    def _why(self) -> str:
+        """Each reason once, with those whom it keeps out."""
+        told: dict[str, list[str]] = {}
+        for name, reason in self.gatekeeper.reasons.items():
+            told.setdefault(reason, []).append(name)
+        return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in told.items())
+
     def _starting(self, what: str, present: Sequence[Contender]) -> None:
         self.meter.starting(self._words(what), len(present))
 
@@ -144,6 +151,7 @@ class Block:
                 requests[one.id] = found
             except WrongAnswerError as error:
                 self.refused.add(one.id)
+                self.gatekeeper.tell(one.id, str(error))
                 self.journal.append(RefusedRecord(block=self.number, target=one.id, reason=str(error)))
         return requests
 

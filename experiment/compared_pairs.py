@@ -35,8 +35,14 @@ _AXES: Final = (
     _Axis(name="device", part="device"),
 )
 
+NOISE: Final = "noise"
+"""The axis of the A/A pair, which is no question."""
+
 STACK: Final = "stack"
 """A framework as people run it against others as they run those: server and mode may differ too."""
+
+_USUAL: Final = ("flask", "gunicorn", "function")
+"""The choice that others are held against as a whole: what most people begin with."""
 
 _STACK_PARTS: Final = frozenset({"framework", "server", "mode"})
 
@@ -52,9 +58,10 @@ def comparisons(present: Sequence[Contender], *, named: bool) -> tuple[Compariso
     varied = list(dict.fromkeys(name for one in ours for name in one.varied))
     axes = (*_AXES, _Axis(name="interpreter", part="interpreter"), *(_Axis(name=name, part=name) for name in varied))
     return (
-        *(_pair(one.twin_of, one.id, "noise") for one in present if one.twin_of is not None),
+        *(_pair(one.twin_of, one.id, NOISE) for one in present if one.twin_of is not None),
         *(pair for axis in axes for pair in _pairs(ours, axis)),
         *_stacks(ours, named=named),
+        *(_whole(ours) if named else ()),
         *(_pair(a.id, b.id, "url") for a, b in combinations(foreign, 2)),
         *_beside(ours, foreign, named=named),
     )
@@ -91,6 +98,20 @@ def _stacks(ours: Sequence[Contender], *, named: bool) -> list[ComparisonRecord]
             asked = _role(b) in _CONTRACT | _NATIVE and (named or b.target.usual)
             if apart and asked and _differing(a, b) <= _STACK_PARTS:
                 found.append(_pair(a.id, b.id, STACK))
+    return found
+
+
+def _whole(ours: Sequence[Contender]) -> list[ComparisonRecord]:
+    """Every choice as a whole against one: two targets that differ in several parts are compared by no axis."""
+    choices = [one for one in ours if _role(one) in _CONTRACT]
+    choices.sort(key=lambda one: tuple(one.parts[part] for part in ("framework", "server", "mode")) != _USUAL)
+    found = []
+    met: set[str] = set()
+    for a in choices:
+        alike = {b.id: parts for b in choices if b.id not in met and (parts := _differing(a, b)) <= _STACK_PARTS}
+        if a.id not in met:
+            found += [_pair(a.id, name, STACK) for name, parts in alike.items() if len(parts) > 1]
+            met |= set(alike)
     return found
 
 

@@ -145,6 +145,7 @@ class Experiment:
                 junit=self._junit(min([one[0] for one in waiting] + [one[0] for one in unsearched])),
                 figures=design.figures,
                 user_model=design.user_model,
+                say=self.terminal.say,
             )
             while waiting or unsearched:
                 for number in sorted({block for block, _ in waiting} | {block for block, *_ in unsearched}):

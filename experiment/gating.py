@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,9 @@ _FIGURES_PER_ENCODING: Final = 3
 # one request thread that thread is always the same and goes on, so each case shows its own behaviour.
 _OBSERVED_THREADS: Final = 1
 _OBSERVED_TIMEOUT_S: Final = 1.5
+
+_LONGEST_ACTUAL: Final = 160
+"""Characters of a wrong answer that a reason repeats; the journal has it whole."""
 
 
 @cache
@@ -72,7 +75,8 @@ def with_user_model(
 class Gatekeeper:
     """Judges every contender once in a run, in its first block, and writes what it found into the journal.
 
-    Later blocks are fresh processes of the same code; there priming checks every payload's answer.
+    Later blocks are fresh processes of the same code; there priming checks every payload's answer. `say` is told at
+    once who is refused, and `reasons` has why, by target.
     """
 
     journal: Journal
@@ -80,6 +84,8 @@ class Gatekeeper:
     junit: Path | None
     figures: Reference | None = None
     user_model: UserModelSetup | None = None
+    say: Callable[[str], None] = lambda _text: None
+    reasons: dict[str, str] = field(default_factory=dict)
     done: bool = False
     findings: list[Finding] = field(default_factory=list)
 
@@ -158,14 +164,19 @@ class Gatekeeper:
 
     def _refuse(self, block: int, target: str, findings: Sequence[Finding]) -> None:
         wrong = [finding for finding in findings if finding.breaks_a_must]
-        self.journal.append(
-            RefusedRecord(
-                block=block,
-                target=target,
-                reason=f"{len(wrong)} conformance cases are wrong, the first: {wrong[0].case_id}",
-                cases=tuple(finding.case_id for finding in wrong),
-            )
-        )
+        first = wrong[0]
+        said = " ".join(first.actual.split())
+        reason = f"{len(wrong)} conformance cases are wrong, the first: {first.case_id}: {_short(said)}"
+        self._refused(block, target, reason, [finding.case_id for finding in wrong])
+
+    def tell(self, target: str, reason: str) -> None:
+        """Say at once who is not measured and why: it may be minutes until there is a report."""
+        self.reasons[target] = reason
+        self.say(f"refused: {target}: {reason}")
+
+    def _refused(self, block: int, target: str, reason: str, cases: Sequence[str]) -> None:
+        self.tell(target, reason)
+        self.journal.append(RefusedRecord(block=block, target=target, reason=reason, cases=tuple(cases)))
 
     def _compare(self, block: int, group: Mapping[str, Examination]) -> set[str]:
         """Parity within one server and mode; who answers otherwise than the floor is not measured."""
@@ -184,15 +195,13 @@ class Gatekeeper:
 
     def _diverges(self, block: int, target: str, found: Sequence[Difference]) -> str:
         own = [difference for difference in found if difference.target == target]
-        self.journal.append(
-            RefusedRecord(
-                block=block,
-                target=target,
-                reason=f"answers otherwise than {own[0].baseline}: {own[0].case_id}: {own[0].detail}",
-                cases=tuple(difference.case_id for difference in own),
-            )
-        )
+        reason = f"answers otherwise than {own[0].baseline}: {own[0].case_id}: {own[0].detail}"
+        self._refused(block, target, reason, [difference.case_id for difference in own])
         return target
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_ACTUAL else f"{text[:_LONGEST_ACTUAL]}..."
 
 
 def _could_not_tell(target: str, findings: Sequence[Finding]) -> ExpectedError:

@@ -91,7 +91,11 @@ class NotRunRecord(Struct, frozen=True, kw_only=True):
 
 
 class ModelRecord(Struct, frozen=True, kw_only=True):
-    """A user's own model: where it is, digests that tell of a change, its tensors, and what its answers are held to."""
+    """A user's own model: where it is, digests that tell of a change, its tensors, and what its answers are held to.
+
+    `signature`, `tags`, `scale` and `fix` are as the command line chose them; `statements` are what was
+    found out by asking.
+    """
 
     name: str
     saved_model: str
@@ -101,6 +105,11 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     compared_with: str = ""
+    signature: str | None = None
+    tags: str | None = None
+    scale: str | None = None
+    fix: bool = False
+    statements: tuple[str, ...] = ()
 
 
 class RunRecord(Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):

@@ -41,6 +41,24 @@ PLAN_TARGETS: Final[dict[str, tuple[str, ...]]] = {
 }
 """What each plan measures when no targets are named. Whatever is first runs twice."""
 
+MODEL_TARGETS: Final[dict[str, tuple[str, ...]]] = {
+    "smoke": ("flask", "bottle", *_cross(("gunicorn",), ("frozen", "xla", "lite"), ("flask",))),
+    "quick": (
+        *("flask", "bottle", "wsgi", "bottle+granian"),
+        *_cross(("gunicorn",), ("frozen", "xla", "lite"), ("flask",)),
+        "bottle+granian+lite",
+    ),
+    **dict.fromkeys(
+        ("standard", "full"),
+        (
+            *_cross(("gunicorn", "waitress", "granian"), ("function",)),
+            *_cross(("gunicorn",), ("frozen", "xla", "lite"), ("flask", "bottle")),
+            *_cross(("granian",), ("frozen", "xla", "lite"), ("bottle",)),
+        ),
+    ),
+}
+"""What a plan measures of a user's own model: every mode that a SavedModel may run in, and no code of the article's."""
+
 Lacks = Callable[[Target], str | None]
 """Why a target cannot serve something; None where it can."""
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from experiment.built_models import built_models
-from experiment.compared_pairs import comparisons
+from experiment.compared_pairs import NOISE, comparisons
 from experiment.contender import Contender, takes
 from experiment.cores import Cores
 from experiment.design import Design, cores_of
@@ -18,12 +18,12 @@ from experiment.errors import unwritable, usage
 from experiment.experiment import Experiment
 from experiment.interpreters import packages_apart
 from experiment.journal import Journal, JournalError
-from experiment.journal_records import BLOCKS, DECIDED, NotRunRecord, RunRecord, Setting, TargetRecord
+from experiment.journal_records import BLOCKS, DECIDED, ComparisonRecord, NotRunRecord, RunRecord, Setting, TargetRecord
 from experiment.line_up import NO_GPU, has_gpu, left_out
 from experiment.own_runs import sign
 from experiment.pace import usual_pace
 from experiment.progress import Terminal, plural
-from experiment.run_request import RunRequest, prepare
+from experiment.run_request import Prepared, RunRequest, prepare
 from loadtests.scenarios import Scenario
 from servers.models.catalog import cache_dir
 from servers.repository import REPOSITORY
@@ -37,13 +37,15 @@ SEARCH_S: Final = 40.0
 def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
     """A new run, its folder and the journal's header written. Raises ExpectedError on what cannot be run."""
     prepared = prepare(request, terminal)
+    pairs = comparisons(prepared.contenders, named=bool(request.targets))
+    missing = left_out(request.plan, request.targets, request.urls_alone, prepared.lacks)
+    _require_pairs(request, prepared, pairs, missing, terminal)
     built_models(terminal)
     present, chosen, slo = prepared.contenders, prepared.plan, request.slo
     seed = secrets.randbelow(2**32) if request.seed is None else request.seed
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{request.plan}"
     folder = (request.out or RUNS / run_id).resolve()
-    asked = (request.plan, request.targets, request.urls_alone)
     header = RunRecord(
         run_id=run_id,
         plan=request.plan,
@@ -58,9 +60,9 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
         price_per_core_hour=request.price_per_core_hour,
         targets=tuple(described(one, cores_of(present), packages_apart(prepared.under)) for one in present),
         scenarios=tuple(scenario.record() for scenario in chosen.scenarios),
-        comparisons=comparisons(present, named=bool(request.targets)),
+        comparisons=pairs,
         not_run=(
-            *(missing := left_out(*asked, prepared.lacks)),
+            *missing,
             *([] if any(one.reason == NO_GPU for one in missing) else _no_gpu(present)),
             *_unasked(present, chosen.scenarios, skip_check=request.skip_check),
         ),
@@ -77,12 +79,35 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
     searches = len({one.endpoint for one in chosen.scenarios}) * sum(one.twin_of is None for one in present)
     search_s = SEARCH_S * searches * chosen.blocks if slo else 0.0
     minutes = (usual_pace(cache_dir()).run_s(chosen, len(present)) + search_s) / 60
+    for one in missing if request.model else ():
+        terminal.say(f"not run: {one.what}: {one.reason}")
     terminal.say(
         f"plan {request.plan}: {plural(len(present), 'target')}, {plural(len(chosen.scenarios), 'scenario')},"
         f" {plural(chosen.blocks, 'block')}, about {plural(max(1, round(minutes)), 'minute')}"
         f"{_and_then(request, minutes)} -> {folder}"
     )
     return Experiment(design=Design.of(request, prepared, folder, seed), terminal=terminal, journal=journal)
+
+
+def _require_pairs(
+    request: RunRequest,
+    prepared: Prepared,
+    pairs: Sequence[ComparisonRecord],
+    missing: Sequence[NotRunRecord],
+    terminal: Terminal,
+) -> None:
+    """Say beforehand that nothing will be compared. Raises ExpectedError where several targets were to be."""
+    if request.slo or any(pair.axis != NOISE for pair in pairs):
+        return
+    present = [one.id for one in prepared.contenders if one.twin_of is None]
+    if len(present) == 1 and not missing:
+        terminal.say(f"one target, {present[0]}: it is measured, and compared with nothing; name others with --targets")
+        return
+    reasons = "".join(f"; {one.what} is not run: {one.reason}" for one in missing)
+    raise usage(
+        f"this run would compare nothing: there is {' and '.join(present)}{reasons}",
+        hint="name targets that differ in one part, such as --targets flask,bottle, or one alone to measure it",
+    )
 
 
 def _and_then(request: RunRequest, minutes: float) -> str:

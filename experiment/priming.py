@@ -131,7 +131,11 @@ def _prime(
 
 def _prepared(endpoint: str, payload: Payload | UserModelPayload, answer: bytes | None) -> PreparedRequest:
     headers = _headers(payload)
-    return PreparedRequest(method="POST", path=f"/{endpoint}", headers=headers, body=payload.body, expect_body=answer)
+    # Two answers of a model that differs from call to call may lie on either side of a third.
+    within = 2 * payload.spread if isinstance(payload, UserModelPayload) else 0.0
+    return PreparedRequest(
+        method="POST", path=f"/{endpoint}", headers=headers, body=payload.body, expect_body=answer, within=within
+    )
 
 
 def _headers(payload: Payload | UserModelPayload) -> dict[str, str]:

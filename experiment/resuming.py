@@ -27,6 +27,7 @@ from experiment.journal_records import (
     BLOCKS,
     BegunRecord,
     LookRecord,
+    ModelRecord,
     PlaceRecord,
     ResumedRecord,
     target_of,
@@ -46,6 +47,7 @@ from loadtests.plans import PLANS
 from loadtests.scenarios import Scenario, scenario_from_id
 from loadtests.search import Slo
 from loadtests.trial_record import ScenarioRecord
+from servers.models.user_model import Reading
 from servers.repository import REPOSITORY
 from servers.settings import Settings
 
@@ -225,6 +227,15 @@ def recorded_request(run: Run) -> RunRequest:
         server_python=[f"{name}={python}" for name, python in pythons.items()],
         model=f"{run.model.name}={run.model.saved_model}" if run.model else None,
         payload=Path(run.model.payload) if run.model and run.model.payload else None,
+        reading=_recorded_reading(run.model),
+    )
+
+
+def _recorded_reading(model: ModelRecord | None) -> Reading:
+    return (
+        Reading()
+        if model is None
+        else Reading(signature=model.signature, tags=model.tags, scale=model.scale, fix=model.fix)
     )
 
 

@@ -22,6 +22,7 @@ from loadtests.plans import PLANS, Plan
 from loadtests.scenarios import Scenario, likewise
 from loadtests.search import Slo
 from servers.models.catalog import saved_models_dir
+from servers.models.user_model import Reading
 from servers.settings import Settings
 from servers.varied_settings import Value
 
@@ -48,6 +49,7 @@ class RunRequest:
     server_python: Sequence[str] = ()
     model: str | None = None
     payload: Path | None = None
+    reading: Reading = field(default_factory=Reading)
     workforce: Workforce | None = None
     seed: int | None = None
     out: Path | None = None
@@ -83,7 +85,8 @@ def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
     if request.vary and not wanted:
         raise usage("--vary is for servers that are launched here, not for --url", hint="name targets with --targets")
     refuse_in_vain(request.model, wanted if request.targets else ())
-    model = set_up_user_model(terminal, request.model, request.payload, dict.fromkeys(target.mode for target in wanted))
+    modes = dict.fromkeys(target.mode for target in wanted)
+    model = set_up_user_model(terminal, request.model, request.payload, modes, request.reading)
     lacks = model.lacks if model else _lacks_nothing
     found = interpreters(request.server_python)
     under = found if distinct(request.server_python) else ()

@@ -7,11 +7,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 from conformance.case import Case, Figure
 from conformance.inference_cases import inference_cases
@@ -21,8 +22,10 @@ from experiment.errors import ExpectedError, usage
 from experiment.journal_records import ModelRecord
 from experiment.progress import Bar, Terminal
 from servers.core.reply import JSON
+from servers.last_words import last_words_of_log
 from servers.models.signature import DATATYPES, Tensor
 from servers.models.user_model import (
+    Reading,
     UserModel,
     UserModelError,
     checked_folder,
@@ -37,6 +40,8 @@ from servers.target import Target
 NO_CODE: Final = "a SavedModel holds no Python code to run eagerly"
 
 _ENCODINGS: Final = {JSON: "json", "image/jpeg": "image", "image/png": "image"}
+_READING_S: Final = 6.0
+_MODE_S: Final = {"xla": 4.0, "lite": 3.0}
 _NOT_SERVED: Final = "serves the article's three models only"
 
 
@@ -48,6 +53,7 @@ class UserModelSetup:
     payload: Path | None
     model: UserModel
     refusals: Mapping[str, str]
+    reading: Reading = field(default_factory=Reading)
 
     def lacks(self, target: Target) -> str | None:
         """Why `target` cannot serve it; None where it can."""
@@ -68,7 +74,7 @@ class UserModelSetup:
     def options(self) -> list[str]:
         """What of a command line brings it back."""
         payload = ["--payload", str(self.payload)] if self.payload else []
-        return ["--model", f"{self.name}={self.model.saved_model}", *payload]
+        return ["--model", f"{self.name}={self.model.saved_model}", *payload, *self.reading.options]
 
     @cached_property
     def figures(self) -> tuple[Figure, ...]:
@@ -80,6 +86,7 @@ class UserModelSetup:
                 expected=payload.expected,
                 key=payload.expected_key,
                 tolerance=payload.tolerance,
+                spread=self.model.spread,
             )
             for payload in self.model.payloads
         )
@@ -115,23 +122,36 @@ class UserModelSetup:
             inputs=tuple(map(str, self.model.signature.inputs)),
             outputs=tuple(map(str, self.model.signature.outputs)),
             compared_with="its own signature in mode function, in place of a float64 reference",
+            signature=self.reading.signature,
+            tags=self.reading.tags,
+            scale=self.reading.scale,
+            fix=self.reading.fix,
+            statements=self.model.statements,
         )
 
 
 def set_up_user_model(
-    terminal: Terminal, option: str | None, payload: Path | None, modes: Collection[str]
+    terminal: Terminal,
+    option: str | None,
+    payload: Path | None,
+    modes: Collection[str],
+    reading: Reading | None = None,
 ) -> UserModelSetup | None:
-    """What `--model` and `--payload` come to, tried in `modes`; None without them.
+    """What `--model`, `--payload` and the options of `reading` come to, tried in `modes`; None without them.
 
     Raises ExpectedError, before anything is served, where the model or the payload cannot be.
     """
     if option is None:
         if payload is not None:
             raise usage("--payload is a request to --model NAME=SAVED_MODEL", hint="give both")
+        if reading is not None and reading.options:
+            raise usage(f"{reading.options[0]} says how --model NAME=SAVED_MODEL is read", hint="give both")
         return None
+    if reading is not None and reading.fix and payload is None:
+        raise usage("--fix takes the sizes that a model leaves open from --payload FILE", hint="give both")
     try:
         name, saved_model = split_option(option)
-        return _described(terminal, name, saved_model, payload, modes)
+        return _described(terminal, name, saved_model, payload, modes, reading or Reading())
     except UserModelError as error:
         raise usage(str(error), hint=error.hint) from error
 
@@ -160,58 +180,108 @@ def refuse_in_vain(option: str | None, named: Sequence[Target]) -> None:
             )
 
 
-def _described(
-    terminal: Terminal, name: str, saved_model: Path, payload: Path | None, modes: Collection[str]
+def _described(  # noqa: PLR0917 - what the command line says, in its order
+    terminal: Terminal, name: str, saved_model: Path, payload: Path | None, modes: Collection[str], reading: Reading
 ) -> UserModelSetup:
     if payload is not None and not payload.is_file():
         raise UserModelError(f"--payload {payload} does not exist", "name the file with the request's body")
     payload = None if payload is None else payload.resolve()
-    folder = description_folder(saved_model, digest_of(saved_model), payload)
+    folder = description_folder(saved_model, digest_of(saved_model), payload, reading)
     refusals = {"eager": NO_CODE}
     wanted = [mode for mode in modes if mode not in refusals]
     known = _read_modes(folder)
     untried = [mode for mode in wanted if mode not in known]
     if untried or not folder.is_dir():
-        command = ["--saved-model", str(saved_model), "--out", str(folder)]
+        command = ["--saved-model", str(saved_model), "--out", str(folder), *reading.options]
         command += ["--payload", str(payload)] if payload else []
         with terminal.bar(f"Reading {saved_model.name}") as bar:
-            known |= _tried(command, untried, bar)
+            known |= _tried(command, untried, bar, folder)
         _write_modes(folder, known)
-    refusals |= {mode: reason for mode in wanted if (reason := known[mode]) is not None}
-    return UserModelSetup(name=name, payload=payload, model=UserModel.read(folder), refusals=refusals)
+    model = UserModel.read(folder)
+    for statement in model.statements:
+        terminal.say(f"{name}: {statement}")
+    for mode in wanted:
+        if (reason := known[mode]) is not None:
+            refusals[mode] = reason
+            whole = f" (all of it: {model.said_by(mode)})" if model.said_by(mode).is_file() else ""
+            terminal.say(f"{name}: {reason}{whole}")
+    return UserModelSetup(name=name, payload=payload, model=model, refusals=refusals, reading=reading)
 
 
-def _tried(command: Sequence[str], modes: Sequence[str], bar: Bar) -> dict[str, str | None]:
+def _tried(command: Sequence[str], modes: Sequence[str], bar: Bar, folder: Path) -> dict[str, str | None]:
     """Describe, and try the modes. A compiler may take its process down with it: then the others are tried in another.
 
     Raises UserModelError where the model cannot be served at all, ExpectedError where the process fails otherwise.
     """
     found: dict[str, str | None] = {}
-    total = 2 + len(modes)
-    while True:
-        left = [mode for mode in modes if mode not in found]
-        trying: str | None = None
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        whole = [sys.executable, "-m", "servers.models.describe", *command, "--modes", ",".join(left)]
-        with subprocess.Popen(
-            whole, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-        ) as process:
-            assert process.stdout is not None  # noqa: S101 - PIPE was asked for
-            for line in process.stdout:
-                # TensorFlow's compilers write to the same stream as they please.
-                said = json.loads(line) if line.startswith("{") else {}
+    total = _READING_S + sum(map(_expected_s, modes))
+    gone = 0.0
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
+        while True:
+            left = [mode for mode in modes if mode not in found]
+            trying: str | None = None
+            for said in (telling := _Describing([*command, "--modes", ",".join(left)], log)):
                 if "error" in said:
                     raise UserModelError(said["error"], said["hint"])
+                if said.get("described"):
+                    gone = max(gone, _READING_S)
                 if "mode" in said:
                     found[said["mode"]], trying = said["refusal"], None
+                    gone += _expected_s(said["mode"])
+                    outcome = "runs it" if said["refusal"] is None else "cannot"
+                    bar.update(gone, total, f"mode {said['mode']} {outcome} ({said['seconds']} s)")
                 elif "what" in said:
                     trying = said.get("trying")
-                    bar.update(min(1 + len(found), total), total, said["what"])
-        if process.returncode == 0:
-            return found
-        if trying is None:
-            raise ExpectedError("reading the model failed", hint=f"run: {' '.join(whole)}")
-        found[trying] = f"mode {trying} took its process down (status {process.returncode})"
+                    bar.update(gone, total, said["what"])
+            if telling.status == 0:
+                return found
+            log.seek(0)
+            if trying is None:
+                words = last_words_of_log(log.read())
+                raise ExpectedError(
+                    f"reading the model took its process down (status {telling.status}): {words}",
+                    hint="does tf.saved_model.load read it, and its signature run, in a process of its own?",
+                )
+            (folder / f"mode-{trying}.txt").write_text(log.read(), encoding="utf-8")
+            found[trying] = f"mode {trying} took its process down (status {telling.status})"
+
+
+class _Describing:
+    """What `servers.models.describe` tells on a channel of its own, one object a line; `status` once that has ended.
+
+    Under the guard: it ends with this process, however that ends. What a model prints goes to `log`.
+    """
+
+    def __init__(self, options: Sequence[str], log: IO[str]) -> None:
+        self._options = options
+        self._log = log
+        self.status = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        ours, theirs = os.pipe()
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        command = [sys.executable, "-m", "servers.models.describe", *self._options, "--channel", str(theirs)]
+        with os.fdopen(ours, encoding="utf-8") as channel:
+            try:
+                guard = subprocess.Popen(
+                    [sys.executable, "-m", "servers.guard", *command],
+                    stdin=subprocess.PIPE,
+                    stdout=self._log,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    pass_fds=(theirs,),
+                )
+            finally:
+                os.close(theirs)
+            with guard:
+                for line in channel:
+                    yield json.loads(line)
+                self.status = guard.wait()
+
+
+def _expected_s(mode: str) -> float:
+    """What trying a mode takes of the bar, in seconds of a small model; the bar's own pace says how long that is."""
+    return _MODE_S.get(mode, 1.0)
 
 
 def _datatypes(tensors: Sequence[Tensor]) -> dict[str, str]:

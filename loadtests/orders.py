@@ -25,7 +25,8 @@ class PreparedRequest(Struct, frozen=True, kw_only=True):
     """One request, and the answer that counts as right.
 
     `expect_body` is compared byte for byte; None accepts any body, for a foreign server whose answers nobody
-    knows. Host and Content-Length are the generator's to write.
+    knows. `within` is what numbers of a JSON answer may differ by, for a model whose own answers differ from call to
+    call. Host and Content-Length are the generator's to write.
     """
 
     method: str
@@ -34,6 +35,7 @@ class PreparedRequest(Struct, frozen=True, kw_only=True):
     body: bytes = msgspec.field(name="body_b64", default=b"")
     expect_status: int = 200
     expect_body: bytes | None = msgspec.field(name="expect_body_b64")
+    within: float = 0.0
 
 
 class TargetOrder(Struct, frozen=True, kw_only=True):

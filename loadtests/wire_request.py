@@ -7,6 +7,8 @@ Anything else, if only a new Date, is parsed and compared.
 
 from __future__ import annotations
 
+import json
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from loadtests.orders import PreparedRequest
@@ -20,13 +22,14 @@ class WireRequest:
     allocated for every read is small, and a longer answer shows. `next` is the request that follows it on a connection.
     """
 
-    __slots__ = ("expect_body", "expect_status", "known", "next", "room", "size", "wire")
+    __slots__ = ("expect_body", "expect_status", "known", "next", "room", "size", "wire", "within")
 
     def __init__(self, request: PreparedRequest, url: SplitResult) -> None:
         self.wire = wire_bytes(request, url)
         self.size = len(self.wire)
         self.expect_status = request.expect_status
         self.expect_body = request.expect_body
+        self.within = request.within
         self.room = READ_BYTES
         self.known: bytes | None = None
         self.next = self
@@ -43,9 +46,28 @@ class WireRequest:
         """
         if reader.status != self.expect_status:
             return ErrorKind.STATUS
-        if reader.stray or (self.expect_body is not None and reader.body != self.expect_body):
+        if reader.stray:
             return ErrorKind.BODY
-        return ErrorKind.NONE
+        if self.expect_body is None or reader.body == self.expect_body:
+            return ErrorKind.NONE
+        return ErrorKind.NONE if self.within and self._is_near(bytes(reader.body)) else ErrorKind.BODY
+
+    def _is_near(self, body: bytes) -> bool:
+        try:
+            return near(json.loads(body), json.loads(self.expect_body or b""), self.within)
+        except ValueError:
+            return False
+
+
+def near(one: Any, other: Any, within: float) -> bool:
+    """Whether two values of JSON are alike but for numbers with a point, which may differ by `within`."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(near(a, b, within) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(near(one[name], other[name], within) for name in one)
+    if type(one) is float and type(other) is float:
+        return abs(one - other) <= within
+    return type(one) is type(other) and bool(one == other)
 
 
 def split_base_url(base_url: str) -> SplitResult:

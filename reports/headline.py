@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from experiment.progress import plural
 from reports import wording
+from reports.advice import advice
 from reports.fastest import QUESTIONS, Targets, is_choice
 from reports.headline_rows import at_most_users, busiest, usual
 from reports.ladder_words import framework_matters, ladder_sentence, matters_sentence
@@ -30,6 +31,8 @@ def headline(summary: Summary) -> str:
         return opening + ladder_sentence(summary.ladder)
     if not speeds(summary.comparisons):
         return opening + _without_comparison(summary)
+    if own := advice(summary):
+        return opening + own
     rows = sorted(summary.fastest, key=lambda row: _most(row).ratio or 0 if row.faster else 0, reverse=True)
     if rows and rows[0].faster:
         return opening + " ".join(part for part in (_fastest(rows, summary), _advice(rows[0], summary)) if part)

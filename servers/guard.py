@@ -28,7 +28,8 @@ def main(command: list[str]) -> int:
     # A handler that does nothing: SIG_IGN would be inherited by the server, which could then not be asked to stop.
     signal.signal(signal.SIGINT, _stay)
     signal.signal(signal.SIGTERM, _stay)
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    # A descriptor that the parent passed on by name is the child's too; no other is inherited (PEP 446).
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, close_fds=False)
     ended = os.pidfd_open(child.pid) if hasattr(os, "pidfd_open") else None
     waited_for = [sys.stdin] if ended is None else [sys.stdin, ended]
     while child.poll() is None:

@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 import psutil
 
 from servers.guard import GRACE_S
+from servers.last_words import last_words_of_log
 from servers.repository import REPOSITORY
 from servers.settings import Settings
 from servers.target import Target
@@ -26,7 +27,6 @@ from servers.web_servers import command_line
 
 _POLL_S: Final = 0.05
 _PROBE_TIMEOUT_S: Final = 2.0
-_LOG_TAIL_LINES: Final = 3
 
 
 class LaunchError(Exception):
@@ -158,9 +158,7 @@ class Server:
             return False
 
     def _last_words(self) -> str:
-        lines = [line for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        refusal = [line for line in lines if line.startswith("titrate: ")]
-        return " | ".join((refusal or lines)[-_LOG_TAIL_LINES:]) or "it wrote nothing"
+        return last_words_of_log(self.log.read_text(encoding="utf-8", errors="replace"))
 
 
 def launch(target: Target, settings: Settings, log: Path) -> Server:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from servers.core.mode import Built
+from servers.core.mode import Built, ValuesRefusedError
+from servers.core.refusals import conditions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,32 +27,74 @@ def traced(source: Executable[Any], forward: Callable[..., Any], **options: Any)
     return whole
 
 
-def frozen_forward(source: Executable[Any]) -> Callable[..., Any]:
-    """The model's inputs to a list of its outputs, weights as constants; for use inside a `tf.function`, never alone.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """A model's graph, its weights as constants. `forward` takes its inputs, inside a `tf.function`, never alone.
 
-    Called eagerly, what `convert_variables_to_constants_v2` returns never binds its argument: each call raises a
-    TypeError whose text holds the whole input, swallows it, and tries again (TensorFlow 2.21,
-    `concrete_function.ConcreteFunction._call_impl`). Inside a `tf.function` that happens once, at tracing.
+    It gives a list of the `outputs` and, where it was asked for and the graph may refuse values, whether it does not.
+    `whole` keeps what was loaded alive: tables are no constants, and live as long as that.
+    """
+
+    forward: Callable[..., list[Any]]
+    outputs: int
+    whole: Any
+
+
+def frozen(source: Executable[Any], *, guarded: bool = False) -> Frozen:
+    """The model frozen, with `guarded` for runtimes that compute on where TensorFlow refuses (`refusals.py`).
+
+    The graph is put into the function that calls `forward`, node by node: so its tables are inputs like others, loops
+    stay loops, which XLA needs, and its operations can be asked what they refuse. Called as a function, what
+    `convert_variables_to_constants_v2` returns binds no table (TensorFlow 2.21, `concrete_function`).
     """
     from tensorflow.python.framework.convert_to_constants import (  # noqa: PLC0415 - not a public name, and slow
         convert_variables_to_constants_v2,
     )
 
     whole = traced(source, source.forward())
-    constant = convert_variables_to_constants_v2(whole.get_concrete_function())
+    concrete = whole.get_concrete_function()
+    constant = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+    graph = _without_gradients(constant.graph.as_graph_def())
+    library = {function.signature.name: function for function in graph.library.function}
+    # What is left of the captured resources, by the placeholders that stand for them.
+    captured = {inner.name: outer for outer, inner in concrete.graph.captures}
+    tables = {tensor.name: captured[tensor.name] for tensor in constant.inputs if tensor.name in captured}
+    own = [tensor.name for tensor in constant.inputs if tensor.name not in captured]
+    names = [tensor.name for tensor in constant.outputs]
 
-    def forward(*inputs: Any) -> Any:
-        return tf.nest.flatten(constant(*inputs))
+    def forward(*inputs: Any) -> list[Any]:
+        into = tf.compat.v1.get_default_graph()
+        before = len(into.get_operations())
+        places = dict(zip(own, inputs, strict=True)) | {name: into.capture(table) for name, table in tables.items()}
+        answers = tf.graph_util.import_graph_def(graph, places, names, name="frozen")
+        met = conditions(into.get_operations()[before:], library) if guarded else []
+        return [*answers, *([tf.reduce_all(tf.stack(met))] if met else [])]
 
-    # Tables are no variables: they stay where they are, and live as long as what was loaded with them.
-    forward.keep_alive = whole  # type: ignore[attr-defined]
-    return forward
+    return Frozen(forward=forward, outputs=len(names), whole=whole)
+
+
+def _without_gradients(graph: Any) -> Any:
+    """The graph without what nobody serves: arguments in the place of which others are put, and custom gradients.
+
+    XLA compiles no placeholder, even one that nothing reads; LiteRT's converter looks for the Python code of gradients.
+    """
+    kept = [node for node in graph.node if node.op != "Placeholder"]
+    del graph.node[:]
+    graph.node.extend(kept)
+    for node in (*graph.node, *(node for function in graph.library.function for node in function.node_def)):
+        node.attr.pop("_gradient_op_type", None)
+    return graph
 
 
 def built_from(
-    function: Any, source: Executable[Called], around: Callable[[ModelCall], ModelCall] = lambda run: run
+    function: Any,
+    source: Executable[Called],
+    around: Callable[[ModelCall], ModelCall] = lambda run: run,
+    outputs: int | None = None,
 ) -> Built[Called]:
     """A `tf.function` of one input signature as a mode, called as its ConcreteFunction; `around` is put around calls.
+
+    Where it has one more than so many `outputs`, the last says whether the model takes the values.
 
     Never as a polymorphic `tf.function` or through the loaded object: there one bad argument leaves a lock held and
     every other thread waits for ever (TensorFlow 2.21, `polymorphic_function.Function._call`). A ConcreteFunction takes
@@ -77,6 +121,15 @@ def built_from(
             devices.append(results[0].backing_device)
         return tuple([result.numpy() for result in results])
 
+    def checked(*inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        *answers, taken = run(*inputs)
+        if not taken:
+            raise ValuesRefusedError
+        return tuple(answers)
+
+    refuses = outputs is not None and len(dtypes) > outputs
     return Built(
-        predict=source.called(around(run)), device=lambda: devices[0], traces=function.experimental_get_tracing_count
+        predict=source.called(around(checked if refuses else run)),
+        device=lambda: devices[0],
+        traces=function.experimental_get_tracing_count,
     )

@@ -31,6 +31,10 @@ class RefusedError(Exception):
     """The target cannot be served as asked; the message is one line for the user."""
 
 
+class ValuesRefusedError(Exception):
+    """The model refuses the values that it is asked about: a client's fault, in whatever mode."""
+
+
 class Executable(Protocol[Called_co]):
     """What a mode makes a model from. `Called` is how the model is called once it is made ready."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import binascii
 import json
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from servers.core.reply import invalid_input
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from servers.core.mode import Arrays
     from servers.models.signature import Kind, Tensor
 
 B64: Final = "b64"
@@ -67,6 +69,8 @@ def text_of(array: NDArray[Any], tensor: Tensor, pointer: str) -> str:
 
     `pointer` is what of the request it answers.
     """
+    if tensor.ragged:
+        return _ragged_text(array.tolist(), replace(tensor, ragged=0), pointer)
     if tensor.kind == "number" and not np.isfinite(array).all():
         raise invalid_input(pointer, "the prediction for these values is not finite")
     if array.size == 0:
@@ -75,6 +79,36 @@ def text_of(array: NDArray[Any], tensor: Tensor, pointer: str) -> str:
     for size in reversed(array.shape):
         texts = [f"[{','.join(texts[start : start + size])}]" for start in range(0, len(texts), size)]
     return texts[0]
+
+
+def whole(flat: Arrays, outputs: tuple[Tensor, ...]) -> Arrays:
+    """An array for each output, made of `Signature.flat_outputs`.
+
+    A ragged one has an element of its own for each row: the arrays of its innermost rows, within lists.
+    """
+    if not any(tensor.ragged for tensor in outputs):
+        return flat
+    left = iter(flat)
+    return tuple([_grouped(next(left), [next(left) for _ in range(tensor.ragged)]) for tensor in outputs])
+
+
+def _grouped(values: NDArray[Any], splits: list[NDArray[Any]]) -> NDArray[Any]:
+    """`splits` from the outermost in, as RaggedTensor's `nested_row_splits`; without any, the values themselves."""
+    if not splits:
+        return values
+    found: Any = values
+    for ends in reversed(splits):
+        found = [found[start:end] for start, end in pairwise(ends.tolist())]
+    rows = np.empty(len(found), dtype=np.object_)
+    for at, row in enumerate(found):
+        rows[at] = row
+    return rows
+
+
+def _ragged_text(value: Any, tensor: Tensor, pointer: str) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(_ragged_text(each, tensor, pointer) for each in value)}]"
+    return text_of(value, tensor, pointer)
 
 
 def nested_of(array: NDArray[Any], tensor: Tensor) -> Any:
@@ -140,7 +174,11 @@ def _texts(flat: NDArray[Any], tensor: Tensor) -> list[str]:
     if tensor.kind == "string":
         return list(map(_base64_text if tensor.name.endswith(_BYTES) else _string_text, flat))
     # NumPy writes the shortest decimal that reads back to the same number of the same type.
-    return list(map(str, flat))
+    texts = list(map(str, flat))
+    # All but bfloat16 write 7.0, not 7: a number is told from an integer by its text.
+    return (
+        texts if flat.dtype.name != "bfloat16" else [each if set(each) & set(".e") else f"{each}.0" for each in texts]
+    )
 
 
 def _string_text(each: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Batches in few sizes: filled up with rows of zeros, so that nothing is compiled for a size while clients wait."""
+"""Batches in few sizes: filled up with their last row, so that nothing is compiled for a size while clients wait."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 
 def padded(batch: NDArray[Any]) -> NDArray[Any]:
-    """The batch with rows of zeros at its end, up to the next power of two; itself where it needs none."""
+    """The batch with its last row repeated up to the next power of two; itself where it needs none.
+
+    Not with zeros: a model may refuse those, and what the client sent is what it may be asked about.
+    """
     rows = len(batch)
     size = 1 << (rows - 1).bit_length()
     if size == rows:
         return batch
-    whole = np.zeros((size, *batch.shape[1:]), dtype=batch.dtype)
+    whole = np.empty((size, *batch.shape[1:]), dtype=batch.dtype)
     whole[:rows] = batch
+    whole[rows:] = batch[-1]
     return whole
 
 

@@ -12,14 +12,14 @@ from servers.core.images import by_pillow, decode_image
 from servers.core.json_text import parse
 from servers.core.reply import JSON, ApiError, Reply, encode, invalid_input
 from servers.core.tensor_proto import PROTOBUF
-from servers.models.signature import rows_of
+from servers.models.signature import SCALES, Scale, rows_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from servers.core.images import Resize
     from servers.core.mode import Arrays
-    from servers.core.request import Request
+    from servers.core.request import MediaType, Request
     from servers.models.signature import Signature, Tensor
 
 INSTANCES, INPUTS = "instances", "inputs"
@@ -31,16 +31,20 @@ IMAGES: Final = ("image/jpeg", "image/png")
 
 _IMAGE_RANK: Final = 4
 _MODES: Final = {1: "L", 3: "RGB"}
-_PIXEL_MAX: Final = 255
+SCALE_HINT: Final = f"--scale {'|'.join(SCALES)}|MEAN/DEVIATION"
 _NO_ROWS: Final = f"this model does not answer row by row; send {INPUTS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserModelCodec:
-    """How one signature is asked over HTTP, and those `beside` it, which a request in JSON may name in its place."""
+    """How one signature is asked over HTTP, and those `beside` it, which a request in JSON may name in its place.
+
+    `unasked` is one of which nobody knows yet whether it answers by row.
+    """
 
     signature: Signature
     beside: tuple[Signature, ...] = ()
+    unasked: bool = False
 
     @property
     def accepts(self) -> tuple[str, ...]:
@@ -50,8 +54,10 @@ class UserModelCodec:
         input is one.
         """
         one = len(self.signature.inputs) == 1
-        tensors = (PROTOBUF,) if one and [each.kind != "string" for each in self.signature.outputs] == [True] else ()
-        return (JSON, *tensors, FORM, *(IMAGES if one and image_size(self.signature.inputs[0]) else ()))
+        numbers = [each.kind != "string" and not each.ragged for each in self.signature.outputs] == [True]
+        tensors = (PROTOBUF,) if one and numbers else ()
+        pictures = one and image_size(self.signature.inputs[0]) and self.signature.scale
+        return (JSON, *tensors, FORM, *(IMAGES if pictures else ()))
 
     def inputs(self, request: Request, resize: Resize = by_pillow) -> tuple[Arrays, str]:
         """The model's inputs, checked, and the name under which they are answered. Raises ApiError."""
@@ -63,7 +69,7 @@ class UserModelCodec:
 
         Raises ApiError.
         """
-        media, body = request.open(self.accepts)
+        media, body = self._opened(request)
         if media.essence == PROTOBUF:
             (tensor,) = self.signature.inputs
             found = any_tensor.array_of(body, tensor.sizes, tensor)
@@ -71,7 +77,7 @@ class UserModelCodec:
             return self, (found,), PROTOBUF
         if media.essence in IMAGES:
             (tensor,) = self.signature.inputs
-            return self, (_picture(body, tensor, resize),), PREDICTIONS if self.signature.rows else OUTPUTS
+            return self, (self._picture(body, tensor, resize),), PREDICTIONS if self.signature.rows else OUTPUTS
         return self.question_in_json(body)
 
     def question_in_json(self, body: bytes) -> tuple[UserModelCodec, Arrays, str]:
@@ -102,9 +108,26 @@ class UserModelCodec:
         """Under which name the signature of `codec`, as `chosen` gave it, is run."""
         return model if codec is self else beside_name(model, codec.signature)
 
+    def _opened(self, request: Request) -> tuple[MediaType, bytes]:
+        """As `Request.open`; where a picture is refused because nobody has said its scale, the error says so."""
+        try:
+            return request.open(self.accepts)
+        except ApiError as error:
+            if error.status != 415 or not self.lacks_scale or not request.content_type.startswith(IMAGES):
+                raise
+            text = f"{error.text}; for pictures the server is started with {SCALE_HINT}"
+            raise ApiError(status=error.status, code=error.code, text=text, headers=error.headers) from error
+
+    @property
+    def lacks_scale(self) -> bool:
+        """Whether the input takes pictures, and on which scale nobody has said: it is never guessed."""
+        inputs, signature = self.signature.inputs, self.signature
+        return len(inputs) == 1 and image_size(inputs[0]) is not None and signature.scale is None
+
     def reply(self, outputs: Arrays, form: str) -> Reply:
         """The answer under `form`, as `inputs` gave it. Raises ApiError where an output cannot be told."""
         tensors = self.signature.outputs
+        outputs = nested.whole(outputs, tensors)
         if form == PROTOBUF:
             body = any_tensor.bytes_of(outputs[0], tensors[0])
             return Reply(status=200, body=body, headers=(("Content-Type", PROTOBUF),))
@@ -126,6 +149,17 @@ class UserModelCodec:
             row = [nested.text_of(array, tensor, where) for array, tensor in zip(own, tensors, strict=True)]
             rows.append(_object(names, row))
         return _reply(form, f"[{','.join(rows)}]")
+
+    def _picture(self, body: bytes, tensor: Tensor, resize: Resize) -> NDArray[Any]:
+        size = image_size(tensor)
+        assert size is not None and self.signature.scale is not None  # noqa: S101, PT018 - else it is not accepted
+        height, width, channels = size
+        levels = decode_image(body, width, height, _MODES[channels], resize).reshape(1, height, width, channels)
+        if tensor.dtype == "uint8":
+            return levels
+        scale = Scale.parse(self.signature.scale)
+        shifted = levels - np.asarray(scale.mean, np.float32)
+        return (shifted / np.asarray(scale.deviation, np.float32)).astype(tensor.dtype)
 
     def rows(self, instances: Any) -> Arrays:
         """Row format: a list of instances, each the value of the one input, or an object with every input."""
@@ -189,7 +223,12 @@ class UserModelCodec:
         if limits is None:
             return
         counts = {len(array) for array in found}
-        if max(counts) > limits[1] or (len(counts) > 1 and self.signature.independent):
+        if not self.signature.independent or self.unasked:
+            # Queries and candidates: the model knows by itself which numbers of rows go together.
+            if max(counts) > limits[1]:
+                raise invalid_input(pointer, f"must have at most {limits[1]} rows in every input")
+            return
+        if len(counts) > 1 or max(counts) > limits[1]:
             raise invalid_input(pointer, f"must have one number of rows in every input, at most {limits[1]}")
 
 
@@ -201,7 +240,7 @@ def beside_name(model: str, signature: Signature) -> str:
 def image_size(tensor: Tensor) -> tuple[int, int, int] | None:
     """Height, width and channels of the pictures that an input takes; None where it takes no pictures.
 
-    A picture is [rows, height, width, 1 or 3] of uint8 levels, or of floating-point numbers from 0 to 1.
+    A picture is [rows, height, width, 1 or 3] of uint8 levels, or of floating-point numbers on the scale of `Scale`.
     """
     sizes = tensor.sizes
     if len(sizes) != _IMAGE_RANK or (tensor.kind != "number" and tensor.dtype != "uint8"):
@@ -210,14 +249,6 @@ def image_size(tensor: Tensor) -> tuple[int, int, int] | None:
     if rows not in (None, 1) or height is None or width is None or channels not in _MODES:
         return None
     return height, width, channels
-
-
-def _picture(body: bytes, tensor: Tensor, resize: Resize) -> NDArray[Any]:
-    size = image_size(tensor)
-    assert size is not None  # noqa: S101 - the media type is accepted for pictures only
-    height, width, channels = size
-    levels = decode_image(body, width, height, _MODES[channels], resize).reshape(1, height, width, channels)
-    return levels if tensor.dtype == "uint8" else (levels / np.float32(_PIXEL_MAX)).astype(tensor.dtype)
 
 
 def _member(value: Any, tensor: Tensor, pointer: str) -> Any:

@@ -15,6 +15,7 @@ from typing import Final, Literal
 from urllib.parse import urlencode
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from servers.core.images import decode_image
@@ -22,7 +23,6 @@ from servers.models.catalog import MODELS, Model, model_for
 from servers.models.datasets import dataset
 from servers.models.reference import reference
 from servers.models.renderings import Rendering, draw, encode
-from servers.models.tensor_bytes import tensor_bytes
 
 PROTOBUF: Final = "application/x-protobuf"
 
@@ -46,6 +46,10 @@ _RENDERINGS: Final = tuple(
     for side, form in itertools.product((28, 64, 160, 224, 320), _FORMATS)
 )
 _CANDIDATES_AT_ONCE: Final = 16
+
+# Field number and wire type in one byte: dtype 1, tensor_shape 2, tensor_content 4; in the shape dim 2, in that size 1.
+_DTYPE, _SHAPE, _CONTENT, _DIM, _SIZE = b"\x08", b"\x12", b"\x22", b"\x12", b"\x08"
+_DT_FLOAT = b"\x01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,3 +241,26 @@ def _multipart(picture: _Picture, suffix: str) -> bytes:
         f"Content-Type: {picture.facts.content_type}\r\n\r\n"
     )
     return head.encode() + picture.data + f"\r\n--{_BOUNDARY}--\r\n".encode()
+
+
+def tensor_bytes(rows: ArrayLike) -> bytes:
+    """Rows as a serialized `tensorflow.TensorProto` of DT_FLOAT, rounded to float32, values in `tensor_content`.
+
+    Wire format: https://protobuf.dev/programming-guides/encoding; message: tensorflow/core/framework/tensor.proto.
+    """
+    values = np.asarray(rows, dtype="<f4")
+    dims = b"".join(_delimited(_DIM, _SIZE + _varint(size)) for size in values.shape)
+    return _DTYPE + _DT_FLOAT + _delimited(_SHAPE, dims) + _delimited(_CONTENT, values.tobytes())
+
+
+def _delimited(key: bytes, data: bytes) -> bytes:
+    return key + _varint(len(data)) + data
+
+
+def _varint(value: int) -> bytes:
+    """Seven bits a byte, the least significant first, the high bit set on all but the last."""
+    written = bytearray()
+    while value > 0x7F:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*written, value))

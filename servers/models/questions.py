@@ -1,31 +1,33 @@
-"""What a user's model is asked, and what its own signature answers: payloads, probes, and how it treats rows."""
+"""What a user's model is asked, and what its own signature answers: payloads and probes."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import tensorflow as tf
-
 from servers.core.middleware import MAX_BODY_BYTES
-from servers.core.nested import nested_of
+from servers.core.nested import nested_of, whole
 from servers.core.reply import JSON, ApiError
 from servers.core.request import Request
 from servers.core.tensor_proto import PROTOBUF
-from servers.core.user_model_codec import INPUTS, INSTANCES, OUTPUTS, PREDICTIONS, UserModelCodec
-from servers.core.user_model_source import difference, serving_signature, tolerance
+from servers.core.user_model_codec import (
+    IMAGES,
+    INPUTS,
+    INSTANCES,
+    OUTPUTS,
+    PREDICTIONS,
+    SCALE_HINT,
+    UserModelCodec,
+)
+from servers.core.user_model_source import tolerance
+from servers.models.probing import AskedModel, ModelRefusedError, ask_again, finite, with_rows, with_scale
 from servers.models.signature import rows_of
 from servers.models.synthesis import made_up
 from servers.models.user_model import UserModelError, UserModelPayload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
     from servers.core.mode import Arrays
     from servers.models.signature import Signature
 
@@ -38,18 +40,25 @@ CONTENT_TYPES: Final = {
 }
 """What a payload's file is, by its suffix."""
 
-_BATCH: Final = 3
 _MOST_PROBES: Final = 16
+_MAKING_S, _PROBING_S = 8.0, 25.0
+"""Seconds that the model may have been asked for before no more requests are made up, and no more probes kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A signature that knows how it treats rows, and what it was asked and answered."""
+    """A signature that knows how it treats rows, and what it was asked and answered.
+
+    `statements` are what was found out, each with what it rests on; `spread` is the largest difference between two
+    answers to one question.
+    """
 
     signature: Signature
     payloads: tuple[UserModelPayload, ...]
     probes: tuple[tuple[Arrays, Arrays], ...]
     sample: dict[str, Any]
+    statements: tuple[str, ...]
+    spread: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +70,33 @@ class _Question:
     form: str
 
 
-def questions(saved_model: Path, signature: Signature, payload: Path | None) -> Asked:
-    """Ask the model. Raises UserModelError where it cannot be asked, or answers what cannot be served or checked."""
-    ask = _asker(saved_model, signature)
-    asked = [_read(signature, payload)] if payload else _made(signature)
-    answers = [ask(question.inputs) for question in asked]
-    for question, answer in zip(asked, answers, strict=True):
-        _refuse_moods(ask, question, answer)
-    signature = _with_rows(signature, ask, asked[0].inputs)
+def questions(
+    servable: Path, signature: Signature, payload: Path | None, scale: str | None = None, *, fix: bool = False
+) -> Asked:
+    """Ask the model. Raises UserModelError where it cannot be asked, or answers what cannot be served or checked.
+
+    What is said of it rests on the user's own `payload`, or on values that are made up here; which, is said too.
+    """
+    model = AskedModel(servable, signature)
+    signature, said = with_scale(signature, model.facts, scale)
+    whose = f"your {payload.name}" if payload else "made-up values"
+    if payload:
+        asked = [_read(signature, payload)]
+        if fix:
+            signature = signature.fixed(tuple(each.shape for each in asked[0].inputs))
+            said += (f"sizes are those of {whose}: {', '.join(map(str, signature.inputs))}",)
+        answers = [_own_answer(model, asked[0], payload)]
+    else:
+        asked, answers, left_out = _made(signature, model)
+        said += left_out
+    repeated = ask_again(model, [question.inputs for question in asked], answers, whose)
+    if repeated.spread and any(question.form == PROTOBUF for question in asked):
+        raise UserModelError(
+            f"{payload}: the model's answers differ by up to {repeated.spread:.2g} from call to call, and answers in"
+            " bytes cannot be held to that",
+            f'send it as JSON: {{"{INPUTS}": ...}}',
+        )
+    signature, rows = with_rows(signature, model, [question.inputs for question in asked], answers, whose)
     if any(question.form == PREDICTIONS for question in asked) and signature.rows is None:
         if payload:
             raise UserModelError(
@@ -82,35 +110,74 @@ def questions(saved_model: Path, signature: Signature, payload: Path | None) -> 
             body=question.body,
             expected_key="tensor_content" if question.form == PROTOBUF else question.form,
             expected=_expected(signature, answer, question.form),
-            tolerance=max(map(tolerance, answer)),
+            # Two answers may lie on either side of the one that is kept.
+            tolerance=max(map(tolerance, answer), default=0.0) + 2 * repeated.spread,
+            spread=repeated.spread,
         )
         for question, answer in zip(asked, answers, strict=True)
     )
     return Asked(
         signature=signature,
         payloads=payloads,
-        probes=_probes(signature, ask, [question.inputs for question in asked]),
+        probes=_probes(signature, model, [question.inputs for question in asked], answers),
         sample=_named(signature, asked[0].inputs),
+        statements=(*said, *repeated.statements, *rows),
+        spread=repeated.spread,
     )
 
 
-def _asker(saved_model: Path, signature: Signature) -> Callable[[Arrays], Arrays]:
-    """The loaded signature itself, with nothing of a mode around it."""
-    concrete = serving_signature(saved_model, signature.name)
-
-    def ask(inputs: Arrays) -> Arrays:
-        named = {tensor.name: tf.constant(each) for tensor, each in zip(signature.inputs, inputs, strict=True)}
-        try:
-            answers = concrete(**named)
-        except tf.errors.OpError as error:
-            line = str(error).splitlines()[0]
-            raise UserModelError(f"the model refuses its payload: {line}", "try another --payload FILE") from error
-        found = tuple(answers[tensor.name].numpy() for tensor in signature.outputs)
-        return tuple(
-            np.asarray(each, dtype=np.object_) if isinstance(each, bytes) else np.asarray(each) for each in found
+def _own_answer(model: AskedModel, question: _Question, payload: Path) -> Arrays:
+    try:
+        answer = model.ask(question.inputs)
+    except ModelRefusedError as error:
+        raise UserModelError(f"--payload {payload}: the model refuses it: {error}", "try another request") from error
+    if not finite(answer):
+        raise UserModelError(
+            f"--payload {payload}: the model answers it with NaN or infinity, which JSON cannot hold",
+            "try another request",
         )
+    return answer
 
-    return ask
+
+def _made(signature: Signature, model: AskedModel) -> tuple[list[_Question], list[Arrays], tuple[str, ...]]:
+    """Questions with values that are made up, their answers, and a statement on those that had to be left out."""
+    form = _rows if rows_of(signature.inputs) else _columns
+    asked: list[_Question] = []
+    answers: list[Arrays] = []
+    tried, why = 0, ""
+    for family in made_up(signature.inputs):
+        for inputs in family:
+            # A slow model is asked less.
+            if asked and model.spent_s > _MAKING_S:
+                break
+            tried += 1
+            try:
+                answer = model.ask(inputs)
+            except ModelRefusedError as error:
+                why = f"refuses them: {error}"
+                continue
+            if not finite(answer):
+                why = "answers them with NaN or infinity"
+                continue
+            asked.append(form(signature, f"made-up-{len(asked):02}", inputs))
+            answers.append(answer)
+        if asked:
+            break
+    if not asked:
+        raise UserModelError(
+            f"of {tried} requests that were made up from the signature, none could be used: the model {why}",
+            "this says nothing of the model: give a request of yours: --payload request.json",
+        )
+    if len(asked[0].body) > MAX_BODY_BYTES:
+        raise UserModelError(
+            f"one request in JSON takes {len(asked[0].body)} bytes, over the limit of {MAX_BODY_BYTES}",
+            "give one in another encoding: --payload request.pb, or a picture",
+        )
+    dropped = tried - len(asked)
+    said = (
+        f"of {tried} made-up requests {dropped} were left out: the model {why}; that says nothing of requests of yours"
+    )
+    return asked, answers, (said,) if dropped else ()
 
 
 def _read(signature: Signature, payload: Path) -> _Question:
@@ -121,7 +188,12 @@ def _read(signature: Signature, payload: Path) -> _Question:
         raise UserModelError(f"--payload {payload}: its suffix says nothing of what it is", f"name it {known}")
     body = payload.read_bytes()
     # Whether its inputs have one number of rows is what the request itself may tell.
-    codec = UserModelCodec(signature=replace(signature, independent=False))
+    codec = UserModelCodec(signature=signature, unasked=True)
+    if kind in IMAGES and codec.lacks_scale:
+        raise UserModelError(
+            f"--payload {payload}: nothing says on which scale {signature.inputs[0]} takes the levels of a picture",
+            SCALE_HINT,
+        )
     if kind not in codec.accepts:
         raise UserModelError(
             f"--payload {payload}: the model takes no {kind}; its inputs are {', '.join(map(str, signature.inputs))}",
@@ -137,20 +209,6 @@ def _read(signature: Signature, payload: Path) -> _Question:
             f'inputs: {", ".join(map(str, signature.inputs))}; send {{"{INSTANCES}": [...]}} or {{"{INPUTS}": ...}}',
         ) from error
     return _Question(name=payload.name, content_type=kind, body=body, inputs=inputs, form=form)
-
-
-def _made(signature: Signature) -> list[_Question]:
-    found = []
-    for number, inputs in enumerate(made_up(signature.inputs)):
-        name = f"made-up-{number:02}"
-        form = _rows if rows_of(signature.inputs) else _columns
-        found.append(form(signature, name, inputs))
-    if len(found[0].body) > MAX_BODY_BYTES:
-        raise UserModelError(
-            f"one request in JSON takes {len(found[0].body)} bytes, over the limit of {MAX_BODY_BYTES}",
-            "give one in another encoding: --payload request.pb, or a picture",
-        )
-    return found
 
 
 def _rows(signature: Signature, name: str, inputs: Arrays) -> _Question:
@@ -176,74 +234,28 @@ def _named(signature: Signature, inputs: Arrays) -> dict[str, Any]:
     return {tensor.name: nested_of(each, tensor) for each, tensor in zip(inputs, signature.inputs, strict=True)}
 
 
-def _refuse_moods(ask: Callable[[Arrays], Arrays], question: _Question, answers: Arrays) -> None:
-    """Refuse a model whose answers JSON cannot hold, or that answers one question in two ways."""
-    if any(np.issubdtype(each.dtype, np.floating) and not np.isfinite(each).all() for each in answers):
-        raise UserModelError(
-            f"the model answers {question.name} with NaN or infinity, which JSON cannot hold",
-            "give a request of yours: --payload request.json",
-        )
-    again = ask(question.inputs)
-    if any(difference(one, other) > tolerance(one) for one, other in zip(answers, again, strict=True)):
-        raise UserModelError(
-            f"the model answers {question.name} in two ways, so that no answer of it can be checked",
-            "export it for inference: no dropout, no random operations",
-        )
-
-
-def _with_rows(signature: Signature, ask: Callable[[Arrays], Arrays], inputs: Arrays) -> Signature:
-    """The signature with `by_row` and `independent` as they turn out."""
-    limits = rows_of(signature.inputs)
-    if limits is None:
-        return replace(signature, by_row=False, independent=False)
-    if limits[0] == limits[1]:
-        return replace(signature, by_row=_has_rows(ask(inputs), limits[0]), independent=False)
-    if len(set(map(len, inputs))) > 1:
-        # One input's rows are not another's, so that none of them can be padded or taken by itself.
-        return replace(signature, by_row=False, independent=False)
-    rows = [tuple(each[at % len(each) :][:1] for each in inputs) for at in range(_BATCH)]
-    # Neighbours that differ, or nothing would show that one plays a part in another's answer.
-    rows[1] = tuple(map(_otherwise, rows[1]))
-    alone = [ask(row) for row in rows]
-    together = ask(_joined(rows))
-    by_row = _has_rows(together, _BATCH) and all(_has_rows(answer, 1) for answer in alone)
-    independent = by_row and all(
-        difference(one, other) <= tolerance(other) for one, other in zip(together, _joined(alone), strict=True)
-    )
-    return replace(signature, by_row=by_row, independent=independent)
-
-
-def _otherwise(array: NDArray[Any]) -> NDArray[Any]:
-    """Other values that the model surely takes where it takes these; strings stay."""
-    if array.dtype == np.object_:
-        return array
-    return (array * 0.5).astype(array.dtype) if np.issubdtype(array.dtype, np.floating) else np.zeros_like(array)
-
-
-def _has_rows(answers: Arrays, rows: int) -> bool:
-    return all(each.ndim and len(each) == rows for each in answers)
-
-
 def _probes(
-    signature: Signature, ask: Callable[[Arrays], Arrays], inputs: list[Arrays]
+    signature: Signature, model: AskedModel, inputs: list[Arrays], answers: list[Arrays]
 ) -> tuple[tuple[Arrays, Arrays], ...]:
     """Single rows where rows are independent, else whole requests."""
-    if signature.batched:
-        inputs = [
-            tuple(each[at : at + 1] for each in one) for one in inputs for at in range(min(len(one[0]), _MOST_PROBES))
-        ]
-    return tuple((one, ask(one)) for one in inputs[:_MOST_PROBES])
+    if not signature.batched:
+        return tuple(zip(inputs, answers, strict=True))[:_MOST_PROBES]
+    found: list[tuple[Arrays, Arrays]] = []
+    for one in inputs:
+        for at in range(len(one[0])):
+            if len(found) == _MOST_PROBES or (found and model.spent_s > _PROBING_S):
+                return tuple(found)
+            row = tuple(each[at : at + 1] for each in one)
+            found.append((row, model.ask(row)))
+    return tuple(found)
 
 
 def _expected(signature: Signature, answers: Arrays, form: str) -> Any:
     """The answer's value, nested as the endpoint nests it."""
-    columns = {tensor.name: nested_of(each, tensor) for each, tensor in zip(answers, signature.outputs, strict=True)}
+    outputs = whole(answers, signature.outputs)
+    columns = {tensor.name: nested_of(each, tensor) for each, tensor in zip(outputs, signature.outputs, strict=True)}
     if len(columns) == 1:
         return next(iter(columns.values()))
     if form == OUTPUTS:
         return columns
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _joined(parts: list[Arrays]) -> Arrays:
-    return tuple(map(np.concatenate, zip(*parts, strict=True)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from servers.core.row_counts import MAX_ROWS
@@ -12,7 +12,7 @@ Kind = Literal["number", "integer", "boolean", "string"]
 """What JSON calls an element of a tensor."""
 
 KINDS: Final[dict[str, Kind]] = {
-    **dict.fromkeys(("float16", "float32", "float64"), "number"),
+    **dict.fromkeys(("bfloat16", "float16", "float32", "float64"), "number"),
     **{f"{sign}int{bits}": "integer" for sign in ("", "u") for bits in (8, 16, 32, 64)},
     "bool": "boolean",
     "string": "string",
@@ -49,12 +49,14 @@ _DTYPES: Final = {
 class Tensor:
     """One named input or output; `None` in a shape is a size that the model leaves open.
 
-    The shape of an output is None where the model does not say even the rank.
+    The shape of an output is None where the model does not say even the rank. `ragged` is how many of an output's
+    dimensions after the first have rows of different lengths; its values then come with as many row splits.
     """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...] | None
+    ragged: int = 0
 
     @property
     def kind(self) -> Kind:
@@ -74,13 +76,21 @@ class Tensor:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back to an equal tensor."""
-        return {"name": self.name, "dtype": self.dtype, "shape": None if self.shape is None else list(self.shape)}
+        shape = None if self.shape is None else list(self.shape)
+        return {"name": self.name, "dtype": self.dtype, "shape": shape} | (
+            {"ragged": self.ragged} if self.ragged else {}
+        )
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Tensor:
         """The inverse of `to_json`."""
         shape = document["shape"]
-        return cls(name=document["name"], dtype=document["dtype"], shape=None if shape is None else tuple(shape))
+        return cls(
+            name=document["name"],
+            dtype=document["dtype"],
+            shape=None if shape is None else tuple(shape),
+            ragged=document.get("ragged", 0),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +98,8 @@ class Signature:
     """Inputs and outputs in the order of their names.
 
     `by_row` says whether every output has a row for each row of the input; `independent` whether each row is answered
-    as it would be alone. Both are found out by asking the model.
+    as it would be alone. Both are found out by asking the model. `scale` is what the levels of a picture become, as
+    `Scale` reads it; None where nobody has said.
     """
 
     name: str
@@ -96,6 +107,21 @@ class Signature:
     outputs: tuple[Tensor, ...]
     by_row: bool
     independent: bool
+    scale: str | None = None
+
+    @property
+    def flat_outputs(self) -> tuple[Tensor, ...]:
+        """The dense tensors that the outputs are made of: a ragged one of its values, then its row splits."""
+        found: list[Tensor] = []
+        for tensor in self.outputs:
+            if not tensor.ragged:
+                found.append(tensor)
+                continue
+            inner = (tensor.shape or ())[tensor.ragged + 1 :]
+            found.append(Tensor(name=tensor.name, dtype=tensor.dtype, shape=(None, *inner)))
+            splits = (f"{tensor.name}/row_splits_{at}" for at in range(tensor.ragged))
+            found += [Tensor(name=name, dtype="int64", shape=(None,)) for name in splits]
+        return tuple(found)
 
     @property
     def rows(self) -> tuple[int, int] | None:
@@ -113,6 +139,17 @@ class Signature:
         skipped = 1 if self.batched else 0
         return tuple(tensor for tensor in self.inputs if None in tensor.sizes[skipped:])
 
+    def fixed(self, shapes: tuple[tuple[int, ...], ...]) -> Signature:
+        """The same with every size that its inputs leave open as in `shapes`; a number of rows in common stays open."""
+        rows = rows_of(self.inputs) == (1, MAX_ROWS) and len({shape[0] for shape in shapes}) == 1
+        return replace(
+            self,
+            inputs=tuple(
+                replace(tensor, shape=(None, *shape[1:]) if rows else shape)
+                for tensor, shape in zip(self.inputs, shapes, strict=True)
+            ),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back to an equal signature."""
         return {
@@ -121,6 +158,7 @@ class Signature:
             "outputs": [tensor.to_json() for tensor in self.outputs],
             "by_row": self.by_row,
             "independent": self.independent,
+            "scale": self.scale,
         }
 
     @classmethod
@@ -132,7 +170,45 @@ class Signature:
             outputs=tuple(map(Tensor.from_json, document["outputs"])),
             by_row=document["by_row"],
             independent=document["independent"],
+            scale=document["scale"],
         )
+
+
+_LEVELS: Final = 255.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """What a model takes for a picture's levels from 0 to 255: `(level - mean) / deviation`, by channel or for all."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Scale:
+        """A scale by its name, or by `MEAN/DEVIATION` in levels, one number or one a channel. Raises ValueError."""
+        if text in _SCALES:
+            return _SCALES[text]
+        mean, _, deviation = text.partition("/")
+        try:
+            found = cls(mean=tuple(map(float, mean.split(","))), deviation=tuple(map(float, deviation.split(","))))
+        except ValueError:
+            raise ValueError(f"{text!r} is none of {', '.join(_SCALES)}, MEAN/DEVIATION") from None
+        finite = all(map(math.isfinite, (*found.mean, *found.deviation)))
+        if not finite or 0.0 in found.deviation or not {len(found.mean), len(found.deviation)} <= {1, 3}:
+            raise ValueError(f"{text!r}: MEAN and DEVIATION are 1 or 3 finite numbers in levels of 0 to 255, none of 0")
+        return found
+
+
+_SCALES: Final = {
+    "0..255": Scale(mean=(0.0,), deviation=(1.0,)),
+    "0..1": Scale(mean=(0.0,), deviation=(_LEVELS,)),
+    "-1..1": Scale(mean=(_LEVELS / 2,), deviation=(_LEVELS / 2,)),
+    # Means and deviations of the ImageNet training set, RGB, as torchvision and Keras' mode `torch` have them.
+    "imagenet": Scale(mean=(123.675, 116.28, 103.53), deviation=(58.395, 57.12, 57.375)),
+}
+SCALES: Final = tuple(_SCALES)
+"""The scales that have a name."""
 
 
 def rows_of(inputs: tuple[Tensor, ...]) -> tuple[int, int] | None:

@@ -22,12 +22,18 @@ from servers.repository import REPOSITORY
 
 _SOURCES: Final = (
     *sorted((REPOSITORY / "servers" / "core").rglob("*.py")),
-    *(HERE / name for name in ("describe.py", "user_model.py", "signature.py")),
+    *sorted(HERE.glob("*.py")),
 )
 """The code that a description depends on: editing it makes earlier ones stale."""
 
 DESCRIPTION: Final = "user_model.json"
 PROBES: Final = "probes.npz"
+SERVABLE: Final = "servable"
+
+_FILES: Final = ("saved_model.pb", "saved_model.pbtxt")
+_EXPORT: Final = 'python -c "import keras; keras.models.load_model({path!r}).export({saved!r})"'
+
+_MOST_NAMED: Final = 5
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 
@@ -41,10 +47,36 @@ class UserModelError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a SavedModel is to be read, as the command line says it; None where it leaves that to the model.
+
+    `signature` and `tags` choose among those that the file has; `scale` is what the levels of a picture become. `fix`
+    takes the sizes that the signature leaves open from the payload.
+    """
+
+    signature: str | None = None
+    tags: str | None = None
+    scale: str | None = None
+    fix: bool = False
+
+    @property
+    def options(self) -> list[str]:
+        """What of a command line brings it back."""
+        return ["--fix"] * self.fix + [
+            word
+            for option, value in (("--signature", self.signature), ("--tags", self.tags), ("--scale", self.scale))
+            if value is not None
+            # One word: a scale may begin with a minus.
+            for word in (f"{option}={value}",)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserModelPayload:
     """One request to the model's endpoint, and what the model's own signature answers.
 
-    `expected` is nested as the answer nests it under `expected_key`; `tolerance` is absolute, for its numbers.
+    `expected` is nested as the answer nests it under `expected_key`; `tolerance` is absolute, for its numbers. `spread`
+    is by how much the model's own answers differ from call to call.
     """
 
     name: str
@@ -53,6 +85,7 @@ class UserModelPayload:
     expected_key: str
     expected: Any
     tolerance: float
+    spread: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back to an equal payload."""
@@ -63,6 +96,7 @@ class UserModelPayload:
             "expected_key": self.expected_key,
             "expected": self.expected,
             "tolerance": self.tolerance,
+            "spread": self.spread,
         }
 
     @classmethod
@@ -75,6 +109,7 @@ class UserModelPayload:
             expected_key=document["expected_key"],
             expected=document["expected"],
             tolerance=document["tolerance"],
+            spread=document["spread"],
         )
 
 
@@ -85,6 +120,8 @@ class UserModel:
     `folder` is where the description lies. `payloads` are the requests that are sent to it. `sample` is one good
     request's inputs by name, as JSON nests them, for requests that are wrong in one place. `accepts` are the media
     types that its endpoint takes. `signature_defs` are all signatures of the file as TensorFlow Serving tells of them.
+    `statements` are what was found out about it, each with what it rests on. `spread` is the largest difference between
+    two answers of its own to one question.
     """
 
     folder: Path
@@ -94,7 +131,18 @@ class UserModel:
     payloads: tuple[UserModelPayload, ...]
     sample: dict[str, Any]
     accepts: tuple[str, ...]
+    statements: tuple[str, ...] = ()
+    spread: float = 0.0
     signature_defs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def servable(self) -> Path:
+        """The SavedModel as servers read it: its graph, signatures, tables and assets, without Python's objects."""
+        return self.folder / SERVABLE
+
+    def said_by(self, mode: str) -> Path:
+        """The file with all that a mode's compiler or converter said, where it could not run the model."""
+        return self.folder / f"mode-{mode}.txt"
 
     @property
     def version(self) -> str:
@@ -122,6 +170,8 @@ class UserModel:
             "payloads": [payload.to_json() for payload in self.payloads],
             "sample": self.sample,
             "accepts": list(self.accepts),
+            "statements": list(self.statements),
+            "spread": self.spread,
             "signature_defs": self.signature_defs,
         }
         (self.folder / DESCRIPTION).write_text(json.dumps(document), encoding="utf-8")
@@ -138,6 +188,8 @@ class UserModel:
             payloads=tuple(map(UserModelPayload.from_json, document["payloads"])),
             sample=document["sample"],
             accepts=tuple(document["accepts"]),
+            statements=tuple(document["statements"]),
+            spread=document["spread"],
             signature_defs=document.get("signature_defs", {}),
         )
 
@@ -157,18 +209,62 @@ def split_option(text: str) -> tuple[str, Path]:
 
 
 def checked_folder(path: Path) -> Path:
-    """`path`, absolute, where it has the files of a SavedModel. Raises UserModelError."""
+    """The folder with the files of a SavedModel, absolute.
+
+    It is `path`, or the highest version in it, as TensorFlow Serving chooses. Raises UserModelError.
+    """
     if not path.exists():
         raise UserModelError(f"--model: {path} does not exist", "name the folder that holds saved_model.pb")
-    if not (path / "saved_model.pb").is_file() and not (path / "saved_model.pbtxt").is_file():
-        export = path.suffix in (".keras", ".h5", ".hdf5")
-        raise UserModelError(
-            f"--model: {path} is not a SavedModel: it holds no saved_model.pb",
-            "save it as one first: keras.models.load_model(...).export('my_model')"
-            if export
-            else "name the folder that tf.saved_model.save or Keras' model.export wrote",
+    if path.name in _FILES:
+        path = path.parent
+    if _is_saved_model(path):
+        return path.resolve()
+    if path.is_file():
+        raise UserModelError(*_of_another_kind(path))
+    within = sorted(each for each in path.iterdir() if each.is_dir() and _is_saved_model(each))
+    versions = [each for each in within if each.name.isdecimal()]
+    if versions:
+        return max(versions, key=lambda each: int(each.name)).resolve()
+    if within:
+        names = ", ".join(map(str, within[:_MOST_NAMED]))
+        raise UserModelError(f"--model: {path} holds SavedModels, and is none itself", f"name one of them: {names}")
+    files = sorted(each for each in path.iterdir() if each.is_file() and _kind_of(each))
+    if files:
+        raise UserModelError(*_of_another_kind(files[0]))
+    raise UserModelError(
+        f"--model: {path} is not a SavedModel: it holds no saved_model.pb",
+        "name the folder that tf.saved_model.save or Keras' model.export wrote",
+    )
+
+
+def _is_saved_model(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _FILES)
+
+
+def _kind_of(file: Path) -> str | None:
+    """What a model's file is, by its first bytes and not by its name."""
+    with file.open("rb") as opened:
+        head = opened.read(8)
+    if head.startswith(b"\x89HDF"):
+        return (
+            "weights or a model of Keras in HDF5" if file.name.endswith(".weights.h5") else "a model of Keras in HDF5"
         )
-    return path.resolve()
+    if head[4:8] == b"TFL3":
+        return "a model of LiteRT"
+    if head.startswith(b"PK\x03\x04") and file.suffix == ".keras":
+        return "a model of Keras"
+    return None
+
+
+def _of_another_kind(file: Path) -> tuple[str, str]:
+    kind = _kind_of(file)
+    said = f"--model: {file} is {kind or 'a file'}, not a SavedModel"
+    if kind is None:
+        return said, "name the folder that holds saved_model.pb"
+    if "LiteRT" in kind:
+        return said, "nothing makes a SavedModel of it again: name the one that it was made from; mode lite converts it"
+    saved = file.with_suffix("").name + "_saved_model"
+    return said, "make one of it: " + _EXPORT.format(path=str(file), saved=saved)
 
 
 def digest_of(saved_model: Path) -> str:
@@ -181,9 +277,10 @@ def digest_of(saved_model: Path) -> str:
     return whole.hexdigest()
 
 
-def description_folder(saved_model: Path, digest: str, payload: Path | None) -> Path:
-    """Where the description of this SavedModel, asked with this payload, belongs, written or not."""
-    whole = hashlib.sha256(f"{saved_model}\0{digest}\0{payload.suffix if payload else ''}\0".encode())
+def description_folder(saved_model: Path, digest: str, payload: Path | None, reading: Reading) -> Path:
+    """Where the description of this SavedModel, read so and asked with this payload, belongs, written or not."""
+    asked = "\0".join((payload.suffix if payload else "", *reading.options))
+    whole = hashlib.sha256(f"{saved_model}\0{digest}\0{asked}\0".encode())
     for name in ("tensorflow", "ai-edge-litert"):
         try:
             whole.update(version(name).encode() + b"\0")

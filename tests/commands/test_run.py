@@ -160,6 +160,7 @@ def test_a_wrong_target_is_refused(refused: Callable[[int], Refused], half: int,
     assert set(record["cases"]) & must_fail
     assert not [one for one in run.journal if one["kind"] == "trial"]
     assert "no target passed the gate" in run.done.stderr
+    assert f"refused: {_name(fault)}: {record['reason']}" in run.done.stderr
 
 
 def test_a_varied_setting_gets_its_verdict_and_is_resumed(tmp_path: Path) -> None:

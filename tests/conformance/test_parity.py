@@ -113,3 +113,23 @@ def test_targets_that_are_alike_do_not_diverge() -> None:
     outcomes = _outcomes(a=ContractApp(), b=ContractApp())
     assert held_against(outcomes) == (outcomes, [])
     assert held_against({"a": outcomes["a"]})[1] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "within", "alike"),
+    [
+        (b'{"outputs":[1.5000011,"a"]}', 1e-5, True),
+        (b'{"outputs":[1.5000011,"a"]}', 0.0, False),
+        (b'{"outputs":[1.6,"a"]}', 1e-5, False),
+        (b'{"outputs":[1.5,"b"]}', 1e-5, False),
+        (b'{"outputs":[1.5,"a",1]}', 1e-5, False),
+        (b'{"predictions":[1.5,"a"]}', 1e-5, False),
+        (b'{"outputs":[1.5,"a"', 1e-5, False),
+    ],
+)
+def test_numbers_of_a_model_that_differs_from_call_to_call_are_held_to_that(
+    body: bytes, within: float, *, alike: bool
+) -> None:
+    """Within what was measured of the model, and nowhere else: not in text, in names or in how many there are."""
+    detail = answer_detail(_answer(200, b'{"outputs":[1.5,"a"]}'), _answer(200, body), ("a", "b"), within=within)
+    assert (detail is None) is alike

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from experiment.compared_pairs import comparisons
 from experiment.contender import Contender
-from experiment.errors import ExpectedError
+from experiment.errors import USAGE, ExpectedError
 from experiment.journal_records import TWIN, ComparisonRecord, NotRunRecord, target_of, varied_of
-from experiment.line_up import PLAN_TARGETS, contenders, left_out
+from experiment.line_up import MODEL_TARGETS, PLAN_TARGETS, contenders, left_out
+from experiment.planning import plan_experiment
+from experiment.progress import Bar
+from experiment.run_request import RunRequest
 from servers import registry
 from servers.registry import FRAMEWORKS
 
@@ -158,3 +163,54 @@ def test_what_is_not_installed_is_left_out_and_said(monkeypatch: pytest.MonkeyPa
     assert not [one for one in contenders("standard", None, []) if "fastapi" in one.id]
     with pytest.raises(ExpectedError, match=reason):
         contenders("smoke", "fastapi-native", [])
+
+
+def test_choices_that_differ_in_several_parts_are_held_against_one() -> None:
+    """Named targets meet Flask on gunicorn as a whole, or the first of them; what one axis compares is not repeated."""
+    lite = "bottle+granian+lite+cpu"
+    assert ("stack", FLASK, lite) in _pairs(f"bottle+granian,{lite},flask")
+    assert _pairs(f"wsgi+granian,{lite},flask+waitress+xla") == {("stack", lite, "flask+waitress+xla+cpu")}
+    found = _pairs("flask,bottle,flask+granian+lite,flask+granian")
+    assert {pair for pair in found if pair[0] == "stack"} == {("stack", FLASK, "flask+granian+lite+cpu")}
+    planned = comparisons(contenders("standard", None, []), named=False)
+    assert not [one for one in planned if one.axis == "stack" and "native" not in one.baseline]
+
+
+@pytest.mark.parametrize("plan", MODEL_TARGETS)
+def test_a_plan_of_a_users_model_compares_modes_and_frameworks(plan: str) -> None:
+    """Whatever the plan, a SavedModel is asked about in every mode that it may run in, and with both frameworks."""
+    refused = {"eager": "a SavedModel holds no Python code to run eagerly"}
+    present = contenders(
+        plan, ",".join(MODEL_TARGETS[plan]), [], lacks=lambda target: refused.get(target.mode), vary=None
+    )
+    pairs = comparisons(present, named=True)
+    assert {"mode", "framework"} <= {pair.axis for pair in pairs}
+    assert {one.candidate.split("+")[2] for one in pairs if one.axis == "mode"} == {"frozen", "xla", "lite"}
+
+
+class _Heard:
+    """A terminal that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def bar(self, _title: str) -> AbstractContextManager[Bar]:
+        return nullcontext(self)  # type: ignore[arg-type]
+
+    def update(self, _done: float, _total: float, what: str) -> None:
+        self.said.append(what)
+
+
+def test_a_run_that_would_compare_nothing_says_so_beforehand(tmp_path: Path) -> None:
+    """Two targets that no axis holds against each other are refused before a folder is made; one alone is told."""
+    with pytest.raises(ExpectedError, match=r"this run would compare nothing: .*flask-native") as refused:
+        plan_experiment(RunRequest(plan="smoke", targets="flask,flask-native", out=tmp_path / "two"), _Heard())
+    assert refused.value.code == USAGE
+    assert refused.value.hint
+    assert not (tmp_path / "two").exists()
+    heard = _Heard()
+    plan_experiment(RunRequest(plan="smoke", targets="flask", out=tmp_path / "one"), heard).journal.close()
+    assert any("compared with nothing" in line for line in heard.said)

@@ -209,3 +209,19 @@ def test_requests_that_would_break_framing_are_refused(change: dict[str, object]
     request = PreparedRequest(**(values | change))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="not a request"):
         wire_bytes(request, split_base_url("http://h"))
+
+
+@pytest.mark.parametrize(
+    ("expected", "within", "kind"),
+    [
+        (b'{"prediction":1.4999}', 1e-3, ErrorKind.NONE),
+        (b'{"prediction":1.4999}', 0.0, ErrorKind.BODY),
+        (b'{"prediction":1.4}', 1e-3, ErrorKind.BODY),
+        (b'{"predicted":1.5}', 1e-3, ErrorKind.BODY),
+        (b'{"prediction":"1.5"}', 1e-3, ErrorKind.BODY),
+    ],
+)
+def test_an_answer_may_differ_by_what_the_model_itself_does(expected: bytes, within: float, kind: ErrorKind) -> None:
+    """Where the model differs from call to call, numbers are held to so much, and all else to the byte."""
+    asked = PreparedRequest(method="GET", path="/", expect_body=expected, within=within)
+    assert WireRequest(asked, split_base_url("http://h")).judge(read(PLAIN)) is kind

@@ -24,7 +24,7 @@ from servers.core.padding import padded
 from servers.core.row_counts import MAX_ROWS, PADDED_ROWS
 from servers.core.rows import prediction_texts
 from servers.core.tensor_proto import MAX_BYTES, PROTOBUF
-from servers.models.tensor_bytes import tensor_bytes
+from servers.models.payloads import tensor_bytes
 from servers.registry import FRAMEWORKS
 
 if TYPE_CHECKING:

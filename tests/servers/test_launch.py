@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from processes import gone
 
+from servers.last_words import last_words, last_words_of_log
 from servers.launch import LaunchError, child_environment, free_port, launch
 from servers.repository import REPOSITORY
 from servers.settings import MEMORY, Settings
@@ -193,3 +194,135 @@ def test_an_application_runs_on_servers_of_its_interface() -> None:
         Target.parse("fastapi-native+gunicorn")
     with pytest.raises(TargetError, match=r"speaks WSGI, which server uvicorn in .* does not: it runs on gunicorn, "):
         Target.parse("flask+uvicorn")
+
+
+_TENSORFLOW = """Graph execution error:
+
+Detected at node {node} defined at (most recent call last):
+  File "serve.py", line 7, in ask
+
+{words}
+\t [[{{{{node {node}}}}}]] [Op:__inference_signature_wrapper_5]"""
+_RUNTIME = (
+    "StringToNumberOp could not correctly convert string: twelve",
+    "indices[0] = 99 is not in [0, 2)",
+    "Matrix size-incompatible: In[0]: [2,4], In[1]: [3,2]",
+    "Unknown image file format. One of JPEG, PNG, GIF, BMP required.",
+    "Input to reshape is a tensor with 1 values, but the requested shape has 4",
+    "Name: <unknown>, Feature: a (data type: float) is required but could not be found.",
+)
+_FRAMES = 'Traceback (most recent call last):\n  File "x.py", line 1, in <module>\n    import y\n    ^^^^^^^^\n'
+_SVD = "'tf.Svd' op is neither a custom op nor a flex op"
+_MLIR = """Could not translate MLIR to FlatBuffer.tracing_compilation.py:283:1: error: {words}
+        concrete_function = _create_concrete_function(
+^
+tracing_compilation.py:310:1: note: called from
+  traced_func_graph = func_graph_module.func_graph_from_py_func(
+<unknown>:0: error: failed while converting: 'main':
+Some ops in the model are custom ops, See instructions"""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        *((_TENSORFLOW.format(node="matmul", words=words), words) for words in _RUNTIME),
+        (
+            (
+                "2 root error(s) found.\n  (0) INVALID_ARGUMENT:  indices[0] = 7 is not in [0, 5)\n\t [[{{node a}}]]\n"
+                "\t [[b]]\n  (1) INVALID_ARGUMENT:  indices[0] = 7 is not in [0, 5)\n0 successful operations."
+            ),
+            "indices[0] = 7 is not in [0, 5)",
+        ),
+        (
+            _MLIR.format(words="'tf.Svd' op is neither a custom op nor a flex op"),
+            "'tf.Svd' op is neither a custom op nor a flex op",
+        ),
+        (
+            (
+                "Detected unsupported operations when trying to compile graph __inference_xl_88[a=true] on"
+                " XLA_CPU_JIT: EagerPyFunc (No registered 'EagerPyFunc' OpKernel for XLA devices compatible with node"
+                ' {{node EagerPyFunc}}){{node EagerPyFunc}}\nThe op is created at: \nFile "x.py", line 40, in <module>'
+            ),
+            "XLA has no kernel for EagerPyFunc",
+        ),
+        (
+            (
+                "Detected unsupported operations when trying to compile graph __inference_xs[a=b] on XLA_CPU: _Arg (No"
+                " registered '_Arg' OpKernel for XLA_CPU_JIT devices compatible with node {{node x}}\n\t (OpKernel was"
+                " found, but attributes didn't match) Requested Attributes: T=DT_STRING, index=0){{node x}}"
+            ),
+            "XLA has no kernel for _Arg with T=DT_STRING",
+        ),
+        (
+            (
+                "{{function_node __wrapped__Fill_device_/job:localhost/device:CPU:0}} OOM when allocating tensor with"
+                " shape[10000000,10000000] by allocator cpu [Op:Fill] name: "
+            ),
+            "OOM when allocating tensor with shape[10000000,10000000] by allocator cpu",
+        ),
+        (
+            "{{function_node __inference_f_236}} ZeroDivisionError: division by zero\n"
+            + _FRAMES.replace("\n", "\n\n")
+            + "\n\nZeroDivisionError: division by zero\n\n\n\t [[{{node EagerPyFunc}}]] [Op:__inference_f_236]",
+            "ZeroDivisionError: division by zero",
+        ),
+        ("The model is not a valid Flatbuffer buffer", "The model is not a valid Flatbuffer buffer"),
+        ("gather index out of bounds", "gather index out of bounds"),
+    ],
+)
+def test_the_last_words_of_an_exception_say_what_is_wrong(text: str, words: str) -> None:
+    """As TensorFlow, XLA, the converter and LiteRT wrote them: not where, and by what way it was reached."""
+    assert last_words(text) == words
+
+
+_STAMP = "[2026-11-28 11:19:56 +0000] [27172]"
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (
+            (
+                f"{_STAMP} [ERROR] Exception in worker process\n{_FRAMES}ModuleNotFoundError: No module named 'y'\n"
+                f"No module named 'y'\n{_STAMP} [INFO] Exiting (pid: 1)\n{_STAMP} [ERROR] Worker (pid:1) exited with"
+                f" code 3.\n{_STAMP} [ERROR] Shutting down: Master\n{_STAMP} [ERROR] Reason: Worker failed to boot."
+            ),
+            "ModuleNotFoundError: No module named 'y'",
+        ),
+        (
+            f"{_FRAMES}RuntimeError: no\nlicense found\nno\nlicense found\n{_STAMP} [INFO] Worker exiting (pid: 27197)",
+            "RuntimeError: no license found",
+        ),
+        (
+            f"{_STAMP} [ERROR] Connection in use: ('::1', 18999)\n{_STAMP} [ERROR] Can't connect to ('::1', 18999)",
+            "Can't connect to ('::1', 18999)",
+        ),
+        (
+            (
+                f"[INFO] Spawning worker-1\n{_FRAMES}RuntimeError: While importing 'b1', an ImportError was"
+                f" raised:\n\n{_FRAMES}ModuleNotFoundError: No module named 'nothere'\n\n[ERROR] Unexpected exit from"
+                " worker-1\n[INFO] Shutting down granian"
+            ),
+            "ModuleNotFoundError: No module named 'nothere'",
+        ),
+        (
+            (
+                "    --channel-request=INT\n        Default is 0.\n\nThere was an exception (ModuleNotFoundError)"
+                " importing your module.\n\nIt had these arguments: \n1. No module named 'zz'\n"
+            ),
+            "ModuleNotFoundError: No module named 'zz'",
+        ),
+        (f"{_FRAMES}OSError: [Errno 98] Address already in use", "OSError: [Errno 98] Address already in use"),
+        (
+            (
+                f"I0000 00:00:17 cudart.cc:31] Could not find cuda drivers\ntitrate: flask refused: no GPU\n{_STAMP}"
+                " [INFO] Shutting down: Master"
+            ),
+            "titrate: flask refused: no GPU",
+        ),
+        ("", "it wrote nothing"),
+    ],
+)
+def test_the_last_words_of_a_log_are_those_before_the_end(log: str, words: str) -> None:
+    """As gunicorn, granian and waitress wrote them: the reason, not the news that it ended."""
+    assert last_words_of_log(log) == words

@@ -29,8 +29,7 @@ from servers.core.reply import ApiError
 from servers.core.user_model_source import UserModelSource, build_user_model, read_probes
 from servers.launch import launch
 from servers.models import describe
-from servers.models.payloads import PROTOBUF
-from servers.models.tensor_bytes import tensor_bytes
+from servers.models.payloads import PROTOBUF, tensor_bytes
 from servers.models.user_model import UserModel, digest_of
 from servers.repository import REPOSITORY
 from servers.settings import Settings
@@ -120,8 +119,9 @@ def test_the_signature_is_read_from_the_file(  # noqa: PLR0917 - columns of the 
         ("static", "lite", None),
         ("strings", "frozen", None),
         ("strings", "xla", "mode xla cannot run it"),
-        ("strings", "lite", "mode lite cannot run it"),
+        ("strings", "lite", "LiteRT has no operation for StringLength, StringUpper"),
         ("table", "function", None),
+        ("table", "frozen", None),
         ("mixed", "frozen", None),
         ("mixed", "xla", "leaves sizes open: flag bool"),
         ("centred", "function", None),
@@ -186,15 +186,15 @@ def test_values_that_the_model_refuses_are_the_clients_fault(described: Callable
     ("name", "payload", "says"),
     [
         ("strings", None, "takes strings, which cannot be made up"),
-        ("random", None, "in two ways"),
+        ("random", None, "draws random numbers, so that no answer of it can be checked"),
         ("complex", None, "complex64, which JSON cannot carry"),
         ("no_signature", None, "no serving signature"),
         ("two_inputs", (".json", b'{"instances": [{"left": [1, 2, 3, 4]}]}'), "/instances/0/right: is required"),
         ("two_inputs", (".json", b"{"), "not acceptable JSON"),
         ("two_inputs", (".png", b"x"), "takes no image/png"),
         ("two_inputs", (".txt", b"x"), "its suffix says nothing"),
-        ("conv", (".png", b"x"), "not a JPEG or PNG"),
-        ("hostile", (".json", b'{"instances": [99]}'), "the model refuses its payload"),
+        ("conv", (".png", b"x"), "nothing says on which scale"),
+        ("hostile", (".json", b'{"instances": [99]}'), "the model refuses it: indices[0] = 99 is not in [0, 4)"),
     ],
 )
 def test_what_cannot_be_served_is_one_line_and_a_hint(
@@ -305,16 +305,18 @@ def test_a_compiler_that_dies_costs_its_mode_alone(
     script = tmp_path / "python"
     script.write_text(
         "#!/bin/sh\n"
-        'for last; do :; done; echo "{\\"what\\": \\"x\\", \\"trying\\": \\"${last%%,*}\\"}"\n'
-        '[ "${last%%,*}" = xla ] && kill -SEGV $$\n'
-        'echo "{\\"mode\\": \\"${last%%,*}\\", \\"refusal\\": null}"\n'
+        'while [ "$1" != --modes ]; do shift; done; mode=${2%%,*}; channel=/dev/fd/$4; printed="{} not for us"\n'
+        'echo "$printed"; echo "{\\"what\\": \\"x\\", \\"trying\\": \\"$mode\\"}" >$channel\n'
+        "[ $mode = xla ] && kill -SEGV $$\n"
+        'echo "{\\"mode\\": \\"$mode\\", \\"refusal\\": null, \\"seconds\\": 1}" >$channel\n'
     )
     script.chmod(0o700)
     monkeypatch.setattr(given.sys, "executable", str(script))
     with StandardError().bar("trying") as bar:
-        found = given._tried([], ["xla", "lite"], bar)
+        found = given._tried([], ["xla", "lite"], bar, tmp_path)
     assert found["lite"] is None
     assert str(found["xla"]).startswith("mode xla took its process down")
+    assert "not for us" in (tmp_path / "mode-xla.txt").read_text()
 
 
 def test_check_holds_the_endpoint_to_the_contract() -> None:

@@ -32,12 +32,19 @@ _PROTOBUF = "application/x-protobuf"
 _CONTRACT = [name for name, framework in FRAMEWORKS.items() if framework.contract]
 
 
-def _signature(inputs: dict[str, Any], outputs: dict[str, Any], *, by_row: bool = True) -> Signature:
+def _signature(
+    inputs: dict[str, Any], outputs: dict[str, Any], *, by_row: bool = True, scale: str | None = None
+) -> Signature:
     def named(specs: dict[str, Any]) -> tuple[Tensor, ...]:
         return tuple(Tensor(name=name, dtype=dtype, shape=shape) for name, (dtype, shape) in sorted(specs.items()))
 
     return Signature(
-        name="serving_default", inputs=named(inputs), outputs=named(outputs), by_row=by_row, independent=by_row
+        name="serving_default",
+        inputs=named(inputs),
+        outputs=named(outputs),
+        by_row=by_row,
+        independent=by_row,
+        scale=scale,
     )
 
 
@@ -49,7 +56,7 @@ _ONE = _signature({"x": ("float32", (None, 2))}, {"y": ("float32", (None, 2))})
 _WORDS = _signature({"word": ("string", (None,))}, {"echo": ("string", (None,)), "long": ("bool", (None,))})
 _WHOLE = _signature({"x": ("float64", (3,))}, {"mean": ("float64", ())}, by_row=False)
 _STATIC = _signature({"x": ("uint8", (2, 2))}, {"y": ("uint8", (2, 2))})
-_PICTURE = _signature({"pixels": ("float32", (None, 4, 6, 3))}, {"mean": ("float32", (None,))})
+_PICTURE = _signature({"pixels": ("float32", (None, 4, 6, 3))}, {"mean": ("float32", (None,))}, scale="0..1")
 
 
 def _two(left: NDArray[Any], right: NDArray[Any]) -> tuple[NDArray[Any], ...]:

@@ -25,6 +25,16 @@ NAMES: Final = (
     "no_signature",
     "complex",
     "table",
+    "ragged",
+    "half",
+    "counting",
+    "shaky",
+    "distant",
+    "picky",
+    "two_signatures",
+    "rescaling",
+    "keras2",
+    "unknown_object",
     "half_plus_two",
 )
 
@@ -83,6 +93,26 @@ def _write_all(folder: Path) -> None:
     save("hostile", lambda m, at: {"y": tf.gather(m.weight, at)}, at=((None,), tf.int32))
     save("complex", lambda _m, x: {"y": tf.complex(x, x)}, x=(rows, tf.float32))
     save("table", lambda m, key: {"score": m.table.lookup(key)}, key=((None,), tf.string))
+    save("ragged", lambda _m, text: {"words": tf.strings.split(text)}, text=((None,), tf.string))
+    save(
+        "half", lambda _m, x: {"y": tf.cast(x, tf.bfloat16) / 3, "z": tf.cast(x, tf.float16) / 3}, x=(rows, tf.float32)
+    )
+    save(
+        "counting",
+        lambda m, x: {"y": x * 0 + tf.cast(m.weight.assign_add(tf.ones([4, 3])) > 12, tf.float32)[0, 0]},
+        x=(rows, tf.float32),
+    )
+    save("shaky", lambda _m, x: {"y": x + tf.random.uniform(tf.shape(x)) * 1e-6}, x=(rows, tf.float32))
+    # Of what is made up first it makes NaN.
+    save("distant", lambda _m, x: {"y": tf.math.log(x - 0.995)}, x=(rows, tf.float32))
+
+    def picky(_m: Any, x: Any) -> Any:
+        tf.debugging.assert_greater_equal(tf.reduce_min(x), 18.0, message="age is from 18")
+        return {"y": x * 2}
+
+    save("picky", picky, x=((None,), tf.float32))
+    save("rescaling", lambda _m, x: {"y": tf.reduce_mean(x / 127.5 - 1, [1, 2, 3])}, x=((None, 8, 8, 3), tf.float32))
+    _write_foreign(folder)
     tf.saved_model.save(tf.Module(), str(folder / "no_signature"))
     _write_half_plus_two(str(folder / "half_plus_two"))
 
@@ -94,6 +124,49 @@ def _write_all(folder: Path) -> None:
     found = layers.Conv2D(4, 3, strides=2, activation="relu")(picture)
     found = layers.Dense(5, activation="softmax")(layers.Flatten()(found))
     keras.Model(picture, found).export(str(folder / "conv"), verbose=False)
+
+
+def _write_foreign(folder: Path) -> None:
+    """As other versions write them: an optimizer of Keras 2, an object that nothing here can load, TensorFlow 1."""
+    import tensorflow as tf  # noqa: PLC0415 - only in this process
+    from tensorflow.core.protobuf import saved_model_pb2  # noqa: PLC0415
+
+    class Doubling(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = tf.Variable(2.0)
+            self.optimizer = tf.Module()
+            self.optimizer.moment = tf.Variable(0.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])  # type: ignore[untyped-decorator]
+        def double(self, x: Any) -> Any:
+            return {"y": x * self.factor}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])  # type: ignore[untyped-decorator]
+        def halve(self, x: Any) -> Any:
+            return {"half": x / self.factor}
+
+    model = Doubling()
+    tf.saved_model.save(model, str(folder / "two_signatures"), signatures={"up": model.double, "down": model.halve})
+    for name in ("keras2", "unknown_object"):
+        tf.saved_model.save(model, str(folder / name), signatures={"serving_default": model.double})
+        file = folder / name / "saved_model.pb"
+        document = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+        nodes = document.meta_graphs[0].object_graph_def.nodes
+        at = {child.local_name: child.node_id for child in nodes[0].children}
+        optimizer = nodes[at["optimizer"]]
+        if name == "keras2":
+            optimizer.slot_variables.add(
+                original_variable_node_id=at["factor"],
+                slot_name="m",
+                slot_variable_node_id=optimizer.children[0].node_id,
+            )
+        else:
+            # A class of objects that says of itself that nothing older may load it, and one kind that is none.
+            optimizer.user_object.version.min_consumer = 1000
+            optimizer.ClearField("user_object")
+            optimizer.children[0].node_id = 100_000
+        file.write_bytes(document.SerializeToString())
 
 
 def _write_half_plus_two(path: str) -> None:
@@ -118,6 +191,7 @@ def _write_half_plus_two(path: str) -> None:
         session.run(tf1.global_variables_initializer())
         builder = saved.Builder(path)
         builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=definitions)
+        builder.add_meta_graph(["serve", "gpu"], signature_def_map=definitions)
         builder.save()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from servers.core.graph import built_from, frozen_forward, traced
+from servers.core.graph import built_from, frozen, traced
 
 if TYPE_CHECKING:
     from servers.core.mode import Built, Called, Executable
@@ -12,4 +12,4 @@ if TYPE_CHECKING:
 
 def build(source: Executable[Called]) -> Built[Called]:
     """The frozen graph, wrapped again so that a call binds its arguments at once."""
-    return built_from(traced(source, frozen_forward(source)), source)
+    return built_from(traced(source, frozen(source).forward), source)

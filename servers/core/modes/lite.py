@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -14,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import tensorflow as tf
 
-from servers.core.graph import frozen_forward
-from servers.core.mode import Built, RefusedError
+from servers.core.graph import frozen
+from servers.core.mode import Built, RefusedError, ValuesRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,11 +34,28 @@ DEVICES: Final = ("cpu",)
 
 _PACKAGE: Final = "ai-edge-litert"
 
-_Ready = tuple[Any, list[tuple[int, int]], list[int]]
-"""An interpreter with its memory planned; its inputs by place and number; the numbers of its outputs."""
+_TAKEN: Final = "taken"
+"""The output that says whether the model takes the values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """An interpreter with its memory planned; its inputs by place and number; the numbers of its outputs.
+
+    `allowed` is the number of the output that says whether the model takes the values; None where it takes all.
+    """
+
+    interpreter: Any
+    taken: list[tuple[int, int]]
+    answered: list[int]
+    allowed: int | None
+
+
+_MISSING: Final = re.compile(r"^TF Select ops: (.+)$", re.MULTILINE)
+"""How the converter names what only TensorFlow's own kernels would run."""
 
 _HERE: Final = Path(__file__)
-_MADE_BY: Final = (_HERE, *(_HERE.parents[1] / name for name in ("graph.py", "source.py")))
+_MADE_BY: Final = (_HERE, *(_HERE.parents[1] / name for name in ("graph.py", "refusals.py", "source.py")))
 """The code that turns a SavedModel into a graph for LiteRT."""
 
 
@@ -65,14 +85,17 @@ def build(source: Executable[Called]) -> Built[Called]:
         ins, outs = runner.get_input_details(), runner.get_output_details()
         specs = source.tensor_specs()
         taken = [(at, ins[_input(at)]["index"]) for at in range(len(specs)) if _input(at) in ins]
-        return interpreter, taken, [outs[_output(at)]["index"] for at in range(len(outs))]
+        allowed = outs.pop(_TAKEN, None)
+        answered = [outs[_output(at)]["index"] for at in range(len(outs))]
+        return _Ready(interpreter=interpreter, taken=taken, answered=answered, allowed=allowed and allowed["index"])
 
     def reserve(calls: int) -> None:
         blank = [_blank(spec) for spec in source.tensor_specs()]
         while len(idle) < calls:
             ready = make()
-            # Weights are packed in the first run.
-            _once(ready, blank)
+            # Weights are packed in the first run, whether or not the model takes zeros.
+            with suppress(ValuesRefusedError):
+                _once(ready, blank)
             idle.append(ready)
 
     def run(*inputs: NDArray[Any]) -> tuple[NDArray[Any], ...]:
@@ -99,11 +122,18 @@ def build(source: Executable[Called]) -> Built[Called]:
 
 
 def _once(ready: _Ready, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-    interpreter, taken, answered = ready
-    for at, index in taken:
+    """One run. Raises ValuesRefusedError where an operation refuses what it is given, or the model would."""
+    interpreter = ready.interpreter
+    for at, index in ready.taken:
         interpreter.set_tensor(index, inputs[at])
-    interpreter.invoke()
-    return tuple([interpreter.get_tensor(index) for index in answered])
+    try:
+        interpreter.invoke()
+    except RuntimeError as error:
+        # What the runtime cannot do for any values it has refused before the first request.
+        raise ValuesRefusedError(str(error)) from error
+    if ready.allowed is not None and not interpreter.get_tensor(ready.allowed):
+        raise ValuesRefusedError
+    return tuple([interpreter.get_tensor(index) for index in ready.answered])
 
 
 def _blank(spec: Any) -> NDArray[Any]:
@@ -154,7 +184,7 @@ def _cached_model(source: Executable[Any]) -> bytes:
 
 def _converted(source: Executable[Any]) -> bytes:
     """A flatbuffer for one row. It is made from constants: from variables, the file would hold no weights at all."""
-    forward = frozen_forward(source)
+    made = frozen(source, guarded=True)
     specs = [
         tf.TensorSpec((1, *spec.shape[1:]) if source.batched else spec.shape, spec.dtype, name=_input(at))
         for at, spec in enumerate(source.tensor_specs())
@@ -162,8 +192,19 @@ def _converted(source: Executable[Any]) -> bytes:
 
     @tf.function(input_signature=specs, autograph=False)  # type: ignore[untyped-decorator]
     def whole(*inputs: Any) -> Any:
-        return {_output(at): answer for at, answer in enumerate(forward(*inputs))}
+        answers = made.forward(*inputs)
+        named = {_output(at): answer for at, answer in enumerate(answers[: made.outputs])}
+        return named | dict.fromkeys([_TAKEN] if len(answers) > made.outputs else [], answers[-1])
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([whole.get_concrete_function()], tf.Module())
-    model: bytes = converter.convert()
+    try:
+        model: bytes = converter.convert()
+    except Exception as error:
+        # The converter's own error has no type of its own that is public.
+        if missing := _MISSING.search(str(error)):
+            raise RefusedError(
+                f"mode lite: LiteRT has no operation for {missing[1]}, and its delegate for TensorFlow's own is in no"
+                " package for Python"
+            ) from error
+        raise
     return model

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from servers.core.graph import built_from, frozen_forward, traced
+from servers.core.graph import built_from, frozen, traced
 from servers.core.padding import in_buckets
 from servers.core.row_counts import BUCKETS
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 def build(source: Executable[Called]) -> Built[Called]:
     """The compiled graph; it is compiled while `warm_sizes` are run. A model whose shapes are fixed has one size."""
-    compiled = tf.function(frozen_forward(source), autograph=False, jit_compile=True)
+    made = frozen(source, guarded=True)
+    compiled = tf.function(made.forward, autograph=False, jit_compile=True)
     function = traced(source, compiled)
     if not source.batched:
-        return built_from(function, source)
-    built = built_from(function, source, in_buckets)
+        return built_from(function, source, outputs=made.outputs)
+    built = built_from(function, source, in_buckets, made.outputs)
     return replace(built, warm_sizes=BUCKETS, settings={"batch_sizes": list(BUCKETS)})
