@@ -164,8 +164,10 @@ def _ours(saved_model: Path, model: UserModel) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode()
-    # Half precision as its shortest decimal, which is further from it than a tolerance for float32 allows.
-    found = np.vectorize(lambda each: float(str(each)))(value).tolist() if value.dtype == np.float16 else value.tolist()
+    if value.dtype == np.float16:
+        # As its shortest decimal, which is further from it than a tolerance for float32 allows.
+        value = np.array([float(str(each)) for each in value.ravel()]).reshape(value.shape)
+    found = value.tolist()
     return [each.decode() for each in found] if value.dtype == object else found
 
 

@@ -129,7 +129,9 @@ def _once(ready: _Ready, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], 
     try:
         interpreter.invoke()
     except RuntimeError as error:
-        # What the runtime cannot do for any values it has refused before the first request.
+        # So LiteRT says that an operation refuses its values; what it cannot do for any it has said before.
+        if "failed to invoke" not in str(error):
+            raise
         raise ValuesRefusedError(str(error)) from error
     if ready.allowed is not None and not interpreter.get_tensor(ready.allowed):
         raise ValuesRefusedError
