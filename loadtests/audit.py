@@ -54,15 +54,22 @@ def reason_against(
     ceiling_rps: float | None,
     lost: str | None,
     backlog: Backlog | None = None,
+    status: int | None = None,
 ) -> str | None:
-    """Why a trial is not valid, the target's faults before the generator's; None where it is."""
+    """Why a trial is not valid, the target's faults before the generator's; None where it is.
+
+    `status` is what most of its answers said that were not what they should be.
+    """
     errors = sum(error_kinds.values())
     if lost is not None:
         return lost
     if error_kinds.get("body"):
         return f"{error_kinds['body']} of {requests} answers had a wrong body"
     if errors > MOST_ERROR_SHARE * requests:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(error_kinds.items()))
+        told = {kind: f"{kind} {count}" for kind, count in sorted(error_kinds.items())}
+        if status is not None and "status" in told:
+            told["status"] += f", mostly {status}"
+        kinds = ", ".join(told.values())
         return f"{errors} of {requests} requests failed ({kinds})"
     if backlog is not None and backlog.cap_hits:
         never = f", {backlog.unsent} were never sent" if backlog.unsent else ""

@@ -177,6 +177,7 @@ class TargetTally:
                 ceiling_rps=order.ceiling_rps,
                 lost=self.lost,
                 backlog=backlog,
+                status=self._wrong_status(),
             )
             or reason_against_workers(shared, slice_s=self.slice_s)
         )
@@ -248,6 +249,10 @@ class TargetTally:
     def _error_kinds(self) -> dict[str, int]:
         errors = Counter(self.samples.column("error").tolist())
         return {kind.name.lower(): errors[kind] for kind in ErrorKind if kind and errors[kind]}
+
+    def _wrong_status(self) -> int | None:
+        wrong = self.samples.column("status")[self.samples.column("error") == ErrorKind.STATUS]
+        return Counter(wrong.tolist()).most_common(1)[0][0] if len(wrong) else None
 
     def _sizes(self) -> Sizes:
         """What the target holds at the end of the trial."""

@@ -33,7 +33,7 @@ PREFIX = "titrate_"
 TO_WORKER = ("ping", "trial", "probe", "prepare", "run", "end", "refused")
 TO_MASTER = ("hello", "pong", "ready", "probed", "rows", "done", "fault")
 
-SAME_CODE = "check out the same commit on both, without changes in loadtests/"
+SAME_CODE = "check out the same commit on both, without changes in loadtests/ or addresses/"
 """What helps where the two digests differ."""
 
 CHUNK_BYTES = 25_000 * ROW.itemsize
@@ -43,7 +43,8 @@ CHUNK_BYTES = 25_000 * ROW.itemsize
 def code_digest() -> str:
     """What both sides must have in common: the generator's code, which decides how a sample comes about."""
     found = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for path in sorted([*here.glob("*.py"), *(here.parent / "addresses").glob("*.py")]):
         found.update(path.name.encode() + b"\0" + path.read_bytes())
     return found.hexdigest()
 

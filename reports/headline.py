@@ -9,6 +9,7 @@ from reports import wording
 from reports.headline_rows import busiest, usual
 from reports.ladder_words import ladder_sentence
 from reports.summary import Summary, TargetSummary
+from reports.summary.check_rows import NothingValid
 from reports.summary.load_rows import ComparisonRow
 
 Targets = Mapping[str, TargetSummary]
@@ -23,6 +24,8 @@ def headline(summary: Summary) -> str:
     if summary.ladder and not summary.results:
         return _opening(summary) + ladder_sentence(summary.ladder)
     opening = _opening(summary)
+    if summary.nothing_valid:
+        return opening + _why_nothing(summary.nothing_valid)
     if not pairs:
         return opening + _without_comparison(summary)
     targets = summary.target_by_id
@@ -84,6 +87,12 @@ def _without_comparison(summary: Summary) -> str:
         f"{wording.number(best.rate.median)} requests/s{spread} "
         f"with {plural(best.users, 'user')}."
     )
+
+
+def _why_nothing(found: NothingValid) -> str:
+    """No answer, and the commonest reason with its share."""
+    share = f"{found.times} of {found.of} trials or targets ({wording.percent(found.share)} %)"
+    return f"Nothing was measured, so there is no answer: for {share} because {found.reason.rstrip('.')}."
 
 
 def _on_schedule(summary: Summary, targets: Targets) -> str:
