@@ -13,16 +13,15 @@ import pytest
 from msgspec import structs
 from synthetic_run import Truth, true_rate, write_run
 
-from commands.run_outcome import exit_code, verdict_lines
+from commands.run_outcome import draw_and_print, exit_code
 from experiment.journal import FILE_NAME, encode
 from experiment.journal_records import RefusedRecord
 from experiment.run_folder import read_run
 from reports import latencies, wording
 from reports.headline import headline
 from reports.published_schemas import SUMMARY, schema_texts
-from reports.render import render
 from reports.summarising import summarise
-from reports.summary import Summary, read_summary, to_json
+from reports.summary import Summary, to_json
 from reports.summary.load_rows import ComparisonRow
 
 FLASK, BOTTLE = "flask+gunicorn+function+cpu", "bottle+gunicorn+function+cpu"
@@ -237,14 +236,16 @@ def _with(folder: Path, change: dict[str, object], *more: RefusedRecord) -> Path
     return folder
 
 
-def test_where_nothing_is_valid_the_reason_is_told_everywhere(tmp_path: Path) -> None:
+def test_where_nothing_is_valid_the_reason_is_told_everywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """No verdict and no 0: the exit code is 3, and the commonest reason stands with its share wherever one looks."""
     truth = replace(SMALL, modes=("function",), scenarios=("predict@16",), blocks=2)
     folder = write_run(tmp_path / "run", truth)
     refused = RefusedRecord(block=0, target=BOTTLE, reason="predict-1: 302 to 'http://elsewhere'")
     _with(folder, {"valid": False, "reason": "N of 2000 requests failed (status N, mostly 429)"}, refused)
-    render(folder)
-    summary = read_summary(folder)
+    summary = draw_and_print(folder)
+    printed = " ".join(capsys.readouterr().out.split())
     found = summary.nothing_valid
     assert found is not None
     assert (found.times, found.of) == (8, 9)
@@ -253,7 +254,7 @@ def test_where_nothing_is_valid_the_reason_is_told_everywhere(tmp_path: Path) ->
         "Nothing was measured, so there is no answer: for 8 of 9 trials or targets (89 %) because 101 of 2000 requests"
     )
     assert summary.headline.startswith(f"{said} failed (status 101, mostly 429).")
-    for text in (verdict_lines(summary, "RUN")[0], (folder / "summary.md").read_text()):
+    for text in (printed, (folder / "summary.md").read_text()):
         assert said in text
     assert said.replace(" %", "\u00a0%") in (folder / "report.html").read_text()
     assert exit_code(summary) == 3
