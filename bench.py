@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+    from commands.command_line import CommandLine
+
 _VERBS = (
     "run",
     "worker",
@@ -75,10 +77,26 @@ def main(arguments: list[str]) -> int:
 
 def parsed(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:
     """The module of the verb that the words name, and what they ask of it. Raises ExpectedError."""
+    from commands.options import with_values
+    from commands.values import readable
+
+    parser, verbs, modules = command_line()
+    # No verb means the main job, with its options: `bench.py --plan smoke` is `bench.py run --plan smoke`.
+    bare = not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"))
+    words, rest = (["run", *arguments] if bare else arguments), []
+    if words[0] == "test" and words[1:2] not in (["-h"], ["--help"]):
+        # What follows is for tox to read.
+        words, rest = words[:1], words[1:]
+    chosen = parser.read(readable(with_values(words)), verbs)
+    chosen.words = rest
+    return modules[chosen.verb], chosen
+
+
+def command_line() -> tuple[CommandLine, dict[str, argparse.ArgumentParser], dict[str, ModuleType]]:
+    """The parser, that of each verb with its options, and the verbs' modules."""
     from importlib import import_module
 
     from commands.command_line import CommandLine
-    from commands.options import with_values
 
     parser = CommandLine(prog="bench.py", description=str(__doc__).splitlines()[0], epilog=_EPILOG)
     verbs = parser.add_subparsers(dest="verb", metavar="verb")
@@ -87,15 +105,7 @@ def parsed(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:
         modules[name] = module = import_module(f"commands.{name}")
         summary = str(module.__doc__).splitlines()[0]
         module.add_arguments(verbs.add_parser(name, help=summary, description=summary, epilog=module.EPILOG))
-    # No verb means the main job, with its options: `bench.py --plan smoke` is `bench.py run --plan smoke`.
-    bare = not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"))
-    words, rest = (["run", *arguments] if bare else arguments), []
-    if words[0] == "test" and words[1:2] not in (["-h"], ["--help"]):
-        # What follows is for tox to read.
-        words, rest = words[:1], words[1:]
-    chosen = parser.read(with_values(words), verbs.choices)
-    chosen.words = rest
-    return modules[chosen.verb], chosen
+    return parser, dict(verbs.choices), modules
 
 
 def fetched(**options: Any) -> int:

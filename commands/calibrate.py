@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from commands import values
 from experiment.errors import HARNESS, OK, ExpectedError, usage
 
 if TYPE_CHECKING:
@@ -43,9 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what serves in --against core (default: %(default)s)",
     )
     parser.add_argument(
-        "--users", type=int, default=16, metavar="N", help="connections of --against core (default: %(default)s)"
+        "--users",
+        type=values.whole(0, 4096),
+        default=16,
+        metavar="N",
+        help="connections of --against core (default: %(default)s)",
     )
-    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="of --against (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=values.whole(0, 10_000), default=15, metavar="N", help="of --against (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from commands import values
 from commands.options import add_model_options, add_server_options, chosen_reading
 from experiment.errors import FINDING, HARNESS, OK, unwritable, usage
 
@@ -39,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", metavar="ID", action="append", default=[], help="only this case; may be repeated")
     parser.add_argument(
         "--json-test-suite",
-        type=Path,
+        type=values.source,
         metavar="DIR",
         help="judge by the files of the public JSONTestSuite in DIR, each a body of /predict, instead of the cases",
     )
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the findings as JUnit XML too")
+    parser.add_argument("--junit", type=values.path, metavar="FILE", help="write the findings as JUnit XML too")
     add_server_options(parser)
     add_model_options(parser)
 
@@ -116,6 +117,8 @@ def _chosen_cases(ids: Sequence[str], suite: Path | None, model: UserModelSetup 
     if not ids:
         return known
     by_id = {case.id: case for case in known}
+    if twice := [name for name in ids if ids.count(name) > 1]:
+        raise usage(f"--case {twice[0]} is given twice", hint="each case is asked once")
     if unknown := [name for name in ids if name not in by_id]:
         where = (
             "see `python bench.py list cases`" if suite is None else f"ids follow from the names of files in {suite}"

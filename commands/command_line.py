@@ -24,9 +24,18 @@ class CommandLine(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"formatter_class": WrappedHelp, "allow_abbrev": False, **options})
+        self.given: set[str] = set()
+        for name in (None, "store"):
+            self.register("action", name, _StoredOnce)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Begins with no option given."""
+        self.given.clear()
+        return super().parse_known_args(args, namespace)
 
     def read(self, words: Sequence[str], verbs: Mapping[str, argparse.ArgumentParser]) -> argparse.Namespace:
         """What the words say. Raises ExpectedError for what cannot be, where argparse would print half its help."""
+        found: argparse.Namespace
         found, unknown = self.parse_known_args(words)
         if unknown:
             parser = verbs.get(found.verb, self)
@@ -44,6 +53,23 @@ class CommandLine(argparse.ArgumentParser):
         if choice:
             message = f"unknown {choice[1]} {choice[2]}; choose from {choice[3].replace(chr(39), '')}"
         raise usage(message.removeprefix("argument "), hint=f"see `python {self.prog} --help`")
+
+
+class _StoredOnce(argparse.Action):
+    """An option that is an error when it is given again, where the last one would win in silence."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if option_string is not None and isinstance(parser, CommandLine):
+            if self.dest in parser.given:
+                parser.error(f"{option_string} is given twice")
+            parser.given.add(self.dest)
+        setattr(namespace, self.dest, values)
 
 
 class WrappedHelp(argparse.HelpFormatter):

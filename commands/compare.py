@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from commands import values
 from experiment.errors import FINDING, HARNESS, OK, unwritable, usage
 from experiment.progress import plural
 from servers.target import Target, TargetError
@@ -38,11 +39,15 @@ exit codes: 0 no regression, or a history; 1 a regression; 2 usage, or runs that
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="two run folders or archives: BASE, then NEW")
     parser.add_argument(
-        "--history", type=Path, metavar="DIR", help="a folder of runs and archives: their trend, steps marked"
+        "runs", type=values.source, nargs="*", metavar="RUN", help="two run folders or archives: BASE, then NEW"
     )
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="where --history draws its plot: DIR/history.svg")
+    parser.add_argument(
+        "--history", type=values.folder, metavar="DIR", help="a folder of runs and archives: their trend, steps marked"
+    )
+    parser.add_argument(
+        "--svg", type=values.path, metavar="FILE", help="where --history draws its plot: DIR/history.svg"
+    )
     parser.add_argument(
         "--targets", metavar="A,B", help="only these, as `run --targets` names them, or by their name of --url"
     )

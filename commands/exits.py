@@ -22,6 +22,9 @@ from experiment.foreign_ground import escaped, plain
 _ESCAPED: Final = "titrate_escaped"
 _LONGEST: Final = 300
 
+TRACEBACK: Final = "TITRATE_TRACEBACK"
+"""The variable that has an unexpected error shown whole."""
+
 STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 """What asks a program to end."""
 
@@ -72,20 +75,20 @@ def _plain_stream(stream: TextIO | None) -> TextIO:
 def run_program(name: str, work: Callable[[], int], faults: tuple[type[Exception], ...] = ()) -> int:
     """The exit code of `work`, which is told in one line and a hint where it ends otherwise.
 
-    `faults` are the errors by which parts of the harness say that they failed. All others are bugs: they are told with
-    their traceback, and are no finding against anybody.
+    `faults` are the errors by which parts of the harness say that they failed. All others are bugs: the harness could
+    not tell, which is never 1, for that would be a finding against a target.
     """
     try:
         code = work()
         # Here and not at exit, where a closed pipe could no longer be caught.
         sys.stdout.flush()
     except ExpectedError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        _say(f"{name}: {error}")
         if error.hint:
-            print(f"hint: {error.hint}", file=sys.stderr)
+            _say(f"hint: {error.hint}")
         return error.code
     except faults as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        _say(f"{name}: {error}")
         return HARNESS
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
@@ -94,22 +97,28 @@ def run_program(name: str, work: Callable[[], int], faults: tuple[type[Exception
         # `bench.py list | head` closes the pipe early; that is no fault, nor is what the exit has left to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
-    except OSError as error:
-        print(f"{name}: {in_words(error)}", file=sys.stderr)
-        if hint := hint_for(error):
-            print(f"hint: {hint}", file=sys.stderr)
-        return HARNESS
-    except MemoryError:
-        print(f"{name}: there is not enough memory", file=sys.stderr)
-        print("hint: close some programs, or measure fewer targets at once", file=sys.stderr)
-        return HARNESS
-    except Exception as error:  # noqa: BLE001 - told whole, and the exit code is the one that says so
-        where = _kept(traceback.format_exc())
-        said = " ".join(str(error).split())[:_LONGEST]
-        print(f"{name}: a fault of its own: {type(error).__name__}: {said}", file=sys.stderr)
-        print(f"hint: please report it with {where}; what was measured stays", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - the last one who could tell it from a finding
+        _tell(name, error)
         return HARNESS
     return code
+
+
+def _tell(name: str, error: Exception) -> None:
+    """What the machine refused; or, of anything else, that it is a fault of the harness, and where to read it whole."""
+    if isinstance(error, OSError):
+        said, hint = in_words(error), hint_for(error)
+    elif isinstance(error, MemoryError):
+        said, hint = "there is not enough memory", "close some programs, or measure fewer targets at once"
+    else:
+        told = traceback.format_exc()
+        if os.environ.get(TRACEBACK):
+            print(told, file=sys.stderr)
+        words = " ".join(str(error).split())[:_LONGEST]
+        said = f"unexpected {type(error).__name__}: {words} ({_place(error)})"
+        hint = f"this is a fault of the harness, not of a target; please report it with {_kept(told)}"
+    _say(f"{name}: {said}")
+    if hint:
+        _say(f"hint: {hint}")
 
 
 def _kept(told: str) -> str:
@@ -123,3 +132,15 @@ def _kept(told: str) -> str:
         print(told, file=sys.stderr)
         return "the lines above"
     return f"the traceback in {file.name}"
+
+
+def _say(text: str) -> None:
+    """One line on standard error, whatever a server, a file or an argument has put into it."""
+    line = " | ".join(part.strip() for part in text.splitlines() if part.strip())
+    print("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line), file=sys.stderr)
+
+
+def _place(error: Exception) -> str:
+    """Where it arose: the innermost file and line."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119 - a name for a person

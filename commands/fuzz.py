@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from commands import values
 from experiment.errors import FINDING, HARNESS, INTERRUPTED, OK
 
 if TYPE_CHECKING:
@@ -50,25 +51,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of each of the ways to fuzz."""
     ways = parser.add_subparsers(dest="way", metavar="way", required=True)
     requests = ways.add_parser("requests", help="the frameworks against each other on generated requests")
-    requests.add_argument("--requests", type=int, default=100_000, metavar="N", help="default: %(default)s")
     requests.add_argument(
-        "--out", type=Path, default=Path(".cache/fuzzing"), metavar="DIR", help="where found cases go (%(default)s)"
+        "--requests", type=values.whole(1, 10**12), default=100_000, metavar="N", help="default: %(default)s"
+    )
+    requests.add_argument(
+        "--out",
+        type=values.path,
+        default=Path(".cache/fuzzing"),
+        metavar="DIR",
+        help="where found cases go (%(default)s)",
     )
     pictures = ways.add_parser("pictures", help="whole pictures of all kinds, decoded by the core and by TensorFlow")
-    pictures.add_argument("--pictures", type=int, default=10_000, metavar="N", help="default: %(default)s")
+    pictures.add_argument(
+        "--pictures", type=values.whole(1, 10**9), default=10_000, metavar="N", help="default: %(default)s"
+    )
     schema = ways.add_parser("schema", help="Schemathesis on /openapi.json, with all its checks")
-    schema.add_argument("--examples", type=int, default=200, metavar="N", help="per operation (default: %(default)s)")
+    schema.add_argument(
+        "--examples", type=values.whole(1, 10**9), default=200, metavar="N", help="per operation (default: %(default)s)"
+    )
     for way in (requests, pictures):
         way.add_argument(
-            "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
+            "--jobs",
+            type=values.whole(1, 1024),
+            default=os.cpu_count() or 1,
+            metavar="N",
+            help="processes (default: cores)",
         )
     for way in (requests, pictures, schema):
-        way.add_argument("--seed", type=int, help="default: a new one, printed")
+        way.add_argument("--seed", type=values.seed, help="default: a new one, printed")
     for way in (requests, schema):
         way.add_argument("--sockets", action="store_true", help=_SOCKETS)
     repeat = ways.add_parser("repeat", help="one generated request again, with all answers")
-    repeat.add_argument("seed", type=int)
-    repeat.add_argument("number", type=int)
+    repeat.add_argument("seed", type=values.seed)
+    repeat.add_argument("number", type=values.whole(0, 10**12))
     repeat.add_argument("--server", metavar="NAME", choices=SERVERS, help="over a raw socket, on this WSGI server")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Final
 
+from commands import values
 from commands.options import add_open_option
 from experiment.errors import HARNESS, OK, usage
 
@@ -33,24 +33,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encodings", choices=("all", "usual"), help="default: all; with --quick usual")
     parser.add_argument("--server", default="gunicorn", help="WSGI server of the HTTP rung (default: %(default)s)")
     parser.add_argument(
-        "--seconds", type=float, help=f"for each mode, endpoint and encoding (default: {_SECONDS:g}, quick 3)"
+        "--seconds",
+        type=values.number(3600),
+        help=f"for each mode, endpoint and encoding (default: {_SECONDS:g}, quick 3)",
     )
-    parser.add_argument("--seed", type=int, help="order of visits; recorded (default: a new one)")
+    parser.add_argument("--seed", type=values.seed, help="order of visits; recorded (default: a new one)")
     parser.add_argument("--no-exact", action="store_true", help="do not count instructions under Callgrind")
     add_open_option(parser)
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--out", type=Path, metavar="DIR", help="folder (default: reports/runs/TIME-micro)")
-    place.add_argument("--into", type=Path, metavar="DIR", help="a run's folder, whose report then shows the ladder")
+    place.add_argument("--out", type=values.path, metavar="DIR", help="folder (default: reports/runs/TIME-micro)")
+    place.add_argument(
+        "--into", type=values.folder, metavar="DIR", help="a run's folder, whose report then shows the ladder"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Climb, count, draw; 3 where the rungs contradict each other."""
+    _refuse_unknown(arguments)
     from commands.run_outcome import draw_and_print
     from commands.terminal import StandardError
     from experiment.ladder_run import Ladder
 
-    if arguments.seconds is not None and arguments.seconds <= 0:
-        raise usage(f"--seconds {arguments.seconds:g} is no time")
     quick = arguments.quick
     ladder = Ladder(
         terminal=StandardError(),
@@ -67,3 +70,24 @@ def main(arguments: argparse.Namespace) -> int:
     )
     summary = draw_and_print(ladder.climb(), show=arguments.open)
     return HARNESS if summary.ladder and summary.ladder.inconsistent else OK
+
+
+def _refuse_unknown(arguments: argparse.Namespace) -> None:
+    """Raise ExpectedError for a name of what there is not, before a folder is made for it."""
+    from servers.models.payloads import ENCODINGS
+    from servers.registry import FRAMEWORKS, MODES
+    from servers.web_servers import DEV, INTERFACES, SERVERS
+
+    contract = [name for name, one in FRAMEWORKS.items() if one.contract]
+    for option, known in (
+        ("modes", [*(name for name, mode in MODES.items() if mode.lacks is None), "all"]),
+        ("frameworks", [*contract, "all"]),
+        ("endpoints", [*ENCODINGS, "all"]),
+        ("server", [name for name in SERVERS if name != DEV and INTERFACES[name] == "wsgi"]),
+    ):
+        text: str | None = getattr(arguments, option)
+        names = (text or "").split(",") if text or option == "server" else []
+        if unknown := [name for name in names if name not in known or (name == "all" and len(names) > 1)]:
+            raise usage(f"--{option} {unknown[0]!r} is none that can run here", hint=f"there are {', '.join(known)}")
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise usage(f"--{option}: {twice[0]} is given twice", hint=f"there are {', '.join(known)}")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from commands import values
 from experiment.errors import FINDING, OK
 from servers.repository import REPOSITORY
 
@@ -42,7 +43,9 @@ _VERSIONS_OF: Final = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--check", action="store_true", help="write nothing; say what would change")
-    parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE", help="the page (default: docs/native.md)")
+    parser.add_argument(
+        "--out", type=values.path, default=PAGE, metavar="FILE", help="the page (default: docs/native.md)"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:

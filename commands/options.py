@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from commands import values
 from experiment.errors import in_words, usage
 from experiment.variants import BATCHES_QUEUED, DEADLINE_MS, BatchBounds
 from servers.core.row_counts import LARGEST
@@ -34,7 +35,7 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--figures",
-        type=Path,
+        type=values.source,
         metavar="FILE",
         help="JSON: endpoint to reference answers of the model behind --url (default: predictions not judged)",
     )
@@ -51,11 +52,14 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """A SavedModel of the user's own, and a request to it."""
     parser.add_argument(
-        "--model", metavar="NAME=SAVED_MODEL", action=_Once, help="serve a SavedModel of yours as POST /NAME"
+        "--model",
+        type=values.name_and_source,
+        metavar="NAME=SAVED_MODEL",
+        help="serve a SavedModel of yours as POST /NAME",
     )
     parser.add_argument(
         "--payload",
-        type=Path,
+        type=values.source,
         metavar="FILE",
         help="a request to it: .json, .jpg, .png, or .pb for a TensorProto (default: made up from its signature)",
     )
@@ -101,23 +105,31 @@ def add_worker_options(parser: argparse.ArgumentParser) -> None:
     """Load generators on other machines."""
     parser.add_argument(
         "--expect-workers",
-        type=int,
+        type=values.whole(1, 1000),
         metavar="N",
         help="share the load among N `bench.py worker`s on other machines (see docs/more-machines.md)",
     )
     parser.add_argument(
-        "--master-bind", default="*", metavar="HOST", help="address that workers come to (default: all of this machine)"
+        "--master-bind",
+        type=values.host_or_all,
+        default="*",
+        metavar="HOST",
+        help="address that workers come to (default: all of this machine)",
     )
     parser.add_argument(
         "--master-port",
-        type=int,
+        type=values.port,
         default=MASTER_PORT,
         metavar="N",
         help="port that they come to (default: %(default)s)",
     )
     add_token_option(parser)
     parser.add_argument(
-        "--workers-timeout", type=float, default=60.0, metavar="S", help="how long they are waited for (default: 60)"
+        "--workers-timeout",
+        type=values.number(86_400),
+        default=60.0,
+        metavar="S",
+        help="how long they are waited for (default: 60)",
     )
 
 
@@ -197,39 +209,24 @@ def price_of(arguments: argparse.Namespace) -> float | None:
         raise usage(f"--price-per-core-hour {error}", hint="for example --price-per-core-hour 0.04") from error
 
 
-class _Once(argparse.Action):
-    """An option that is an error when it is given again, where the last one would win in silence."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        if getattr(namespace, self.dest) is not None:
-            parser.error(f"{option_string} is given twice; one model at a time")
-        setattr(namespace, self.dest, values)
-
-
 def add_batch_options(parser: argparse.ArgumentParser) -> None:
     """Dynamic batching of the classifier, and the bounds of its queue."""
     parser.add_argument(
         "--batch",
-        type=int,
+        type=values.whole(0, 10**6),
         default=0,
         metavar="N",
         help=f"batch up to N requests of /classify into one call, at most {LARGEST} (default: 0, off)",
     )
     parser.add_argument(
         "--queue",
-        type=int,
+        type=values.whole(0, 10**9),
         metavar="N",
         help=f"requests that may wait for a batch; more get 503 (default: {BATCHES_QUEUED} batches)",
     )
     parser.add_argument(
         "--deadline-ms",
-        type=int,
+        type=values.whole(0, 10**9),
         metavar="N",
         help=f"longest wait for a batch; longer gets 504 (default: {DEADLINE_MS})",
     )

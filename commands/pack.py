@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from commands import values
 from experiment.errors import OK, unwritable, usage
 
 EPILOG: Final = """\
@@ -25,9 +26,11 @@ _MIB: Final = 1024 * 1024
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a run folder")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the archive, a new file (default: DIR.zip)")
-    parser.add_argument("--most-mib", type=float, metavar="N", help="its largest size (default: as large as it is)")
+    parser.add_argument("folder", type=values.source, metavar="DIR", help="a run folder")
+    parser.add_argument("--out", type=values.path, metavar="FILE", help="the archive, a new file (default: DIR.zip)")
+    parser.add_argument(
+        "--most-mib", type=values.number(10**9), metavar="N", help="its largest size (default: as large as it is)"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -38,8 +41,6 @@ def main(arguments: argparse.Namespace) -> int:
     from experiment.packing import pack
 
     given: Path = arguments.folder
-    if arguments.most_mib is not None and not 0 < arguments.most_mib < float("inf"):
-        raise usage(f"--most-mib {arguments.most_mib:g} is no size")
     # Resolved, since `.` has no name to call a file by.
     into: Path = arguments.out or given.resolve().with_name(given.resolve().name + SUFFIX)
     if into.exists():

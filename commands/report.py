@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from commands import values
 from commands.options import add_open_option, add_price_option, price_of
 from experiment.errors import OK, unwritable, usage
 
@@ -26,10 +27,10 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, or an archive of one")
+    parser.add_argument("run", type=values.source, metavar="RUN", help="a run folder, or an archive of one")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=values.path,
         metavar="DIR",
         help="where the report goes (default: the run folder; NAME-report by NAME.zip)",
     )

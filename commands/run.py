@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from commands import values
 from commands.exits import stop_as_by_ctrl_c
 from commands.options import (
     add_batch_options,
@@ -21,7 +22,7 @@ from commands.options import (
     price_of,
 )
 from commands.stopping import add_stopping_options, chosen_stopping
-from experiment.errors import FINDING, INTERRUPTED, ExpectedError, usage
+from experiment.errors import INTERRUPTED, ExpectedError, NothingToMeasureError, usage
 
 if TYPE_CHECKING:
     from loadtests.scenarios import Scenario
@@ -80,9 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_stopping_options(parser)
     parser.add_argument("--skip-check", action="store_true", help="measure --url servers without the conformance gate")
-    parser.add_argument("--seed", type=int, help="order of visits and blocks; recorded (default: a new one)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: reports/runs/TIME-PLAN)")
-    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in DIR")
+    parser.add_argument("--seed", type=values.seed, help="order of visits and blocks; recorded (default: a new one)")
+    parser.add_argument("--out", type=values.path, metavar="DIR", help="run folder (default: reports/runs/TIME-PLAN)")
+    parser.add_argument("--resume", type=values.folder, metavar="DIR", help="go on with the run in DIR")
     parser.add_argument(
         "--trust-run",
         action="store_true",
@@ -160,11 +161,8 @@ def main(arguments: argparse.Namespace) -> int:
         experiment.run()
     except KeyboardInterrupt:
         _interrupted(experiment.design.folder)
-    except ExpectedError as error:
-        if error.code == FINDING:
-            # Nothing is left that may be measured. What was found is the run's result.
-            draw_and_print(experiment.design.folder, price)
-        raise
+    except NothingToMeasureError as error:
+        terminal.say(str(error))
     return exit_code(draw_and_print(experiment.design.folder, price, show=arguments.open))
 
 

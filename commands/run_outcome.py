@@ -101,7 +101,12 @@ def ladder_lines(ladder: LadderSummary) -> list[str]:
 
 
 def exit_code(summary: Summary) -> int:
-    """1 if a target was refused, 3 if the run is partial or its first question is open, else 0."""
+    """1 if a target was refused, 3 if the run is partial, has no figure or its first question is open, else 0.
+
+    Where there is no figure, who was refused because no right answer came is no finding: only a case that is wrong is.
+    """
+    if summary.nothing_valid:
+        return FINDING if any(entry.cases for entry in summary.refused) else HARNESS
     if summary.refused:
         return FINDING
     if not summary.complete:
@@ -109,7 +114,7 @@ def exit_code(summary: Summary) -> int:
     questions = leading_pairs(summary.comparisons, summary.targets)
     if questions and not any(row.verdict in _SETTLED for row in questions[0]):
         return HARNESS
-    return OK if summary.results else HARNESS
+    return OK if any(row.valid for row in summary.results) else HARNESS
 
 
 def _capacity(row: CapacityRow) -> str:

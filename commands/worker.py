@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from commands import values
 from commands.exits import STOPS, stop_as_by_ctrl_c
 from commands.options import MASTER_PORT, add_token_option, worker_token
 from experiment.errors import ExpectedError, usage
@@ -26,13 +27,19 @@ docs/more-machines.md says which ports, what must be alike, and what the figures
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--master", required=True, metavar="HOST", help="where `run --expect-workers` was started")
     parser.add_argument(
-        "--master-port", type=int, default=MASTER_PORT, metavar="N", help="its port (default: %(default)s)"
+        "--master", required=True, type=values.host, metavar="HOST", help="where `run --expect-workers` was started"
+    )
+    parser.add_argument(
+        "--master-port", type=values.port, default=MASTER_PORT, metavar="N", help="its port (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cpu", type=values.whole(0, 10**6), metavar="N", help="the core to run on (default: the last one)"
+    )
+    parser.add_argument(
+        "--keep", type=values.path, metavar="DIR", help="also keep this worker's own copy of its samples here"
     )
     add_token_option(parser)
-    parser.add_argument("--cpu", type=int, metavar="N", help="the core to run on (default: the last one)")
-    parser.add_argument("--keep", metavar="DIR", help="also keep this worker's own copy of its samples here")
 
 
 def main(arguments: argparse.Namespace) -> NoReturn:
@@ -52,8 +59,6 @@ def main(arguments: argparse.Namespace) -> NoReturn:
 
     stop_as_by_ctrl_c()
     token = worker_token(arguments.worker_token)
-    if not 0 < arguments.master_port < 65_536:
-        raise usage(f"--master-port {arguments.master_port} is no port", hint="1 to 65535")
     try:
         socket.getaddrinfo(arguments.master, arguments.master_port)
     except OSError as error:
@@ -70,7 +75,7 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     command = [sys.executable, "-m", "loadtests.generator", "--master", arguments.master]
     command += ["--port", str(arguments.master_port), "--calibration", msgspec.json.encode(found).decode()]
     command += ["--cpu", str(cpu)] if cpu is not None else []
-    command += ["--keep", str(Path(arguments.keep).resolve())] if arguments.keep else []
+    command += ["--keep", str(arguments.keep.resolve())] if arguments.keep else []
     os.environ[TOKEN_VARIABLE] = token
     os.chdir(ROOT)
     # What comes while the new program still imports waits until it can say that it was interrupted.

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Final
 
+from addresses.address import Address
 from conformance.checks import Mismatch
 from conformance.fate import Fate
 from conformance.finding import Severity
 from conformance.http_connection import HttpConnection, HttpExchange
 from conformance.http_request import HttpRequest
 from conformance.parity import answer_detail
-from conformance.socket_connection import Address, SocketConnection
+from conformance.socket_connection import SocketConnection
 
 _ROUNDS: Final = 6
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from msgspec import structs
 
+from addresses.connecting import ANSWER_S
 from conformance.case import Case, Reference
 from conformance.finding import CaseVerdict, Difference, Finding, GateRecord, Severity
 from conformance.parity import Answers, differences
@@ -76,7 +77,7 @@ def run_cases(
     judged: bool = True,
     foreign: bool = False,
     options: Sequence[str] = (),
-    timeout_s: float = 5.0,
+    timeout_s: float = ANSWER_S,
     budget_s: float = 120.0,
     hidden: Mapping[str, str] | None = None,
 ) -> Examination:

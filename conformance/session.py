@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from addresses.address import Address
+from addresses.connecting import ANSWER_S
 from conformance.case import Case, Figure, Reference
 from conformance.checks import Mismatch, check, connection_is_right
 from conformance.crowd import crowded
@@ -21,7 +23,7 @@ from conformance.http_request import HttpRequest
 from conformance.observation import Observation, observed
 from conformance.servers_own import is_servers_own
 from conformance.shapes import PREDICTION_KEYS
-from conformance.socket_connection import Address, SocketConnection
+from conformance.socket_connection import SocketConnection
 
 
 class Session:
@@ -36,7 +38,7 @@ class Session:
         judged: bool = True,
         foreign: bool = False,
         options: Sequence[str] = (),
-        timeout_s: float = 5.0,
+        timeout_s: float = ANSWER_S,
         connect: Callable[[], HttpConnection] | None = None,
         repeat: Callable[[str], list[str]] | None = None,
         hidden: Mapping[str, str] | None = None,

@@ -11,12 +11,12 @@ import contextlib
 import select
 import socket
 import time
-from dataclasses import dataclass
 from typing import Final, Self
-from urllib.parse import urlsplit
 
+from addresses.address import Address
+from addresses.connecting import ANSWER_S, connect, in_words
 from conformance.fate import Fate
-from conformance.http_answer import HttpAnswer, MalformedAnswerError, read_answer
+from conformance.http_answer import AnswerReader, HttpAnswer, MalformedAnswerError
 from conformance.http_connection import HttpExchange
 from conformance.http_request import HttpRequest
 
@@ -25,33 +25,10 @@ _SETTLE_S: Final = 0.002
 """How long a connection is watched after an answer, for surplus bytes or an early end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where a server listens. `prefix` is the base URL's path, without a slash at its end."""
-
-    host: str
-    port: int
-    prefix: str = ""
-
-    @classmethod
-    def of(cls, base_url: str) -> Address:
-        """Reads `http://host[:port][/prefix]`; raises ValueError on anything else."""
-        parts = urlsplit(base_url)
-        if parts.scheme != "http" or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError(f"not a base URL like http://127.0.0.1:8000: {base_url!r}")
-        return cls(host=parts.hostname, port=parts.port or 80, prefix=parts.path.rstrip("/"))
-
-    @property
-    def authority(self) -> str:
-        """The value of the Host header."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == 80 else f"{host}:{self.port}"
-
-
 class SocketConnection:
     """One connection, opened on first use. A context manager; not for several threads."""
 
-    def __init__(self, address: Address, *, timeout_s: float) -> None:
+    def __init__(self, address: Address, *, timeout_s: float = ANSWER_S) -> None:
         self._address = address
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
@@ -86,7 +63,7 @@ class SocketConnection:
         except TimeoutError:
             return HttpExchange(answers=(), fate=Fate.TIMED_OUT, problem="no connection in time", sent_all=False)
         except OSError as error:
-            return HttpExchange(answers=(), fate=Fate.REFUSED, problem=str(error), sent_all=False)
+            return HttpExchange(answers=(), fate=Fate.REFUSED, problem=in_words(error), sent_all=False)
         exchange = _Talk(self._socket, data, methods, half_close=requests[-1].half_close).run(self._timeout_s)
         # Who has ended its own side cannot send on it again, whatever the server still thinks of the connection.
         if not exchange.reusable or requests[-1].half_close:
@@ -94,8 +71,7 @@ class SocketConnection:
         return exchange
 
     def _connected(self) -> socket.socket:
-        opened = socket.create_connection((self._address.host, self._address.port), timeout=self._timeout_s)
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        opened = connect(self._address, timeout_s=self._timeout_s)
         opened.settimeout(0.0)  # every wait is select's
         return opened
 
@@ -106,9 +82,9 @@ class _Talk:
     def __init__(self, opened: socket.socket, data: bytes, methods: list[str], *, half_close: bool) -> None:
         self._socket = opened
         self._unsent = memoryview(data)
-        self._methods = methods
         self._half_close = half_close
         self._buffer = bytearray()
+        self._readers = [AnswerReader(method) for method in methods]
         self._answers: list[HttpAnswer] = []
         self._fate = Fate.KEPT
         self._send_broken = False
@@ -117,8 +93,8 @@ class _Talk:
         deadline = time.monotonic() + timeout_s
         problem: str | None = None
         try:
-            while self._fate is Fate.KEPT and len(self._answers) < len(self._methods):
-                self._step(max(0.0, deadline - time.monotonic()))
+            while self._fate is Fate.KEPT and len(self._answers) < len(self._readers):
+                self._step(deadline - time.monotonic())
                 self._parse()
             if self._fate is Fate.KEPT:
                 self._step(_SETTLE_S, settling=True)
@@ -128,12 +104,16 @@ class _Talk:
             answers=tuple(self._answers),
             fate=self._fate,
             problem=problem,
-            surplus=b"" if problem else bytes(self._buffer),
+            surplus=b"" if problem or len(self._answers) < len(self._readers) else bytes(self._buffer),
             sent_all=not self._unsent,
         )
 
     def _step(self, wait_s: float, *, settling: bool = False) -> None:
         """Waits for the socket once, and sends or reads what it can; sets the fate where the talk is over."""
+        if wait_s <= 0:
+            # Also where bytes come without an end.
+            self._fate = Fate.TIMED_OUT
+            return
         sending = bool(self._unsent) and not settling and not self._send_broken
         waits = [self._socket]
         readable, writable, _ = select.select(waits, waits if sending else [], [], wait_s)
@@ -149,7 +129,9 @@ class _Talk:
     def _send(self) -> None:
         try:
             sent = self._socket.send(self._unsent[:_READ_BYTES])
-        except (BrokenPipeError, ConnectionResetError):
+        except BlockingIOError:
+            return
+        except OSError:
             # What the server said before it left may still wait to be read.
             self._send_broken = True
             return
@@ -172,11 +154,8 @@ class _Talk:
             self._fate = Fate.CLOSED
 
     def _parse(self) -> None:
-        while len(self._answers) < len(self._methods) and (self._buffer or self._fate is not Fate.KEPT):
-            method = self._methods[len(self._answers)]
-            read = read_answer(bytes(self._buffer), method, ended=self._fate is Fate.CLOSED)
-            if read is None:
+        while len(self._answers) < len(self._readers) and (self._buffer or self._fate is not Fate.KEPT):
+            answer = self._readers[len(self._answers)].read(self._buffer, ended=self._fate is Fate.CLOSED)
+            if answer is None:
                 return
-            answer, used = read
             self._answers.append(answer)
-            del self._buffer[:used]

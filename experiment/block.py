@@ -15,7 +15,7 @@ from experiment.capacity_search import Capacity
 from experiment.contender import Contender, bring_up, takes
 from experiment.cores import harness_out_of_the_way
 from experiment.design import Design
-from experiment.errors import FINDING, ExpectedError
+from experiment.errors import NothingToMeasureError
 from experiment.gating import Gatekeeper
 from experiment.journal import Journal
 from experiment.journal_records import BegunRecord, BlockRecord, LaunchRecord, PrimedRecord, RefusedRecord
@@ -25,7 +25,9 @@ from loadtests.orders import PreparedRequest, TargetOrder
 from loadtests.remote import Generator
 from loadtests.resources import listening_here
 from loadtests.scenarios import Scenario
+from loadtests.trial_record import TrialRecord
 from servers.fleet import Fleet
+from servers.launch import Server
 
 Primed = Mapping[str, Mapping[str, tuple[PreparedRequest, ...]]]
 """Prepared requests by target and scenario."""
@@ -59,7 +61,7 @@ class Block:
     trials: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     def run(self, scenarios: Mapping[str, Collection[str]], searches: Sequence[tuple[str, str]]) -> BlockRecord:
-        """Launch, judge (in the first block), prime, measure, stop. Raises ExpectedError if nothing may be measured.
+        """Launch, judge (in the first block), prime, measure, stop. Raises NothingToMeasureError.
 
         `scenarios` has the targets that are measured in each, by its id; `searches` are the targets and endpoints whose
         capacity is asked for. What the block took is told without the gate and the searches.
@@ -91,7 +93,7 @@ class Block:
                     if self.number == 0
                     else "is left that may be measured"
                 )
-                raise ExpectedError(f"no target {what}: {self._why()}", code=FINDING)
+                raise NothingToMeasureError(f"no target {what}: {self._why()}")
             for scenario in order:
                 if wanted := scenarios.get(scenario.id):
                     asked = {name: own for name, own in requests.items() if name in wanted}
@@ -193,17 +195,21 @@ class Block:
             records = self.generator.trial(
                 order, lambda event: self.meter.visit(self.words, scenario.id, len(targets), event)
             )
-        servers = {record.target: fleet.servers.get(record.target) for record in records}
-        about = {name: server.metadata() if server else None for name, server in servers.items()}
-        self.journal.append(
-            *(
-                msgspec.structs.replace(record, block=self.number, retraces=facts["retraces"] if facts else None)
-                for record in records
-                for facts in (about[record.target],)
-            )
-        )
+        self.journal.append(*(self._with_its_end(record, fleet.servers.get(record.target)) for record in records))
         self.trials[scenario.id] = (time.monotonic() - began, len(targets))
         self.meter.scenario_done(scenario.id, len(targets), planned=planned)
+
+    def _with_its_end(self, record: TrialRecord, server: Server | None) -> TrialRecord:
+        """A trial's record, and what became of the server in it: its retraces, or how it ended."""
+        if server is None:
+            return msgspec.structs.replace(record, block=self.number)
+        ended, facts = server.ended(), server.metadata() or {}
+        return msgspec.structs.replace(
+            record,
+            block=self.number,
+            retraces=facts.get("retraces"),
+            reason=f"{record.reason}; {ended}" if record.reason and ended else record.reason,
+        )
 
     def _search(
         self, name: str, endpoint: str, fleet: Fleet, theirs: Mapping[str, tuple[PreparedRequest, ...]]

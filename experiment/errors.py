@@ -80,6 +80,10 @@ def unwritable(path: object, error: OSError, hint: str) -> ExpectedError:
     return ExpectedError(f"{path} cannot be written: {in_words(error)}", hint=hint_for(error))
 
 
+class NothingToMeasureError(ExpectedError):
+    """No target may be measured, or none answers; the journal has each one's reason, so there is a report to draw."""
+
+
 def usage(message: str, hint: str = "see `python bench.py --help`") -> ExpectedError:
     """A wrong command line."""
     return ExpectedError(message, hint=hint, code=USAGE)

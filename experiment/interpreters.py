@@ -14,6 +14,7 @@ from experiment.errors import usage
 
 _NAMED: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)", re.DOTALL)
 _PROBE_TIMEOUT_S: Final = 30.0
+_SHOWN: Final = 80
 
 _PROBE: Final = """\
 import importlib.metadata, json, platform, re
@@ -67,7 +68,11 @@ def _parsed(text: str) -> tuple[str, Path]:
 
 
 def _probed(name: str, path: Path) -> Interpreter:
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:  # a name that is too long
+        raise usage(f"--server-python {str(path)[:_SHOWN]}: {error.strerror}", hint="name an interpreter") from error
+    if not found:
         what = "is no file" if path.exists() else "does not exist"
         raise usage(f"--server-python {path} {what}", hint="name an interpreter, not its folder")
     try:

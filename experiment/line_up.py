@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from addresses.address import Address, AddressError, without_password
 from experiment.contender import Contender
 from experiment.errors import ExpectedError, usage
 from experiment.interpreters import Interpreter
@@ -14,6 +16,9 @@ from experiment.journal_records import AT, TWIN, VARIED, NotRunRecord
 from experiment.variants import variations
 from servers.target import Target, TargetError
 from servers.varied_settings import Value
+
+_LONGEST_NAME: Final = 80
+_NO_NAME: Final = f"{AT} {VARIED} {TWIN[0]} or comma, nothing that does not print, and {_LONGEST_NAME} signs at most"
 
 _FRAMEWORKS: Final = ("flask", "bottle", "wsgi")
 _NATIVE: Final = ("flask-native", "bottle-native")
@@ -88,6 +93,9 @@ def contenders(
     is none. Raises ExpectedError for a name that is none, and where nothing remains.
     """
     foreign = [_foreign(text) for text in urls]
+    for name, times in Counter(one.id for one in foreign).items():
+        if times > 1:
+            raise usage(f"--url {name} is given twice", hint="each server has a name of its own")
     wanted = named_targets(plan, targets, urls if alone else ())
     own = [target for target in wanted if _in_the_way(target, lacks) is None]
     if wanted and not own and not foreign:
@@ -157,6 +165,18 @@ def _lacks(name: str) -> str | None:
 
 def _foreign(text: str) -> Contender:
     name, separator, url = text.partition("=")
-    if not separator or not name or not url.startswith("http://"):
-        raise usage(f"--url {text!r} is not NAME=BASE_URL", hint="for example --url mine=http://127.0.0.1:8000")
-    return Contender(id=name, base_url=url.rstrip("/"))
+    hint = "for example --url mine=http://127.0.0.1:8000"
+    if not separator or "//" in name:
+        raise usage(f"--url {without_password(text)!r} is not NAME=BASE_URL", hint=hint)
+    if not _is_name(name):
+        raise usage(f"--url: {name[:_LONGEST_NAME]!r} is no name for a server", hint=f"no {_NO_NAME}; {hint}")
+    try:
+        return Contender(id=name, base_url=str(Address.of(url)))
+    except AddressError as error:
+        raise usage(f"--url {name}: {error}", hint=hint) from error
+
+
+def _is_name(text: str) -> bool:
+    """Whether a report can call a server so: what tells apart variants, twins and lists stands in no name."""
+    printable = text.isprintable() and text.strip() == text and 0 < len(text) <= _LONGEST_NAME
+    return printable and not set(text) & {AT, VARIED, TWIN[0], ","}

@@ -6,15 +6,20 @@ The kept bytes are what each timed answer must equal, so a target that turns wro
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from addresses.address import Address
+from addresses.connecting import MOST_BODY_BYTES
 from conformance import tensor_messages
+from conformance.fate import Fate
+from conformance.http_answer import HttpAnswer
+from conformance.http_request import HttpRequest
+from conformance.socket_connection import SocketConnection
 from experiment.foreign_server import ForeignPayload, Route, translated
 from loadtests.orders import PreparedRequest
 from loadtests.scenarios import Scenario
@@ -22,8 +27,11 @@ from servers.models.payloads import PROTOBUF, Payload, payloads
 from servers.models.reference import ATOL, RTOL
 from servers.models.user_model import UserModel, UserModelPayload
 
-_TIMEOUT_S: Final = 20.0
 _SHOWN: Final = 80
+_PAUSES_S: Final = (0.1, 1.1)
+"""Before the second and the third time that a foreign server is asked: over a second, so that a clock has moved on."""
+_LENIENCE: Final = 8
+"""How many times as long as the first answer, and 64 KiB, later ones may be before they are broken off."""
 
 
 class WrongAnswerError(Exception):
@@ -43,31 +51,37 @@ def prime(
     `user_models` are those behind endpoints that are not ours, by name, with what they answer by themselves.
 
     A `foreign` server has a model of its own, which the reference knows nothing of: its first answers are what later
-    ones must equal, unless it answers the same request in two ways. Where it has the user's model, it is asked by its
-    `route` and held to what that model answers.
+    ones must equal, unless it answers the same request in two ways, asked three times within a second and a half. Where
+    it has the user's model, it is asked by its `route` and held to what that model answers.
     """
     prepared: dict[tuple[str, str, int], tuple[PreparedRequest, ...]] = {}
     found: dict[str, tuple[PreparedRequest, ...]] = {}
     for scenario in scenarios:
         load = (scenario.endpoint, scenario.encoding, scenario.payloads)
         if load not in prepared:
-            prepared[load] = tuple(
-                _primed(base_url, scenario, foreign=foreign, model=user_models.get(scenario.endpoint), route=route)
-            )
+            model = user_models.get(scenario.endpoint)
+            prepared[load] = _primed(base_url, scenario, foreign=foreign, model=model, route=route)
         found[scenario.id] = prepared[load]
     return found
 
 
 def _primed(
     base_url: str, scenario: Scenario, *, foreign: bool, model: UserModel | None, route: Route | None
-) -> Iterator[PreparedRequest]:
+) -> tuple[PreparedRequest, ...]:
+    """A foreign server's model is known only where it is the user's."""
+    asked: list[Payload | UserModelPayload]
     if model is None:
-        for payload in payloads(scenario.endpoint, scenario.encoding, scenario.payloads):
-            yield _prime(base_url, scenario.endpoint, payload, foreign=foreign, held=not foreign)
-        return
-    place = route.path if route else scenario.endpoint
-    for asked in translated(route, model) if route else model.payloads:
-        yield _prime(base_url, place, asked, foreign=foreign, held=True)
+        place, held = scenario.endpoint, not foreign
+        asked = [*payloads(scenario.endpoint, scenario.encoding, scenario.payloads)]
+    else:
+        place, held = route.path if route else scenario.endpoint, True
+        asked = [*(translated(route, model) if route else model.payloads)]
+    first = [_right(base_url, place, payload, held=held) for payload in asked]
+    lasting = _last(base_url, place, asked, first) if foreign else [True] * len(asked)
+    return tuple(
+        _prepared(place, payload, answer, lasts=lasts)
+        for payload, answer, lasts in zip(asked, first, lasting, strict=True)
+    )
 
 
 def answers_to(requests: Iterable[PreparedRequest]) -> dict[str, str | None]:
@@ -94,7 +108,7 @@ def predicted(payload: Payload | UserModelPayload, body: bytes) -> Any:
             return payload.read(body)
         answer = tensor_messages.read_any(body) if payload.content_type == PROTOBUF else json.loads(body)
         return answer[payload.expected_key]
-    except (ValueError, KeyError, TypeError):  # tensor_messages.NotTensorError is a ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):  # tensor_messages.NotTensorError is a ValueError
         return None
 
 
@@ -114,45 +128,59 @@ def agrees(answer: Any, expected: Any, tolerance: float = ATOL) -> bool:
     return type(answer) in (int, float) and math.isclose(answer, expected, rel_tol=RTOL, abs_tol=tolerance)
 
 
-def _prime(
-    base_url: str, place: str, payload: Payload | UserModelPayload, *, foreign: bool, held: bool
-) -> PreparedRequest:
-    """The request, its answer `held` to the reference; a foreign server may answer it in two ways."""
-    status, body = _ask(base_url, place, payload)
+def _right(base_url: str, place: str, payload: Payload | UserModelPayload, *, held: bool) -> bytes:
+    """The body of the answer, `held` to the reference where there is one."""
+    answer = _ask(base_url, place, payload)
+    if answer.status != 200:
+        raise WrongAnswerError(f"{payload.name}: {answer.describe()}")
     tolerance = payload.tolerance if isinstance(payload, UserModelPayload) else ATOL
-    if status != 200:
-        raise WrongAnswerError(f"{payload.name}: {status} {body[:_SHOWN]!r}")
-    if held and not agrees(predicted(payload, body), payload.expected, tolerance):
+    if held and not agrees(predicted(payload, answer.body), payload.expected, tolerance):
         wanted = str(payload.expected)[:_SHOWN]
-        raise WrongAnswerError(f"{payload.name}: {status} {body[:_SHOWN]!r}, the reference says {wanted}")
-    again = _ask(base_url, place, payload)[1] if foreign else body
-    return _prepared(place, payload, body if again == body else None)
+        raise WrongAnswerError(f"{payload.name}: {answer.describe()}, the reference says {wanted}")
+    return answer.body
 
 
-def _prepared(endpoint: str, payload: Payload | UserModelPayload, answer: bytes | None) -> PreparedRequest:
-    headers = _headers(payload)
-    # Two answers of a model that differs from call to call may lie on either side of a third.
-    within = 2 * payload.spread if isinstance(payload, UserModelPayload) else 0.0
+def _last(base_url: str, place: str, asked: Sequence[Payload | UserModelPayload], first: Sequence[bytes]) -> list[bool]:
+    """Of each answer whether a foreign server gives it again, asked at different times.
+
+    In rounds over all payloads: an answer with a clock or a counter in it, or from one of two models, then differs.
+    """
+    same = [True] * len(asked)
+    for pause_s in _PAUSES_S:
+        time.sleep(pause_s)
+        for at, payload in enumerate(asked):
+            same[at] = same[at] and _right(base_url, place, payload, held=False) == first[at]
+    return same
+
+
+def _prepared(place: str, payload: Payload | UserModelPayload, answer: bytes, *, lasts: bool) -> PreparedRequest:
     return PreparedRequest(
-        method="POST", path=f"/{endpoint}", headers=headers, body=payload.body, expect_body=answer, within=within
+        method="POST",
+        path=f"/{place}",
+        headers={"Content-Type": payload.content_type, **_headers(payload)},
+        body=payload.body,
+        expect_body=answer if lasts else None,
+        most_body_bytes=min(MOST_BODY_BYTES, 64 * 1024 + _LENIENCE * len(answer)),
     )
 
 
-def _headers(payload: Payload | UserModelPayload) -> dict[str, str]:
-    more = payload.headers if isinstance(payload, ForeignPayload) else {}
-    return {"Content-Type": payload.content_type, **more}
+def _headers(payload: Payload | UserModelPayload) -> Mapping[str, str]:
+    return payload.headers if isinstance(payload, ForeignPayload) else {}
 
 
-def _ask(base_url: str, endpoint: str, payload: Payload | UserModelPayload) -> tuple[int, bytes]:
-    url = urlsplit(base_url)
+def _ask(base_url: str, place: str, payload: Payload | UserModelPayload) -> HttpAnswer:
+    """The answer, whatever its status. Who is silent is asked once more: a first request may load a model."""
+    request = HttpRequest(
+        target=f"/{place}",
+        content_type=payload.content_type,
+        headers=tuple(_headers(payload).items()),
+        body=payload.body,
+    )
     # A connection a request: a development server keeps none, and this is not timed.
-    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=_TIMEOUT_S)
-    try:
-        path = f"{url.path.rstrip('/')}/{endpoint}"
-        connection.request("POST", path, payload.body, _headers(payload))
-        response = connection.getresponse()
-        return response.status, response.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise WrongAnswerError(f"{payload.name}: no answer ({type(error).__name__}: {error})") from error
-    finally:
-        connection.close()
+    with SocketConnection(Address.of(base_url)) as wire:
+        exchange = wire.ask(request)
+        if exchange.fate is Fate.TIMED_OUT:
+            exchange = wire.ask(request)
+    if exchange.answer is None or exchange.problem or exchange.surplus:
+        raise WrongAnswerError(f"{payload.name}: {exchange.describe()}")
+    return exchange.answer

@@ -90,10 +90,12 @@ def reason_against(
     lost: str | None,
     backlog: Backlog | None = None,
     own_core: bool = False,
+    status: int | None = None,
 ) -> str | None:
     """Why a trial is not valid, the target's faults before the generator's; None where it is.
 
-    A generator without an `own_core` shares one with its target, and waits for that as a matter of course.
+    A generator without an `own_core` shares one with its target, and waits for that as a matter of course. `status` is
+    what most of its answers said that were not what they should be.
     """
     errors = sum(error_kinds.values())
     if lost is not None:
@@ -101,8 +103,7 @@ def reason_against(
     if error_kinds.get("body"):
         return f"{error_kinds['body']} of {requests} answers had a wrong body"
     if errors > MOST_ERROR_SHARE * requests:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(error_kinds.items()))
-        return f"{errors} of {requests} requests failed ({kinds})"
+        return f"{errors} of {requests} requests failed ({_kinds(error_kinds, status)})"
     if backlog is not None and backlog.cap_hits:
         never = f", {backlog.unsent} were never sent" if backlog.unsent else ""
         return f"{backlog.cap_hits} requests were due with {backlog.most_in_flight} in flight already{never}"
@@ -118,6 +119,13 @@ def reason_against(
     if ceiling_rps is not None and throughput_rps * LEAST_CEILING_RATIO > ceiling_rps:
         return f"{throughput_rps:.0f} requests/s is over a third of the generator's ceiling of {ceiling_rps:.0f}"
     return None
+
+
+def _kinds(errors: Mapping[str, int], status: int | None) -> str:
+    told = {kind: f"{kind} {count}" for kind, count in sorted(errors.items())}
+    if status is not None and "status" in told:
+        told["status"] += f", mostly {status}"
+    return ", ".join(told.values())
 
 
 def _reason_against_gaps(share: GeneratorShare, *, own_core: bool) -> str | None:

@@ -6,6 +6,7 @@ connecting, requests that no single write takes, answers that come in pieces, an
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -14,10 +15,12 @@ from typing import Any
 
 import httptools
 
+from addresses.address import Address
+from addresses.connecting import connect, in_words, places
 from loadtests.orders import TargetOrder
 from loadtests.responses import READ_BYTES, ErrorKind, ResponseReader, TimedResponse
 from loadtests.system import READABLE, REAL_SYSTEM, WRITABLE, System
-from loadtests.wire_request import WireRequest, split_base_url
+from loadtests.wire_request import WireRequest
 
 
 class LoadedTarget:
@@ -27,20 +30,37 @@ class LoadedTarget:
     """
 
     def __init__(self, order: TargetOrder, system: System = REAL_SYSTEM) -> None:
-        url = split_base_url(order.base_url)
-        found = socket.getaddrinfo(url.hostname, url.port or 80, type=socket.SOCK_STREAM)
+        self._address = Address.of(order.base_url)
+        host, port = self._address.host, self._address.port
+        try:
+            self._places = places(host, port)
+        except OSError:
+            # The first request will tell.
+            self._places = [(socket.AF_INET, (host, port))]
         self.id = order.id
         self.system = system
         self.readiness = system.readiness()
-        self.family: int = found[0][0]
-        self.address: Any = found[0][4]
-        self.requests = [WireRequest(request, url) for request in order.requests]
+        self.family, self.place = self._places[0]
+        self.requests = [WireRequest(request, self._address) for request in order.requests]
         for request, following in zip(self.requests, [*self.requests[1:], self.requests[0]], strict=True):
             request.next = following
         self.by_fd: dict[int, Connection] = {}
         self.closes = False
         self.connects = 0
         self.failure: str | None = None
+
+    def failed(self, error: Exception | None) -> None:
+        """Keep in words why there was no answer; None where it was not whole in time."""
+        self.failure = in_words(error) if error else "no whole answer in time"
+
+    def choose_place(self, timeout_ns: int) -> None:
+        """Take the first address of its name at which somebody listens, as everybody who asks it does.
+
+        Where nobody does, the first request tells.
+        """
+        if len(self._places) > 1:
+            with contextlib.suppress(OSError), connect(self._address, timeout_s=timeout_ns / 1e9) as opened:
+                self.family, self.place = opened.family, opened.getpeername()
 
 
 class Connection:
@@ -85,7 +105,7 @@ class Connection:
     def connect(self) -> bool:
         """Begin to open the socket; whether it is open already. Raises OSError where the target refuses at once."""
         sock = self.target.system.socket(self.target.family)
-        code = sock.connect_ex(self.target.address)
+        code = sock.connect_ex(self.target.place)
         if code not in (0, errno.EINPROGRESS):
             sock.close()
             raise OSError(code, os.strerror(code))
@@ -189,6 +209,8 @@ class Connection:
             self._first_ns, self._bytes_in, self._fed = at_ns, 0, 0
             self._reader.start()
         self._bytes_in += len(data)
+        if self._bytes_in > self.request.most_bytes:
+            raise OSError(errno.EMSGSIZE, f"an answer of over {self.request.most_bytes >> 10} KiB")
         self._pieces.append(data)
         known = self.request.known
         if known is not None and not self._fed:

@@ -62,6 +62,7 @@ class LocalRunner:
     def probe(self, target: int) -> str | None:
         """One exchange: does the target answer, does it close its connections? Before any is opened in advance."""
         loaded, samples = self._targets[target], Samples()
+        loaded.choose_place(self._timeout_ns)
         connection = self._users.connections(loaded)[0]
         SliceRun(target=loaded, samples=samples, number=0, length_ns=1, timeout_ns=self._timeout_ns).run([connection])
         unanswered = samples.close_slice(number=0, opened_ns=0, deadline_ns=0, late_ns=0).unanswered

@@ -241,7 +241,7 @@ class _SliceState:
         )
         connection.close()
         connection.sent_ns = 0
-        self._run.target.failure = f"{type(error).__name__}: {error}" if error else "no whole answer in time"
+        self._run.target.failed(error)
         connection.failures += 1
         if not self._closed:
             self.idle.append(connection)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
+from addresses.connecting import ANSWER_S, MOST_BODY_BYTES
 from loadtests.scenarios import Scenario
 
 LONGEST_SLICE_S = 10.0
@@ -26,7 +27,8 @@ class PreparedRequest(Struct, frozen=True, kw_only=True):
 
     `expect_body` is compared byte for byte; None accepts any body, for a foreign server whose answers nobody
     knows. `within` is what numbers of a JSON answer may differ by, for a model whose own answers differ from call to
-    call. Host and Content-Length are the generator's to write.
+    call. An answer whose body is longer than `most_body_bytes` is broken off. Host and Content-Length are the
+    generator's to write.
     """
 
     method: str
@@ -36,6 +38,7 @@ class PreparedRequest(Struct, frozen=True, kw_only=True):
     expect_status: int = 200
     expect_body: bytes | None = msgspec.field(name="expect_body_b64")
     within: float = 0.0
+    most_body_bytes: int = MOST_BODY_BYTES
 
 
 class TargetOrder(Struct, frozen=True, kw_only=True):
@@ -94,7 +97,7 @@ class TrialOrder(Struct, frozen=True, kw_only=True, tag_field="op", tag="trial")
     warmup_slices: int = 1
     longest_warmup_slices: int = 0
     seed: int
-    timeout_s: float = 10.0
+    timeout_s: float = ANSWER_S
     ceiling_rps: float | None = None
     limit_ms: float | None = None
     out: str | None = None
@@ -122,7 +125,7 @@ class CalibrationOrder(Struct, frozen=True, kw_only=True, tag_field="op", tag="c
     users: int = 16
     slices: int = 10
     slice_s: float = 0.1
-    timeout_s: float = 10.0
+    timeout_s: float = ANSWER_S
 
 
 class WorkersOrder(Struct, frozen=True, tag_field="op", tag="wait_for_workers"):

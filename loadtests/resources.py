@@ -8,15 +8,16 @@ that are started during a trial are not seen, one that ends is reported.
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
+
+from addresses.address import Address
+from addresses.connecting import places
 
 _ANY = ("0.0.0.0", "::")  # noqa: S104 -- what is looked for; nothing is bound to it
 PROCESS_CLOCK = 2
@@ -114,15 +115,15 @@ def listening_here(base_url: str) -> tuple[int, ...]:
     of this machine's loopback, and where the processes are of another user. Who started this process is left out:
     below it are this process and the load generator.
     """
-    parts = urlsplit(base_url)
+    there = Address.of(base_url)
     try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
-    except (OSError, ValueError):
+        found = places(there.host, there.port)
+    except OSError:
         return ()  # What cannot be reached is told by whoever asks it.
-    addresses = {str(address[0]) for *_, address in found}
+    addresses = {str(place[0]) for _, place in found}
     if not all(ip_address(one.partition("%")[0]).is_loopback for one in addresses):
         return ()
-    heard = {(one, parts.port or 80) for one in (*addresses, *_ANY)}
+    heard = {(one, there.port) for one in (*addresses, *_ANY)}
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return tuple(pid for pid in psutil.pids() if pid not in own and heard & _listens_at(pid))
 

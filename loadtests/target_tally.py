@@ -181,6 +181,7 @@ class TargetTally:
                 lost=self.lost,
                 backlog=backlog,
                 own_core=all(generator.own_core for generator in self.generators),
+                status=self._wrong_status(),
             )
             or reason_against_workers(shared, slice_s=self.slice_s)
         )
@@ -252,6 +253,10 @@ class TargetTally:
     def _error_kinds(self) -> dict[str, int]:
         errors = Counter(self.samples.column("error").tolist())
         return {kind.name.lower(): errors[kind] for kind in ErrorKind if kind and errors[kind]}
+
+    def _wrong_status(self) -> int | None:
+        wrong = self.samples.column("status")[self.samples.column("error") == ErrorKind.STATUS]
+        return Counter(wrong.tolist()).most_common(1)[0][0] if len(wrong) else None
 
     def _sizes(self) -> Sizes:
         """What the target holds at the end of the trial."""

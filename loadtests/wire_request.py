@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
+from addresses.address import Address
+from addresses.connecting import MOST_HEAD_BYTES
 from loadtests.orders import PreparedRequest
 from loadtests.responses import READ_BYTES, ErrorKind, ResponseReader
 
@@ -19,17 +20,19 @@ class WireRequest:
     """One request ready to send, its right answer, and the raw bytes of the last right answer.
 
     `room` is how much one read takes: a byte more than the answer that is known, so that the buffer which is
-    allocated for every read is small, and a longer answer shows. `next` is the request that follows it on a connection.
+    allocated for every read is small, and a longer answer shows. `most_bytes` is what an answer may come to before it
+    is broken off. `next` is the request that follows it on a connection.
     """
 
-    __slots__ = ("expect_body", "expect_status", "known", "next", "room", "size", "wire", "within")
+    __slots__ = ("expect_body", "expect_status", "known", "most_bytes", "next", "room", "size", "wire", "within")
 
-    def __init__(self, request: PreparedRequest, url: SplitResult) -> None:
-        self.wire = wire_bytes(request, url)
+    def __init__(self, request: PreparedRequest, address: Address) -> None:
+        self.wire = wire_bytes(request, address)
         self.size = len(self.wire)
         self.expect_status = request.expect_status
         self.expect_body = request.expect_body
         self.within = request.within
+        self.most_bytes = MOST_HEAD_BYTES + request.most_body_bytes
         self.room = READ_BYTES
         self.known: bytes | None = None
         self.next = self
@@ -70,21 +73,13 @@ def near(one: Any, other: Any, within: float) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def split_base_url(base_url: str) -> SplitResult:
-    """The parts of `http://host[:port][/prefix]`. Raises ValueError for any other URL."""
-    url = urlsplit(base_url)
-    if url.scheme != "http" or not url.hostname or url.query or url.fragment:
-        raise ValueError(f"a base URL is http://host[:port][/prefix], not {base_url!r}")
-    return url
-
-
-def wire_bytes(request: PreparedRequest, url: SplitResult) -> bytes:
+def wire_bytes(request: PreparedRequest, address: Address) -> bytes:
     """The request as it goes over the wire (RFC 9112).
 
     Raises ValueError where a part would break the framing.
     """
-    target = url.path.rstrip("/") + request.path
-    fields = {"Host": url.netloc.rpartition("@")[2], **request.headers}
+    target = address.prefix + request.path
+    fields = {"Host": address.authority, **request.headers}
     if request.body or request.method not in {"GET", "HEAD"}:
         fields["Content-Length"] = str(len(request.body))
     lines = [f"{request.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]

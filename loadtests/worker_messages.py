@@ -110,7 +110,7 @@ def proof(token: str, client: str) -> str:
 OTHER_CODE: Final = "it runs other code than this machine"
 NO_TOKEN: Final = "it does not know the token"  # noqa: S105 - a sentence
 HINTS: Final = {
-    OTHER_CODE: "check out the same commit on both, without changes in loadtests/",
+    OTHER_CODE: "check out the same commit on both, without changes in loadtests/ or addresses/",
     NO_TOKEN: f"give the worker the master's: --worker-token FILE, or {TOKEN_VARIABLE} in its environment",
 }
 """What helps where a worker is refused."""
@@ -122,7 +122,8 @@ CHUNK_BYTES = 25_000 * ROW.itemsize
 def code_digest() -> str:
     """What both sides must have in common: the generator's code, which decides how a sample comes about."""
     found = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for path in sorted([*here.glob("*.py"), *(here.parent / "addresses").glob("*.py")]):
         found.update(path.name.encode() + b"\0" + path.read_bytes())
     return found.hexdigest()
 

@@ -21,6 +21,7 @@ import numpy as np
 from gevent.queue import Queue
 from locust.runners import MASTER_HEARTBEAT_TIMEOUT
 
+from addresses.address import Address
 from loadtests.local_runner import LocalRunner
 from loadtests.orders import TrialOrder
 from loadtests.runner import LoadSegment, SliceOrder, SliceResult
@@ -146,13 +147,18 @@ def work(
     *, master: str, port: int, calibration: dict[str, Any] | None, keep: Path | None = None, token: str = ""
 ) -> int:
     """Connect to a master and work for it; the process's exit code."""
-    print(f"worker: looking for a master at {master}:{port}", file=sys.stderr, flush=True)
+    print(f"worker: looking for a master at {Address(host=master, port=port).place}", file=sys.stderr, flush=True)
     try:
         interrupt_here()
-        return _work(f"{master}:{port}", master, port, calibration=calibration, keep=keep, token=token)
+        place = Address(host=master, port=port).place
+        return _work(place, master, port, calibration=calibration, keep=keep, token=token)
     except Interrupted:
         print("worker: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - exit status 1 would be a finding against a target
+        print(f"worker: unexpected {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        print("hint: this is a fault of the load generator, not of a target", file=sys.stderr)
+        return FAULT
 
 
 def _work(

@@ -16,6 +16,7 @@ from reports.fastest import QUESTIONS, Targets, is_choice
 from reports.headline_rows import at_most_users, busiest, usual
 from reports.ladder_words import framework_matters, ladder_sentence, matters_sentence
 from reports.summary import Bullet, Summary, TargetSummary
+from reports.summary.check_rows import NothingValid
 from reports.summary.load_rows import ComparisonRow, FastestRow
 from reports.verdicts import Verdict
 
@@ -29,6 +30,8 @@ def headline(summary: Summary) -> str:
     opening = _opening(summary)
     if summary.ladder and not summary.results:
         return opening + ladder_sentence(summary.ladder)
+    if summary.nothing_valid:
+        return opening + _why_nothing(summary.nothing_valid)
     if not speeds(summary.comparisons):
         return opening + _without_comparison(summary)
     if own := advice(summary):
@@ -287,6 +290,12 @@ def _without_comparison(summary: Summary) -> str:
         f"{wording.number(best.rate.median)} requests/s{spread} "
         f"with {plural(best.users, 'user')}."
     )
+
+
+def _why_nothing(found: NothingValid) -> str:
+    """No answer, and the commonest reason with its share."""
+    share = f"{found.times} of {found.of} trials or targets ({wording.percent(found.share)} %)"
+    return f"Nothing was measured, so there is no answer: for {share} because {found.reason.rstrip('.')}."
 
 
 def _on_schedule(summary: Summary, targets: Targets) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -31,9 +32,11 @@ from reports.headline import bullets, headline
 from reports.ladder_words import matters_sentence
 from reports.parallel_drawing import Share, alone
 from reports.summary import ScenarioSummary, Stops, Summary, TargetSummary
-from reports.summary.check_rows import AnswersAlike, Audit, ConformanceRow, RefusedTarget, StartupRow
+from reports.summary.check_rows import AnswersAlike, Audit, ConformanceRow, NothingValid, RefusedTarget, StartupRow
 from reports.summary.load_rows import ResultRow
 from reports.summary.measures import Interval
+
+_NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
 
 NOT_WRONG = frozenset({"right", "skipped", "servers_own"})
 
@@ -44,6 +47,8 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
     scenarios = msgspec.convert(run.scenarios, list[ScenarioSummary], from_attributes=True)
     results = cells.results(run, share)
     compared, noise_floor = comparisons.compare(run, results)
+    capacity, ladder = capacities.rows(run), ladder_summary.summarise(run.folder)
+    found = any(row.valid for row in results) or any(row.rate_rps is not None for row in capacity)
     price = run.price_per_core_hour if price_per_core_hour is None else price_per_core_hour
     framework_costs = costs.framework_costs(targets, results, run.seed)
     matters = factors.what_matters(targets, scenarios, [_planned(row, run.blocks) for row in results], run.seed)
@@ -78,9 +83,10 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
         results=results,
         comparisons=deciding.with_reasons(run, compared),
         to_decide=deciding.to_decide(run, compared),
+        nothing_valid=None if ladder or found else _nothing_valid(run),
         parity_table=treatment.table(run, [one for one in run.targets if not one.twin_of]),
         framework_costs=framework_costs,
-        capacity=capacities.rows(run),
+        capacity=capacity,
         encodings=encodings.compared(results, run.seed),
         break_evens=costs.break_evens(framework_costs, targets),
         conformance=[_conformance(run, target, gates) for target in targets if (gates := _gates(run, target.id))],
@@ -96,13 +102,25 @@ def summarise(run: Run, price_per_core_hour: float | None = None, share: Share =
         ],
         startup=[_startup(run, target.id) for target in targets],
         audit=_audit(run),
-        ladder=ladder_summary.summarise(run.folder),
+        ladder=ladder,
         what_matters=matters,
         second_sentence=matters_sentence(matters),
         fastest=fastest(run, targets, results, compared),
         headline="",
     )
     return tracing.with_lines(replace(summary, headline=headline(summary), bullets=bullets(summary)), run)
+
+
+def _nothing_valid(run: Run) -> NothingValid | None:
+    """The commonest reason against a run's trials and targets; None where nobody has one, since nothing was begun."""
+    reasons = [reason for trial in run.trials if (reason := trial.unusable())]
+    reasons += [refusal.reason for refusal in run.refusals]
+    kinds = Counter(_NUMBER.sub("0", reason) for reason in reasons)
+    if not kinds:
+        return None
+    kind, times = kinds.most_common(1)[0]
+    first = next(reason for reason in reasons if _NUMBER.sub("0", reason) == kind)
+    return NothingValid(reason=first, times=times, of=len(reasons), share=round(times / len(reasons), 4))
 
 
 def _planned(row: ResultRow, blocks: int) -> ResultRow:

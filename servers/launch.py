@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any, Final, Self
 
 import psutil
 
+from addresses.address import Address
+from addresses.connecting import NoAnswerError, get, places
 from servers.guard import GRACE_S
 from servers.last_words import last_words_of_log
 from servers.repository import REPOSITORY
@@ -34,11 +35,30 @@ class LaunchError(Exception):
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nothing listens on at this moment. Raises OSError for a host that is not this machine."""
+    return listening_place(host, 0).port
+
+
+def listening_place(host: str, port: int) -> Address:
+    """The first address of `host` at which this machine can listen; a port of 0 is replaced by a free one.
+
+    One address, whatever the name has: the servers do not agree on which of several they take. Raises OSError, that of
+    the last one tried.
+    """
+    refusal: OSError | None = None
+    for family, place in places(host, port):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                # As the servers do: connections of one that has just ended are in nobody's way.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(place)
+                probe.listen(1)
+                # With its interface, where it holds on one of them only.
+                number, _ = socket.getnameinfo(place, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+                return Address(host=number, port=probe.getsockname()[1])
+        except OSError as error:
+            refusal = error
+    raise refusal or OSError(f"{host} has no address")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,7 +79,11 @@ class Server:
     @property
     def base_url(self) -> str:
         """Where it answers."""
-        return f"http://{self.settings.host}:{self.settings.port}"
+        return str(self._address)
+
+    @property
+    def _address(self) -> Address:
+        return Address(host=self.settings.host, port=self.settings.port)
 
     def processes(self) -> list[psutil.Process]:
         """The server's processes, the guard left out; empty once they have ended."""
@@ -68,17 +92,33 @@ class Server:
         except psutil.NoSuchProcess:
             return []
 
+    def ended(self) -> str | None:
+        """How it ended, and what its log said last; None while it is up."""
+        status = self.guard.poll()
+        if status is None:
+            return None
+        how = f"signal {status - 128}" if status > 128 else f"exit status {status}"
+        return f"it ended with {how}; its last words: {self._last_words()}"
+
     def rss_mib(self) -> float:
-        """Resident memory of all its processes, shared pages counted in each."""
-        return sum(process.memory_info().rss for process in self.processes()) / 2**20
+        """Resident memory of all its processes, shared pages counted in each; one that ends meanwhile has none."""
+        found = 0
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found += process.memory_info().rss
+        return found / 2**20
 
     def metadata(self) -> dict[str, Any] | None:
-        """What `GET /metadata` answers; None outside the contract, where there is none."""
+        """What `GET /metadata` answers; None outside the contract, where there is none, and where no answer comes."""
         if not self.contract:
             return None
-        with urllib.request.urlopen(f"{self.base_url}/metadata", timeout=_PROBE_TIMEOUT_S) as answer:  # noqa: S310 - http
-            found: dict[str, Any] = json.load(answer)
-        return found
+        try:
+            status, body = get(self._address, "/metadata")
+            found = json.loads(body)
+        except (NoAnswerError, ValueError, RecursionError):
+            return None
+        its_own = status == 200 and isinstance(found, dict) and found.get("target") == self.name
+        return found if its_own else None
 
     def wait_ready(self, timeout_s: float) -> None:
         """Return when it is ready; raises LaunchError when it ends first or takes longer than `timeout_s`."""
@@ -105,8 +145,9 @@ class Server:
             return
         wanted = set(cpus)
         for process in self.processes():
-            for thread in process.threads():
-                os.sched_setaffinity(thread.id, wanted)
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):  # one that ends meanwhile
+                for thread in process.threads():
+                    os.sched_setaffinity(thread.id, wanted)
 
     def ask_to_stop(self) -> None:
         """Begin to end it, without waiting."""
@@ -134,15 +175,10 @@ class Server:
 
     def _answers(self) -> bool:
         # Outside the contract there is no readiness; models load before it listens, so any answer will do.
-        path = "/readyz" if self.contract else "/"
-        connection = http.client.HTTPConnection(self.settings.host, self.settings.port, timeout=_PROBE_TIMEOUT_S)
         try:
-            connection.request("GET", path)
-            status = connection.getresponse().status
-        except (OSError, http.client.HTTPException):
+            status, _ = get(self._address, "/readyz" if self.contract else "/", timeout_s=_PROBE_TIMEOUT_S)
+        except NoAnswerError:
             return False
-        finally:
-            connection.close()
         return status == 200 or not self.contract
 
     def _listens(self) -> bool:

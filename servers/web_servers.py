@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Final
 
+from addresses.address import Address
 from servers.registry import Interface
 from servers.settings import Settings
 
@@ -43,7 +44,7 @@ def _asgi_server(function: Command) -> Command:
 def gunicorn(settings: Settings) -> list[str]:
     """Gunicorn with gthread workers, which keep connections while other requests use the threads."""
     command = [
-        *("gunicorn", _APP, "--worker-class", "gthread", "--bind", f"{settings.host}:{settings.port}"),
+        *("gunicorn", _APP, "--worker-class", "gthread", "--bind", _place(settings)),
         *("--workers", str(settings.workers), "--threads", str(settings.threads)),
         *("--keep-alive", str(settings.keep_alive_s), "--backlog", str(_BACKLOG)),
         *("--graceful-timeout", "5", "--timeout", "120", "--log-level", "warning"),
@@ -60,7 +61,7 @@ def waitress(settings: Settings) -> list[str]:
     if settings.workers != 1:
         raise ServerError(f"waitress serves from one process; --workers {settings.workers} needs gunicorn or granian")
     return [
-        *("waitress", f"--listen={settings.host}:{settings.port}", f"--threads={settings.threads}"),
+        *("waitress", f"--listen={_place(settings)}", f"--threads={settings.threads}"),
         *(f"--channel-timeout={settings.keep_alive_s}", f"--backlog={_BACKLOG}", "--connection-limit=1000"),
         *("--asyncore-use-poll", _APP),
     ]
@@ -94,6 +95,10 @@ def uvicorn(settings: Settings) -> list[str]:
         *("--timeout-keep-alive", str(settings.keep_alive_s), "--backlog", str(_BACKLOG)),
         *("--no-access-log", "--log-level", "warning"),
     ]
+
+
+def _place(settings: Settings) -> str:
+    return Address(host=settings.host, port=settings.port).place
 
 
 def command_line(server: str, settings: Settings) -> list[str]:

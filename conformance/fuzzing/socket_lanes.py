@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Final
 
+from addresses.address import Address
 from conformance.fuzzing import draw
 from conformance.fuzzing.differential import repeat_command, status
 from conformance.fuzzing.faults import FoundFault, Tally
 from conformance.fuzzing.judge import judged
 from conformance.http_connection import HttpExchange
 from conformance.http_request import HttpRequest
-from conformance.socket_connection import Address, SocketConnection
+from conformance.socket_connection import SocketConnection
 
 HANG_S: Final = 10.0
 """An answer that takes longer is a hang; the slowest lawful one, a picture of 32 million pixels, takes a second."""

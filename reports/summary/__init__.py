@@ -14,7 +14,15 @@ from msgspec import Struct
 
 from experiment.foreign_ground import read_file
 from experiment.journal_records import LookRecord, NotRunRecord
-from reports.summary.check_rows import AnswersAlike, Audit, ConformanceRow, RefusedTarget, StartupRow, TreatmentRow
+from reports.summary.check_rows import (
+    AnswersAlike,
+    Audit,
+    ConformanceRow,
+    NothingValid,
+    RefusedTarget,
+    StartupRow,
+    TreatmentRow,
+)
 from reports.summary.ladder_rows import LadderSummary
 from reports.summary.load_rows import (
     BreakEven,
@@ -111,6 +119,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     results: list[ResultRow]
     comparisons: list[ComparisonRow]
     to_decide: ToDecide | None = None
+    nothing_valid: NothingValid | None = None
     parity_table: list[TreatmentRow]
     framework_costs: list[FrameworkCost]
     capacity: list[CapacityRow]

@@ -80,6 +80,18 @@ class StartupRow(Struct, frozen=True, kw_only=True):
     lines: Lines
 
 
+class NothingValid(Struct, frozen=True, kw_only=True):
+    """Why a run has no figure at all: of so many trials and refused targets, so many for the commonest reason.
+
+    Reasons that differ only in their numbers are one; `reason` is the first of them as it stands.
+    """
+
+    reason: str
+    times: int
+    of: int
+    share: float
+
+
 class Audit(Struct, frozen=True, kw_only=True):
     """How the load generator did: its worst trial in each respect, and why trials were left out."""
 

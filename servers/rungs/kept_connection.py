@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 import httptools
 
+from addresses.address import Address
+from addresses.connecting import connect
 from servers.models.payloads import Payload
 from servers.rungs.calls import StatusAndBody
 
@@ -34,10 +34,10 @@ class KeptConnection:
     """A connection on which each payload is sent as bytes made beforehand. Raises OSError where it breaks."""
 
     def __init__(self, base_url: str, endpoint: str, payloads: tuple[Payload, ...]) -> None:
-        url = urlsplit(base_url)
-        self._wires = [_wire(url.netloc, endpoint, one) for one in payloads]
-        self._sock = socket.create_connection((url.hostname or "", url.port or 80), timeout=_TIMEOUT_S)
-        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        address = Address.of(base_url)
+        self._wires = [_wire(address.authority, endpoint, one) for one in payloads]
+        self._sock = connect(address, timeout_s=_TIMEOUT_S)
+        self._sock.settimeout(_TIMEOUT_S)
 
     def wire(self, at: int) -> bytes:
         """The request of a payload."""

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import argparse
 import ast
+import multiprocessing.util
 import os
+import random
 import re
+import signal
+import socket
 import subprocess
 import sys
 import tomllib
+from collections import Counter
+from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, NoReturn
 
 import pytest
 from import_graph import product_files
 from processes import bench
 
+import bench as program
 from commands import check
 from experiment import built_models as building
-from experiment import line_up
+from experiment import ladder_run, line_up, planning
 from servers.repository import REPOSITORY
 
 _BENCH = (sys.executable, str(REPOSITORY / "bench.py"))
@@ -164,6 +173,26 @@ def test_list_tells_how_many_there_are() -> None:
         (("calibrate", "--against", "core", "--users", "0"), "--users 0 asks for nothing"),
         (("run", "--targets", "fastapi-native+gunicorn"), "speaks ASGI, which server gunicorn"),
         (("run", "--url", "nonsense"), "is not NAME=BASE_URL"),
+        (("check", "--url", "x=http://::1:8000"), "an IPv6 address stands in brackets"),
+        (("check", "--url", "x=http://127.0.0.1:80a"), "'80a' is no port from 1 to 65535"),
+        (("check", "--url", "x=http://127.0.0.1:99999"), "'99999' is no port from 1 to 65535"),
+        (("check", "--url", "x=http://[::1"), "an IPv6 address stands in brackets"),
+        (("check", "--url", "x=http://127.0.0.1:1/?a=1"), "a query or a fragment has no place in it"),
+        (("run", "--url", "x=http://"), "the host is missing"),
+        (("run", "--url", "x=http://127.0.0.1:1/\u00e9"), "must be percent-encoded"),
+        (("run", "--url", "x=https://127.0.0.1"), "it does not begin with http://"),
+        (("run", "--url", "a=http://h:1", "--url", "a=http://h:2"), "--url a is given twice"),
+        (("run", "--url", "a#2=http://h:1"), "'a#2' is no name for a server"),
+        (("run", "--seed", "1", "--seed", "2"), "--seed is given twice"),
+        (("serve", "flask", "--model", "a=x", "--model", "b=x"), "--model is given twice"),
+        (("check", "--case", "json-nan", "--case", "json-nan"), "--case json-nan is given twice"),
+        (("run", "--plan", "smoke", "--target", "flask"), "unknown option '--target'"),
+        (("run", "--seed", "-1"), "'-1' is no whole number from 0 to"),
+        (("serve", "flask", "--port", "65536"), "'65536' is no port from 0 to 65535"),
+        (("serve", "flask", "--host", "a b"), "'a b' is no host name"),
+        (("serve", "flask", "--host", "203.0.113.7", "--port", "0"), "nobody can listen on 203.0.113.7:0 here"),
+        (("micro", "--modes", "eagre"), "--modes 'eagre' is none that can run here"),
+        (("run", "--figures", "/dev/zero"), "'/dev/zero' is a device"),
         (("run", "--server-python", "/does/not/exist"), "does not exist"),
         (("run", "--resume", "/does/not/exist"), "/does/not/exist"),
         (("run", "--blocks", "1"), "--blocks '1' is no whole number from 2 to 1000"),
@@ -183,6 +212,7 @@ def test_list_tells_how_many_there_are() -> None:
         (("serve", "flask+gunicorn+eager", "--model", "mine=tests"), "cannot serve --model: a SavedModel holds no"),
         (("run", "--targets", "flask-native", "--model", "mine=tests"), "the article's three models only"),
         (("run", "--url", "a=http://127.0.0.1:1/v1/models/m:predict"), "is asked of a model"),
+        (("run", "--url", "a=http://127.0.0.1:1", "--model", "mine=tests"), "tests is not a SavedModel"),
         (("run", "--resume", "x", "--model", "mine=tests"), "--resume goes on with the model and"),
     ],
 )
@@ -196,6 +226,153 @@ def test_what_cannot_be_is_one_line_and_a_hint(arguments: tuple[str, ...], says:
     assert lines[1].startswith("hint: ")
     assert len(lines) == 2
     assert not done.stdout
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_a_password_in_a_url_is_refused_and_never_repeated(verb: str) -> None:
+    """Whatever else is wrong with the URL, no part of what stands before its @ is printed."""
+    for url in ("http://user:secret@h", "http://user:secret@h:99999", "http://user:sec/ret@h", "http://user:?secret@h"):
+        done = bench(verb, "--url", f"a={url}")
+        assert done.returncode == 2
+        assert "user name or a password" in done.stderr
+        assert not re.search("user:|sec|ret@", done.stderr)
+
+
+_WORDS: Final = r"""
+-1 0 1 8 +1 1e9 nan inf -inf 1_000 0x10 1.5 . .. / /dev/null /dev/zero /etc/passwd/x = a= =a a=b , a,,b http://x
+a=http:// a=http://::1:8000 a=http://[::1 a=http://127.0.0.1:99999 a=http://127.0.0.1:1/?x a=http://u:p@h
+a=http://127.0.0.1:1 flask flask, flask,flask flask+ +++++ p99=1ms p0=0ms predict@0 predict@1 predict~rps
+predict~1..2rps predict~0rps predict~steps1-2-3rps threads= threads=0 threads=1,1 executor=default 1s 0s 99999999h
+~ %s {} [/b] <b> ' " \ -- -x @file * localhost :: [::1] ::1 0.0.0.0 256.256.256.256 a..b all csv predict granian
+decided tests README.md mine=tests mine=README.md
+"""
+ODD: Final = (
+    *(
+        "",
+        " ",
+        "\t",
+        "a\nb",
+        "\x1b[31m",
+        "\u00e9",
+        "\u65e5\u672c",
+        "\u202e",
+        "\u0663",
+        "\ud800",
+        "a\0b",
+        "threads=\u00b2",
+    ),
+    *("9" * 30, "9" * 5000, "a" * 300, "a/" * 3000, f"a={'b' * 300}", f"p1={'9' * 400}s", f"p99.{'9' * 30}=1ms"),
+    *(f"predict@{'9' * 30}", f"predict@{'9' * 5000}", f"predict~{'9' * 400}rps", f"{'x' * 64}.de"),
+    *_WORDS.split(),
+)
+"""What people and programs have typed, and worse."""
+
+NEEDED: Final = {"serve": ["flask"], "report": ["/no"], "pack": ["/no"], "worker": ["--master", "127.0.0.1"]}
+"""What a verb asks for, to come to its other arguments."""
+
+
+class Started(BaseException):
+    """Something was to be started: the arguments were fine."""
+
+
+def _started(*_: object, **__: object) -> NoReturn:
+    raise Started
+
+
+def _storm(parser: argparse.ArgumentParser, verb: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """Every argument of every verb with every odd value."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, child in action.choices.items():
+                yield from _storm(child, (*verb, name))
+        elif action.option_strings and action.nargs != 0:
+            option = action.option_strings[0]
+            needed = NEEDED.get(verb[0], []) if option != "--master" else []
+            yield from ([*verb, *needed, f"{option}={odd}"] for odd in ODD)
+        elif not action.option_strings:
+            yield from ([*verb, odd, odd] if verb[-1] in ("compare", "repeat") else [*verb, odd] for odd in ODD)
+
+
+def _unknown(host: str, port: object, *others: Any, **more: Any) -> Any:
+    """Names are looked up on this machine alone."""
+    if host in ("127.0.0.1", "::1", "::", "0.0.0.0", "localhost"):  # noqa: S104 - read only
+        return LOOK_UP(host, port, *others, **more)
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+LOOK_UP: Final = socket.getaddrinfo
+
+
+@pytest.fixture(name="nothing_starts")
+def _nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever would start a process raises Started, and files go to a folder of the test's."""
+    for module, name in (
+        *((subprocess.Popen, "__init__"), (os, "execv"), (os, "execve"), (multiprocessing.util, "spawnv_passfds")),
+        *((building, "built_models"), (planning, "built_models"), (ladder_run, "built_models")),
+    ):
+        monkeypatch.setattr(module, name, _started)
+    monkeypatch.setattr(socket, "getaddrinfo", _unknown)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    for module in (planning, ladder_run):
+        monkeypatch.setattr(module, "RUNS", tmp_path / "runs")
+    both = program.command_line()
+    monkeypatch.setattr(program, "command_line", lambda: both)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize("part", range(4))
+def test_no_argument_is_too_odd(part: int) -> None:
+    """Two thousand odd values of all arguments of all verbs: taken, or refused in a line with a hint; never a bug."""
+    every = list(_storm(program.command_line()[0]))
+    drawn = random.Random(program.__name__).sample(every, 2000)  # noqa: S311 - a test's choice
+    assert len({tuple(one) for one in every}) > 5000
+    codes: Counter[int | str] = Counter()
+    for arguments in drawn[part::4]:
+        try:
+            done = bench(*arguments)
+        except Started:
+            codes["started"] += 1
+            continue
+        codes[done.returncode] += 1
+        said = done.stderr.splitlines()
+        assert done.returncode in (0, 2, 3), arguments
+        assert "unexpected" not in done.stderr, arguments
+        if done.returncode == 2:
+            assert [line.partition(":")[0] for line in said] == ["bench.py", "hint"], (arguments, said)
+    assert codes["started"] > 10 < codes[2], codes
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "--url", "x=http://::1:8000"),
+        ("serve", "flask", "--port=99999"),
+        ("run", "--seed=--"),
+        ("fuzz", "repeat", "-1", "x"),
+        ("report", "a\udcff"),
+        ("worker", "--master", "a..b"),
+    ],
+)
+def test_a_program_says_no_in_two_lines(arguments: tuple[str, ...]) -> None:
+    """The same of the program that a shell starts: exit code 2, a line and a hint, and nothing else."""
+    done = _bench(*arguments)
+    assert done.returncode == 2
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["bench.py", "hint"]
+    assert not done.stdout
+
+
+def test_a_bug_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody expected ends with 3 in one line that says where it arose, and whole where that is asked."""
+    monkeypatch.setattr("commands.list._lines", lambda _section: [*()][1])
+    done = bench("list", "targets")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert re.match(
+        r"bench.py: unexpected IndexError: list index out of range \(test_command_line.py:\d+\)\n", done.stderr
+    )
+    assert len(done.stderr.splitlines()) == 2
+    monkeypatch.setenv("TITRATE_TRACEBACK", "1")
+    assert "Traceback" in bench("list", "targets").stderr
 
 
 def test_a_program_of_its_own_ends_in_the_same_way() -> None:

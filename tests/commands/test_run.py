@@ -22,6 +22,7 @@ import psutil
 import pytest
 from broken_apps import FAULTS, Fault
 from contract_app import REFERENCE, serving
+from loadtests_servers import KnownServer, ok
 from user_models import user_saved_models
 
 from conformance.case import Figure
@@ -161,6 +162,35 @@ def test_a_wrong_target_is_refused(refused: Callable[[int], Refused], half: int,
     assert not [one for one in run.journal if one["kind"] == "trial"]
     assert "no target passed the gate" in run.done.stderr
     assert f"refused: {_name(fault)}: {record['reason']}" in run.done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (ok(status=b"302 Found", extra=b"Location: http://elsewhere/\r\n"), "302 to 'http://elsewhere/'"),
+        (ok(status=b"429 Too Many Requests"), "429"),
+        (b"\x00\xff" * 100, "malformed answer"),
+    ],
+    ids=["redirect", "busy", "rubbish"],
+)
+def test_where_nobody_answers_the_harness_could_not_tell(tmp_path: Path, answer: bytes, reason: str) -> None:
+    """No target answers, so there is no verdict and no finding: 3, and why, on the screen and in the report."""
+    with KnownServer(lambda _n, _b: [answer]) as server:
+        named = (
+            "--endpoints",
+            "predict",
+            "--url",
+            f"a={server.base_url}",
+            "--skip-check",
+            "--out",
+            str(tmp_path / "run"),
+        )
+        done = _bench("run", "--plan", "smoke", *named)
+    assert done.returncode == 3, done.stderr
+    printed = " ".join(done.stdout.split())
+    assert "Nothing was measured, so there is no answer: for 2 of 2" in printed
+    assert reason in printed
+    assert _summary(tmp_path / "run")["nothing_valid"]["share"] == 1.0  # type: ignore[index]
 
 
 def test_a_varied_setting_gets_its_verdict_and_is_resumed(tmp_path: Path) -> None:

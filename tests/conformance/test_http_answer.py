@@ -10,10 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from addresses.connecting import MOST_BODY_BYTES, MOST_HEAD_BYTES, MOST_INTERIM
 from conformance.canonical import NotJsonError, Number, float32_fault, form_fault, read
-from conformance.http_answer import MalformedAnswerError, read_answer
+from conformance.http_answer import AnswerReader, HttpAnswer, MalformedAnswerError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def _read(data: bytes, method: str = "GET", *, ended: bool = False) -> tuple[HttpAnswer | None, int]:
+    """The answer that is read off `data`, and how many bytes were left."""
+    buffer = bytearray(data)
+    return AnswerReader(method).read(buffer, ended=ended), len(buffer)
 
 
 @pytest.mark.parametrize(
@@ -31,28 +40,64 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 def test_malformed_answer_is_refused(data: bytes) -> None:
     """What RFC 9112 forbids an answer is a problem, although many clients would read it."""
     with pytest.raises(MalformedAnswerError):
-        read_answer(data, "GET", ended=False)
+        _read(data)
 
 
 def test_interim_answers_are_skipped() -> None:
     """An answer of 100 (Continue) is not the answer."""
-    read = read_answer(b"HTTP/1.1 100 Continue\r\n\r\n" + OK, "POST", ended=False)
-    assert read is not None
-    assert (read[0].status, read[1]) == (200, len(OK) + 25)
+    answer, left = _read(CONTINUE * MOST_INTERIM + OK + b"more", "POST")
+    assert answer is not None
+    assert (answer.status, left) == (200, len(b"more"))
+
+
+def test_switching_protocols_is_an_answer() -> None:
+    """101, which nobody asked for, is judged as what it is: after it no HTTP follows, so it is not waited out."""
+    answer, _ = _read(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nxxxx")
+    assert answer is not None
+    assert (answer.status, answer.keep_alive) == (101, False)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (CONTINUE * (MOST_INTERIM + 1), "interim answers"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * MOST_HEAD_BYTES, "headers of over 64 KiB"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * MOST_HEAD_BYTES, "headers of over 64 KiB"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MOST_BODY_BYTES + 1), "a body of over 16 MiB"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (MOST_BODY_BYTES + 1), "a body of over 16 MiB"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", "malformed"),
+        (CHUNKED + (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 257, "a body of over 16 MiB"),
+    ],
+    ids=["interim", "one-header", "headers", "until-close", "length", "digits", "chunks"],
+)
+def test_an_answer_without_an_end_is_broken_off(data: bytes, said: str) -> None:
+    """Interim answers, headers and bodies have a bound each, and what passes it is told as that."""
+    with pytest.raises(MalformedAnswerError, match=said):
+        _read(data)
+
+
+@pytest.mark.parametrize("size", [1, 65_535, 65_536, 200_000])
+def test_chunks_end_where_they_end(size: int) -> None:
+    """A chunked body is whole with its last byte, however large it is, and what follows is left."""
+    whole = CHUNKED + b"%x\r\n" % size + b"x" * size + b"\r\n0\r\nT: v\r\n\r\n"
+    assert _read(whole[:-1])[0] is None
+    answer, left = _read(whole + OK)
+    assert answer is not None
+    assert (answer.body, left) == (b"x" * size, len(OK))
 
 
 def test_answer_may_end_with_the_connection() -> None:
     """An answer without a length ends where the connection does, and not before."""
     data = b"HTTP/1.1 200 OK\r\n\r\nall"
-    assert read_answer(data, "GET", ended=False) is None
-    read = read_answer(data, "GET", ended=True)
-    assert read is not None
-    assert read[0].body == b"all"
+    assert _read(data)[0] is None
+    answer, _ = _read(data, ended=True)
+    assert answer is not None
+    assert answer.body == b"all"
 
 
 def test_every_prefix_waits_for_more() -> None:
     """No beginning of a lawful answer is taken for a whole one, or for a fault."""
-    assert all(read_answer(OK[:length], "GET", ended=False) is None for length in range(len(OK)))
+    assert all(_read(OK[:length])[0] is None for length in range(len(OK)))
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))

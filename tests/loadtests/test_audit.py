@@ -39,6 +39,7 @@ FINE = {
         ({}, None),
         ({"error_kinds": {"status": 10}}, None),
         ({"error_kinds": {"status": 7, "timeout": 4}}, "11 of 1000 requests failed (status 7, timeout 4)"),
+        ({"error_kinds": {"status": 990}, "status": 429}, "990 of 1000 requests failed (status 990, mostly 429)"),
         ({"error_kinds": {"body": 1}}, "1 of 1000 answers had a wrong body"),
         ({"completed": 0}, "no right answer fell into a steady window; longer slices are needed"),
         (

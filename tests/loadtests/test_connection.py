@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import time
 
 import numpy as np
@@ -10,13 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from loadtests_servers import GOOD, KnownServer, Piece, ok
+from msgspec import structs
 
+from addresses import connecting
+from addresses.address import Address
+from loadtests import connection as connection_module
 from loadtests.connection import Connection, LoadedTarget, make_ready
 from loadtests.loop import SliceRun
 from loadtests.orders import PreparedRequest
 from loadtests.responses import ErrorKind, ResponseReader
 from loadtests.samples import ROW, Samples
-from loadtests.wire_request import WireRequest, split_base_url, wire_bytes
+from loadtests.wire_request import WireRequest, wire_bytes
 
 PATIENCE_NS = 5_000_000_000
 
@@ -101,6 +106,40 @@ def test_an_answer_that_only_begins_like_the_known_one(second: bytes, kind: Erro
         connection.close()
 
 
+def test_load_goes_to_the_address_that_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a name's first address refuses, the users connect to the next, as those do who asked before them."""
+    with KnownServer(lambda _n, _b: [ok()]) as server:
+        here = [(socket.AF_INET6, ("::1", server.port, 0, 0)), (socket.AF_INET, ("127.0.0.1", server.port))]
+        for module in (connection_module, connecting):
+            monkeypatch.setattr(module, "places", lambda _host, _port: here)
+        target = LoadedTarget(server.target("a"))
+        assert exchange(Connection(target)) is ErrorKind.TRANSPORT
+        target.choose_place(PATIENCE_NS)
+        assert exchange(Connection(target)) is ErrorKind.NONE
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"10000\r\n%b\r\n" % (b"x" * 65536),
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 3000,
+    ],
+    ids=["body", "headers", "interim"],
+)
+def test_an_answer_without_an_end_is_broken_off(endless: bytes) -> None:
+    """Under load an answer that grows past what the first one was is a failed request at once, and is not kept."""
+    with KnownServer(lambda _n, _b: [endless] + [b"10000\r\n%b\r\n" % (b"x" * 65536)] * 10_000) as server:
+        order = server.target("a")
+        order = structs.replace(order, requests=(structs.replace(order.requests[0], most_body_bytes=1000),))
+        target = LoadedTarget(order)
+        connection = Connection(target)
+        assert exchange(connection) is ErrorKind.TRANSPORT
+        assert target.failure is not None
+        assert "answer" in target.failure
+        assert not connection._pieces
+
+
 RIGHT = b'{"prediction":1.5}'
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\nContent-Type: application/json\r\n\r\n" + RIGHT
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n" + RIGHT[:4] + b"\r\ne\r\n" + RIGHT[4:]
@@ -111,7 +150,7 @@ CLOSING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 18\r\n\r\n" 
 
 def request(expect: bytes | None = RIGHT) -> WireRequest:
     """A request whose right answer is `expect` under 200."""
-    return WireRequest(PreparedRequest(method="GET", path="/", expect_body=expect), split_base_url("http://h"))
+    return WireRequest(PreparedRequest(method="GET", path="/", expect_body=expect), Address.of("http://h"))
 
 
 def read(*pieces: bytes) -> ResponseReader:
@@ -189,17 +228,10 @@ def test_wire_bytes() -> None:
     request = PreparedRequest(
         method="POST", path="/predict", headers={"Content-Type": "application/json"}, body=b"{}", expect_body=b""
     )
-    assert wire_bytes(request, split_base_url("http://127.0.0.1:8080/v1/")) == (
+    assert wire_bytes(request, Address.of("http://127.0.0.1:8080/v1/")) == (
         b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Type: application/json\r\n"
         b"Content-Length: 2\r\n\r\n{}"
     )
-
-
-@pytest.mark.parametrize("url", ["https://h/", "h:80", "http://", "http://h/?q", "ftp://h"])
-def test_other_urls_are_refused(url: str) -> None:
-    """Only http URLs of a host are base URLs."""
-    with pytest.raises(ValueError, match="base URL"):
-        split_base_url(url)
 
 
 @pytest.mark.parametrize("change", [{"path": "/a b"}, {"path": "/a\r\nX: y"}, {"headers": {"A": "b\nC: d"}}])
@@ -208,7 +240,7 @@ def test_requests_that_would_break_framing_are_refused(change: dict[str, object]
     values: dict[str, object] = {"method": "GET", "path": "/", "expect_body": None}
     request = PreparedRequest(**(values | change))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="not a request"):
-        wire_bytes(request, split_base_url("http://h"))
+        wire_bytes(request, Address.of("http://h"))
 
 
 @pytest.mark.parametrize(
@@ -224,4 +256,4 @@ def test_requests_that_would_break_framing_are_refused(change: dict[str, object]
 def test_an_answer_may_differ_by_what_the_model_itself_does(expected: bytes, within: float, kind: ErrorKind) -> None:
     """Where the model differs from call to call, numbers are held to so much, and all else to the byte."""
     asked = PreparedRequest(method="GET", path="/", expect_body=expected, within=within)
-    assert WireRequest(asked, split_base_url("http://h")).judge(read(PLAIN)) is kind
+    assert WireRequest(asked, Address.of("http://h")).judge(read(PLAIN)) is kind

@@ -99,7 +99,7 @@ def test_a_bad_order_is_reported_and_survived() -> None:
     """A fault inside the generator comes back in words, and the next trial works."""
     with KnownServer(lambda _n, _b: [0.001, ok()]) as server, Generator() as generator:
         bad = TargetOrder(id="bad", base_url="https://127.0.0.1", requests=(REQUEST,))
-        with pytest.raises(GeneratorError, match="a base URL is http"):
+        with pytest.raises(GeneratorError, match="is no base URL: it does not begin with http"):
             generator.trial(order(bad))
         (record,) = generator.trial(order(server.target("good")))
         assert_target_is_right(record)

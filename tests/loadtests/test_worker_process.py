@@ -130,6 +130,7 @@ def test_other_code_is_refused_on_both_sides(tmp_path: Path) -> None:
     """One letter in loadtests/ makes a worker another's: master and worker each say so, with what would help."""
     port, log = free_port(), tmp_path / "log"
     shutil.copytree(ROOT / "loadtests", tmp_path / "loadtests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "addresses", tmp_path / "addresses", ignore=shutil.ignore_patterns("__pycache__"))
     with (tmp_path / "loadtests" / "clocks.py").open("a") as file:
         file.write("#")
     with master(port, timeout_s=15) as generator, worker(port, log=log, root=tmp_path) as process:

@@ -13,7 +13,9 @@ import pytest
 from msgspec import structs
 from synthetic_run import Truth, true_rate, write_run
 
-from experiment.journal import FILE_NAME
+from commands.run_outcome import draw_and_print, exit_code
+from experiment.journal import FILE_NAME, encode
+from experiment.journal_records import RefusedRecord
 from experiment.run_folder import read_run
 from reports import latencies, wording
 from reports.headline import headline
@@ -246,6 +248,52 @@ def test_the_headline_of_an_empty_run_gives_no_answer(tmp_path: Path) -> None:
     """A run that was killed before its first trial has no answer, and says that."""
     text = summary_of(tmp_path, replace(SMALL, written_blocks=0, complete=None)).headline
     assert text == "From a partial run (0 of 5 blocks): Nothing was measured, so there is no answer."
+
+
+def _with(folder: Path, change: dict[str, object], *more: RefusedRecord) -> Path:
+    """The folder, every trial of its journal changed, and with more records before its end."""
+    lines = [json.loads(line) for line in (folder / FILE_NAME).read_text().splitlines()]
+    count = 0
+    for line in lines:
+        if line["kind"] == "trial":
+            count += 1
+            line.update({**change, "reason": str(change["reason"]).replace("N", str(100 + count))})
+    lines[-1:-1] = [json.loads(encode(one)) for one in more]
+    (folder / FILE_NAME).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def test_where_nothing_is_valid_the_reason_is_told_everywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No verdict and no 0: the exit code is 3, and the commonest reason stands with its share wherever one looks."""
+    truth = replace(SMALL, modes=("function",), scenarios=("predict@16",), blocks=2)
+    folder = write_run(tmp_path / "run", truth)
+    refused = RefusedRecord(block=0, target=BOTTLE, reason="predict-1: 302 to 'http://elsewhere'")
+    _with(folder, {"valid": False, "reason": "N of 2000 requests failed (status N, mostly 429)"}, refused)
+    summary = draw_and_print(folder)
+    printed = " ".join(capsys.readouterr().out.split())
+    found = summary.nothing_valid
+    assert found is not None
+    assert (found.times, found.of) == (8, 9)
+    assert found.share == pytest.approx(8 / 9, abs=1e-4)
+    said = (
+        "Nothing was measured, so there is no answer: for 8 of 9 trials or targets (89 %) because 101 of 2000 requests"
+    )
+    assert summary.headline.startswith(f"{said} failed (status 101, mostly 429).")
+    for text in (printed, (folder / "summary.md").read_text()):
+        assert said in text
+    assert said.replace(" %", "\u00a0%") in (folder / "report.html").read_text()
+    assert exit_code(summary) == 3
+    # A target that breaks the contract is a finding, also where nothing else could be told.
+    gated = structs.replace(summary.refused[0], cases=["json-nan"])
+    assert exit_code(structs.replace(summary, refused=[gated])) == 1
+    assert exit_code(structs.replace(summary, refused=[])) == 3
+
+
+def test_where_anything_is_valid_there_is_no_such_reason(known: Summary) -> None:
+    """One cell with a figure is enough."""
+    assert known.nothing_valid is None
 
 
 SCHEMA_RUN = Truth(

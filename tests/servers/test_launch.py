@@ -5,16 +5,20 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from loadtests_servers import KnownServer, ok
 from processes import gone
 
+from addresses.address import Address
+from addresses.connecting import get
 from servers.last_words import last_words, last_words_of_log
-from servers.launch import LaunchError, child_environment, free_port, launch
+from servers.launch import LaunchError, Server, child_environment, free_port, launch, listening_place
 from servers.repository import REPOSITORY
 from servers.settings import MEMORY, Settings
 from servers.target import Target, TargetError, grid
@@ -127,6 +131,71 @@ def test_no_server_writes_a_line_for_a_request(server: str, tmp_path: Path) -> N
             statuses = list(users.map(lambda _: _health(running.base_url), range(400)))
         assert set(statuses) == {200}
         assert log.read_bytes() == started
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "waitress", "granian"])
+def test_every_server_listens_on_ipv6(server: str, tmp_path: Path) -> None:
+    """An address of IPv6 and a port of 0 are taken by every server, and the URL that is told works."""
+    try:
+        there = listening_place("::1", 0)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    assert str(there).startswith("http://[::1]:")
+    settings = Settings(models_dir=tmp_path, host="::1")
+    with launch(Target.parse(f"null+{server}"), settings, tmp_path / "log") as running:
+        running.wait_ready(60)
+        assert get(Address.of(running.base_url), "/predict")[0] == 200
+
+
+def test_a_name_is_listened_on_at_one_of_its_addresses() -> None:
+    """What is told is the address that a name comes to, and one that stands for all is told as one that works."""
+    assert listening_place("localhost", 0).host in ("127.0.0.1", "::1")
+    assert str(listening_place("0.0.0.0", 0).reachable).startswith("http://127.0.0.1:")  # noqa: S104 - for a moment
+    with pytest.raises(OSError, match="requested address"):
+        listening_place("203.0.113.7", 0)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        listening_place("127.0.0.1", taken.getsockname()[1])
+
+
+METADATA = b'{"target": "x", "startup": {}}'
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (METADATA, {"target": "x", "startup": {}}),
+        (b'{"target": "another"}', None),
+        (b"[" * 100_000, None),
+        (b"nonsense", None),
+        (b"[]", None),
+    ],
+)
+def test_metadata_is_the_targets_own_or_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: bytes, found: object
+) -> None:
+    """No proxy is asked for it, whatever the environment says, and what another one answers is not kept as its own."""
+    asked: list[bytes] = []
+
+    def proxy(_number: int, said: bytes) -> list[bytes]:
+        asked.append(said)
+        return [ok(METADATA)]
+
+    with KnownServer(proxy) as stranger, KnownServer(lambda _n, _b: [ok(body)]) as server:
+        monkeypatch.setenv("http_proxy", stranger.base_url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        one = Server(
+            name="x",
+            contract=True,
+            settings=Settings(port=server.port),
+            log=tmp_path,
+            guard=subprocess.Popen([sys.executable, "-c", ""]),
+            started=0.0,
+        )
+        assert one.metadata() == found
+        server.die()
+        assert one.metadata() is None
+        one.guard.wait()
+    assert not asked
 
 
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from addresses.address import Address
 from conformance.cases import select
 from conformance.fate import Fate
 from conformance.http_connection import HttpExchange
 from conformance.http_request import HttpRequest
-from conformance.socket_connection import Address, SocketConnection
+from conformance.socket_connection import SocketConnection
 from servers.launch import free_port
 from servers.server_decisions import HIDDEN
 from servers.settings import Settings

@@ -14,8 +14,9 @@ from typing import Final
 
 from hostile_requests import Attack, Ending, attacks, good_request, goods
 
+from addresses.address import Address
 from conformance.fate import Fate
-from conformance.socket_connection import Address, SocketConnection
+from conformance.socket_connection import SocketConnection
 from experiment.priming import agrees, predicted
 from servers.models.payloads import Payload
 
