@@ -36,6 +36,7 @@ SERVERS_OWN: Final = frozenset(
         "body-cut-chunks",
         "connection-after-options",
         "form-cut",
+        "head-gzip-coding",
         "length-astronomic",
         "length-chunk-cut",
         "length-chunk-size-letters",
