@@ -12,7 +12,7 @@ from commands.verdict_grid import leading, print_grid
 from experiment.errors import FINDING, HARNESS, OK
 from experiment.progress import plural
 from reports.deciding import ASKED, in_words
-from reports.headline import leading_pairs
+from reports.headline_rows import leading_pairs
 from reports.ladder_words import counted_rows
 from reports.ladder_words import usual as waterfalls
 from reports.render import render

@@ -5,24 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Final
 
 from conformance.case import Case, Figure
 from conformance.inference_cases import inference_cases
 from conformance.model_cases import ModelEndpoint, model_cases
 from conformance.serving_cases import serving_cases
-from experiment.errors import ExpectedError, usage
+from experiment.describing import tried
+from experiment.errors import usage
 from experiment.journal_records import ModelRecord
-from experiment.progress import Bar, Terminal
+from experiment.progress import Terminal
 from servers.core.reply import JSON
-from servers.last_words import last_words_of_log
 from servers.models.signature import DATATYPES, Tensor
 from servers.models.user_model import (
     Reading,
@@ -33,15 +30,12 @@ from servers.models.user_model import (
     digest_of,
     split_option,
 )
-from servers.repository import REPOSITORY
 from servers.settings import Settings
 from servers.target import Target
 
 NO_CODE: Final = "a SavedModel holds no Python code to run eagerly"
 
 _ENCODINGS: Final = {JSON: "json", "image/jpeg": "image", "image/png": "image"}
-_READING_S: Final = 6.0
-_MODE_S: Final = {"xla": 4.0, "lite": 3.0}
 _NOT_SERVED: Final = "serves the article's three models only"
 
 
@@ -195,7 +189,7 @@ def _described(  # noqa: PLR0917 - what the command line says, in its order
         command = ["--saved-model", str(saved_model), "--out", str(folder), *reading.options]
         command += ["--payload", str(payload)] if payload else []
         with terminal.bar(f"Reading {saved_model.name}") as bar:
-            known |= _tried(command, untried, bar, folder)
+            known |= tried(command, untried, bar, folder)
         _write_modes(folder, known)
     model = UserModel.read(folder)
     for statement in model.statements:
@@ -206,82 +200,6 @@ def _described(  # noqa: PLR0917 - what the command line says, in its order
             whole = f" (all of it: {model.said_by(mode)})" if model.said_by(mode).is_file() else ""
             terminal.say(f"{name}: {reason}{whole}")
     return UserModelSetup(name=name, payload=payload, model=model, refusals=refusals, reading=reading)
-
-
-def _tried(command: Sequence[str], modes: Sequence[str], bar: Bar, folder: Path) -> dict[str, str | None]:
-    """Describe, and try the modes. A compiler may take its process down with it: then the others are tried in another.
-
-    Raises UserModelError where the model cannot be served at all, ExpectedError where the process fails otherwise.
-    """
-    found: dict[str, str | None] = {}
-    total = _READING_S + sum(map(_expected_s, modes))
-    gone = 0.0
-    with tempfile.TemporaryFile("w+", errors="replace") as log:
-        while True:
-            left = [mode for mode in modes if mode not in found]
-            trying: str | None = None
-            for said in (telling := _Describing([*command, "--modes", ",".join(left)], log)):
-                if "error" in said:
-                    raise UserModelError(said["error"], said["hint"])
-                if said.get("described"):
-                    gone = max(gone, _READING_S)
-                if "mode" in said:
-                    found[said["mode"]], trying = said["refusal"], None
-                    gone += _expected_s(said["mode"])
-                    outcome = "runs it" if said["refusal"] is None else "cannot"
-                    bar.update(gone, total, f"mode {said['mode']} {outcome} ({said['seconds']} s)")
-                elif "what" in said:
-                    trying = said.get("trying")
-                    bar.update(gone, total, said["what"])
-            if telling.status == 0:
-                return found
-            log.seek(0)
-            if trying is None:
-                words = last_words_of_log(log.read())
-                raise ExpectedError(
-                    f"reading the model took its process down (status {telling.status}): {words}",
-                    hint="does tf.saved_model.load read it, and its signature run, in a process of its own?",
-                )
-            (folder / f"mode-{trying}.txt").write_text(log.read(), encoding="utf-8")
-            found[trying] = f"mode {trying} took its process down (status {telling.status})"
-
-
-class _Describing:
-    """What `servers.models.describe` tells on a channel of its own, one object a line; `status` once that has ended.
-
-    Under the guard: it ends with this process, however that ends. What a model prints goes to `log`.
-    """
-
-    def __init__(self, options: Sequence[str], log: IO[str]) -> None:
-        self._options = options
-        self._log = log
-        self.status = 0
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        ours, theirs = os.pipe()
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        command = [sys.executable, "-m", "servers.models.describe", *self._options, "--channel", str(theirs)]
-        with os.fdopen(ours, encoding="utf-8") as channel:
-            try:
-                guard = subprocess.Popen(
-                    [sys.executable, "-m", "servers.guard", *command],
-                    stdin=subprocess.PIPE,
-                    stdout=self._log,
-                    stderr=subprocess.STDOUT,
-                    env=environment,
-                    pass_fds=(theirs,),
-                )
-            finally:
-                os.close(theirs)
-            with guard:
-                for line in channel:
-                    yield json.loads(line)
-                self.status = guard.wait()
-
-
-def _expected_s(mode: str) -> float:
-    """What trying a mode takes of the bar, in seconds of a small model; the bar's own pace says how long that is."""
-    return _MODE_S.get(mode, 1.0)
 
 
 def _datatypes(tensors: Sequence[Tensor]) -> dict[str, str]:

@@ -20,11 +20,12 @@ CORE_TESTS: Final = (
             "encodings",
             "form_fields",
             "hazards",
-            "jpeg_draft",
+            "images",
             "launch",
             "lite",
             "modes",
             "payloads",
+            "protocols",
             "quality",
             "saved_models",
             "server_decisions",
@@ -60,6 +61,8 @@ ELSEWHERE: Final = {
     "tests/servers/test_devices.py": "refusals at the start, which no version of a framework decides",
     "tests/servers/test_hostile.py": "sieges a server for minutes; `stress` does it for longer, and weighs it",
     "tests/servers/test_overload.py": "for a machine that does nothing else",
+    "tests/servers/test_model_kinds.py": "models of every kind in every mode, which TensorFlow alone decides",
+    "tests/servers/test_model_reading.py": "how a model's file is read, which no version of a framework decides",
     "tests/servers/test_user_model.py": "a model's signature and its file, which no version of a framework decides",
 }
 """Files, and folders with a slash at their end, whose tests no environment of the matrix runs, and why."""

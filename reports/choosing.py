@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.headline import leading_pairs
-from reports.headline_rows import busiest_cells
+from reports.headline_rows import busiest_cells, leading_pairs
 from reports.summary import Summary, TargetSummary
 from reports.summary.load_rows import ComparisonRow, CostRow, ResultRow
 from reports.tables import endpoints

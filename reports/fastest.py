@@ -15,15 +15,13 @@ from msgspec.structs import replace
 from experiment.journal_records import ComparisonRecord, varied_of
 from experiment.run_folder import Run
 from reports import comparisons, statistics, wording
-from reports.headline_rows import at_most_users, usual
+from reports.headline_rows import QUESTIONS, at_most_users, usual
 from reports.summary import TargetSummary
 from reports.summary.load_rows import ComparisonRow, FastestRow, ResultRow
 from reports.verdicts import Verdict
 
 Targets = Mapping[str, TargetSummary]
 
-QUESTIONS: Final = ("framework", "mode", "server", "device")
-"""The choices that anybody has, the first of which names the baseline."""
 
 _NO_CHOICE: Final = ("native", "floor", "stack", comparisons.NOISE_AXIS)
 _STACK: Final = frozenset({"framework", "server", "mode"})

@@ -7,15 +7,15 @@ named together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from experiment.progress import plural
 from reports import wording
 from reports.advice import advice
-from reports.fastest import QUESTIONS, Targets, is_choice
-from reports.headline_rows import at_most_users, busiest, usual
+from reports.fastest import Targets, is_choice
+from reports.headline_rows import QUESTIONS, speeds, usual
 from reports.ladder_words import framework_matters, ladder_sentence, matters_sentence
-from reports.summary import Bullet, Summary, TargetSummary
+from reports.summary import Bullet, Summary
 from reports.summary.check_rows import NothingValid
 from reports.summary.load_rows import ComparisonRow, FastestRow
 from reports.verdicts import Verdict
@@ -49,33 +49,6 @@ def bullets(summary: Summary) -> list[Bullet]:
     found = [Bullet(label=wording.axis_title(axis), text=_question(axis, rows, summary)) for axis in axes]
     explained = matters_sentence(summary.what_matters)
     return found + ([Bullet(label="What explains the differences", text=explained)] if explained else [])
-
-
-def speeds(comparisons: Iterable[ComparisonRow]) -> list[ComparisonRow]:
-    """The throughputs of closed loops at the most users of a pair and endpoint; the A/A pair is none of them."""
-    rows = [row for row in usual(comparisons) if row.metric == "throughput" and row.axis != "noise"]
-    return list(at_most_users(rows, lambda row: (row.axis, row.baseline, row.candidate, row.endpoint)).values())
-
-
-def leading_pairs(comparisons: Sequence[ComparisonRow], targets: Sequence[TargetSummary]) -> list[list[ComparisonRow]]:
-    """For every question its leading pair, as one throughput row an endpoint: the one with the most users.
-
-    The leading pair is the one on gunicorn with the TensorFlow graph where there is one, else the run's first.
-    """
-    known = {target.id: target for target in targets}
-    rows = speeds(comparisons)
-    found = []
-    for axis in dict.fromkeys([*QUESTIONS, "native", "floor", *(row.axis for row in rows)]):
-        pairs = list(dict.fromkeys((row.baseline, row.candidate) for row in rows if row.axis == axis))
-        if pairs:
-            pair = min(pairs, key=lambda one: (_unusual(axis, known.get(one[1])), pairs.index(one)))
-            found.append(busiest([row for row in rows if row.axis == axis], pair))
-    return found
-
-
-def _unusual(axis: str, target: TargetSummary | None) -> int:
-    usual_parts = {"server": "gunicorn", "mode": "function", "device": "cpu"}
-    return sum(getattr(target, part, None) != value for part, value in usual_parts.items() if part != axis)
 
 
 def _opening(summary: Summary) -> str:

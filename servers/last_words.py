@@ -28,7 +28,8 @@ _STYLE: Final = re.compile(r"\x1b\[[0-9;]*m")
 _LOG_LINE: Final = re.compile(r"\[|\d{4}-\d\d-\d\d|titrate: ")
 _LOGGED_ERROR: Final = re.compile(r"(?:ERROR|CRITICAL)\]? *:? *(.+)")
 _OUTCOME: Final = re.compile(
-    r"Worker \(pid|Worker failed|Reason: Worker|Shutting down|Unexpected exit|Exception in worker"
+    r"Worker \(pid|Worker failed|Reason: Worker|Shutting down|Unexpected exit|Exception in worker|Can't connect to \("
+    r"|Retrying in "
 )
 """Errors in a log that only tell that an earlier one was the last."""
 

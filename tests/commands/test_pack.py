@@ -86,7 +86,7 @@ def test_what_cannot_be_packed_is_refused(run: Path, tmp_path: Path) -> None:
     assert "not a run folder" in refused_line(bench("pack", tmp_path / "empty"))
     assert "not a run folder" in refused_line(bench("pack", tmp_path / "nowhere"))
     assert "cannot be packed" in refused_line(bench("pack", run, "--most-mib", "0.001"))
-    assert "is no size" in refused_line(bench("pack", run, "--most-mib", "0"))
+    assert "is no number above 0" in refused_line(bench("pack", run, "--most-mib", "0"))
     assert "cannot be written" in refused_line(bench("pack", run, "--out", tmp_path / "no" / "x.zip"))
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "there.zip", "empty"}
     assert [path.name for path in run.parent.iterdir()] == ["base"]

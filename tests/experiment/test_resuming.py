@@ -23,8 +23,9 @@ from experiment.errors import ExpectedError
 from experiment.journal import FILE_NAME, Journal, JournalError, read_records
 from experiment.journal_records import BegunRecord, EndRecord
 from experiment.planning import plan_experiment
+from experiment.remainder import remainder
 from experiment.remnants import VARIABLE, remnants, wait_until_gone
-from experiment.resuming import remainder, resume_experiment, resumption
+from experiment.resuming import resume_experiment, resumption
 from experiment.rounds import Place
 from experiment.run_folder import read_run
 from experiment.run_request import RunRequest
@@ -305,10 +306,11 @@ def test_a_resumed_run_goes_on_under_what_was_recorded(tmp_path: Path) -> None:
     """The header's settings count, whatever the defaults are by now; one that was changed since is trusted by name."""
     folder = tmp_path / "run"
     begun = plan_experiment(
-        RunRequest(plan="smoke", targets="flask,flask-native", bounds=BatchBounds(batch=4), out=folder), StandardError()
+        RunRequest(plan="smoke", targets="flask,bottle,flask-native", bounds=BatchBounds(batch=4), out=folder),
+        StandardError(),
     )
     begun.journal.close()
-    assert [one.settings.batch for one in begun.design.contenders] == [4, 0, 4]
+    assert [one.settings.batch for one in begun.design.contenders] == [4, 4, 0, 4]
     path = folder / FILE_NAME
     path.write_text(path.read_text().replace('"keep_alive_s":300', '"keep_alive_s":299'))
     with pytest.raises(ExpectedError, match=f"was not begun here by you.*it names {sys.executable}"):
@@ -316,4 +318,4 @@ def test_a_resumed_run_goes_on_under_what_was_recorded(tmp_path: Path) -> None:
     resumed = resume_experiment(folder, StandardError(), skip_check=False, figures=None, trust=True)
     resumed.journal.close()
     assert {one.settings.keep_alive_s for one in resumed.design.contenders} == {299}
-    assert [one.settings.batch for one in resumed.design.contenders] == [4, 0, 4]
+    assert [one.settings.batch for one in resumed.design.contenders] == [4, 4, 0, 4]

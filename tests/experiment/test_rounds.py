@@ -14,7 +14,8 @@ from commands.terminal import StandardError
 from experiment.errors import ExpectedError
 from experiment.journal import Journal
 from experiment.journal_records import DECIDED, BlockRecord, EndRecord, LookRecord, ResumedRecord
-from experiment.resuming import remainder, resume_experiment
+from experiment.remainder import remainder
+from experiment.resuming import resume_experiment
 from experiment.rounds import OpenPair, Pace, Standing, Stopping, next_look, spent_s
 from experiment.run_folder import read_run
 from loadtests.plans import PLANS

@@ -113,4 +113,3 @@ def test_the_report_of_a_users_model_begins_with_it(tmp_path: Path) -> None:
     assert own.startswith("Serve it with Bottle on gunicorn in mode function: 1.12 times Flask on gunicorn (1.1")
     assert "It starts in 4." in own
     assert "a million predictions cost" in own
-    assert headline(summary) in own

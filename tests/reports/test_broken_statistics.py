@@ -79,7 +79,6 @@ FAULTS: dict[str, Callable[[Record], Record | None]] = {
     "no trial at all": lambda _: None,
     "one block": lambda one: one if one["block"] == 0 else None,
     "throughput of zero": lambda one: one | {"throughput_rps": 0.0},
-    "throughput below zero": lambda one: one | {"throughput_rps": -5.0},
     "no throughput": lambda one: {name: value for name, value in one.items() if name != "throughput_rps"},
     "figures that do not vary": _same,
     "no request": lambda one: one | {"requests": 0, "errors": 3},
@@ -126,6 +125,14 @@ def test_a_journal_with_a_figure_that_is_no_number_is_not_drawn(figure: str, tmp
     path = folder / FILE_NAME
     path.write_text(path.read_text().replace('"retraces":0', f'"retraces":{figure}', 1))
     with pytest.raises(ValueError, match="line"):
+        render(folder)
+    assert not (folder / "report.html").exists()
+
+
+def test_a_journal_with_a_throughput_below_zero_is_not_drawn(tmp_path: Path) -> None:
+    """No clock and no counter gives one: an error with its line, and no report."""
+    folder = _rewritten(write_run(tmp_path / "run", TRUTH), lambda one: one | {"throughput_rps": -5.0})
+    with pytest.raises(ValueError, match=r"line .*>= 0"):
         render(folder)
     assert not (folder / "report.html").exists()
 

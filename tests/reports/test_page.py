@@ -222,5 +222,5 @@ def test_an_unknown_format_is_usage(tmp_path: Path, capsys: pytest.CaptureFixtur
     """A format that there is not ends with exit code 2 before anything is drawn."""
     folder = write_run(tmp_path / "run", TRUTH)
     assert bench.main(["report", str(folder), "--export", "csv,xlsx"]) == 2
-    assert "'xlsx' is no format" in capsys.readouterr().err
+    assert "unknown format 'xlsx'; choose from csv" in capsys.readouterr().err
     assert not (folder / "report.html").exists()

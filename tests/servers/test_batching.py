@@ -436,7 +436,6 @@ def test_options_come_to_settings() -> None:
     ("words", "threads"),
     [
         (("--batch", "33"), None),
-        (("--batch", "-1"), None),
         (("--batch", "8", "--queue", "7"), None),
         (("--batch", "8", "--deadline-ms", "0"), None),
         (("--batch", "8"), 7),

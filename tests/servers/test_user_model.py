@@ -119,7 +119,7 @@ def test_the_signature_is_read_from_the_file(  # noqa: PLR0917 - columns of the 
         ("static", "lite", None),
         ("strings", "frozen", None),
         ("strings", "xla", "mode xla cannot run it"),
-        ("strings", "lite", "LiteRT has no operation for StringLength, StringUpper"),
+        ("strings", "lite", "LiteRT has no operation for StringLength"),
         ("table", "function", None),
         ("table", "frozen", None),
         ("mixed", "frozen", None),
