@@ -25,7 +25,6 @@ CORE_TESTS: Final = (
             "lite",
             "modes",
             "payloads",
-            "protocols",
             "quality",
             "saved_models",
             "server_decisions",
@@ -63,6 +62,7 @@ ELSEWHERE: Final = {
     "tests/servers/test_overload.py": "for a machine that does nothing else",
     "tests/servers/test_model_kinds.py": "models of every kind in every mode, which TensorFlow alone decides",
     "tests/servers/test_model_reading.py": "how a model's file is read, which no version of a framework decides",
+    "tests/servers/test_protocols.py": "clients and stand-ins of the locked versions",
     "tests/servers/test_user_model.py": "a model's signature and its file, which no version of a framework decides",
 }
 """Files, and folders with a slash at their end, whose tests no environment of the matrix runs, and why."""

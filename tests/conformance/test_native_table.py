@@ -99,11 +99,12 @@ def test_the_page_begins_with_what_it_comes_to() -> None:
     failed = sum(bool(re.search(r"\b500 ", " ".join(cells[3:6]))) for cells in rows)
     assert f"**Of {len(rows)} requests to the tutorial code, {failed} end in a 500 and " in text
     worst = text[text.index("## The five worst") : text.index("## F01")]
-    named = re.findall(r"^\| (F\d+) \| .* \| `([\w-]+)` \|", worst, re.MULTILINE)
+    named = re.findall(r"^\| ([FA]\d+) \| .* \| `([\w-]+)` \|", worst, re.MULTILINE)
     assert len(dict(named)) == 5
     kind = re.search(r"^\| ([a-z0-9 ]+) \| [1-9]\d* \|$", text, re.MULTILINE)
     assert kind
-    assert worst.count(f" | {kind[1]} | ") == 5
+    first = next(line for line in worst.splitlines() if re.match(r"\| [FA]\d", line))
+    assert f" | {kind[1]} | " in first
 
 
 def test_a_changed_row_is_found_and_a_new_version_alone_is_not() -> None:

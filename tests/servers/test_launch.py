@@ -364,7 +364,7 @@ _STAMP = "[2026-11-28 11:19:56 +0000] [27172]"
         ),
         (
             f"{_STAMP} [ERROR] Connection in use: ('::1', 18999)\n{_STAMP} [ERROR] Can't connect to ('::1', 18999)",
-            "Can't connect to ('::1', 18999)",
+            "Connection in use: ('::1', 18999)",
         ),
         (
             (

@@ -300,7 +300,7 @@ def test_a_compiler_that_dies_costs_its_mode_alone(
     described: Callable[..., UserModel], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Where trying a mode takes the process down, that mode is refused and the others are tried in a new process."""
-    from experiment import user_model_setup as given  # noqa: PLC0415 - its interpreter is replaced
+    from experiment import describing as given  # noqa: PLC0415 - its interpreter is replaced
 
     script = tmp_path / "python"
     script.write_text(
@@ -313,7 +313,7 @@ def test_a_compiler_that_dies_costs_its_mode_alone(
     script.chmod(0o700)
     monkeypatch.setattr(given.sys, "executable", str(script))
     with StandardError().bar("trying") as bar:
-        found = given._tried([], ["xla", "lite"], bar, tmp_path)
+        found = given.tried([], ["xla", "lite"], bar, tmp_path)
     assert found["lite"] is None
     assert str(found["xla"]).startswith("mode xla took its process down")
     assert "not for us" in (tmp_path / "mode-xla.txt").read_text()
