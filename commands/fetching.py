@@ -48,6 +48,7 @@ _CAUSES = {
 """What a message comes to, by the words of uv and pip that it is known by."""
 
 _AGAIN = "the next call goes on from here"
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _FetchError(Exception):
@@ -158,10 +159,18 @@ def _watched(command: list[str], environment: dict[str, str]) -> None:
     In a terminal it is given a terminal, for its bars.
     """
     ours, its = _terminal() if sys.stderr.isatty() else os.pipe()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=its, stderr=its, env=environment)
-    os.close(its)
+    stopped: list[int] = []
+    handlers = {number: signal.signal(number, lambda got, _frame: stopped.append(got)) for number in _STOPS}
+    process: subprocess.Popen[bytes] | None = None
     said, shown = b"", 0
     try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=its, stderr=its, env=environment)
+        os.close(its)
+        # Until here a signal would have left a process behind that nobody knows.
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if stopped:
+            _interrupt(stopped[0], None)
         while True:
             chunk = _read(ours)
             if not chunk:
@@ -173,10 +182,13 @@ def _watched(command: list[str], environment: dict[str, str]) -> None:
             shown = max(shown, upto)
         status = process.wait()
     except BaseException:
-        process.terminate()
-        process.wait()
+        if process is not None:
+            process.terminate()
+            process.wait()
         raise
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         os.close(ours)
     if status:
         raise _FetchError(_cause(said.decode("utf-8", "replace"), command[0]))

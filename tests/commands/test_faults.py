@@ -61,7 +61,7 @@ def _report(run: Path, out: Path, **environment: str) -> subprocess.CompletedPro
 LOCALES = (
     {"PYTHONIOENCODING": "ascii"},
     {"PYTHONIOENCODING": "latin-1"},
-    {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "POSIX"},
+    {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "", "LC_ALL": "POSIX"},
 )
 
 
