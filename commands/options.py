@@ -146,7 +146,7 @@ def add_token_option(parser: argparse.ArgumentParser) -> None:
 
 def worker_token(path: Path | None) -> str:
     """The token of `add_token_option` or of the environment; empty where there is none. Raises ExpectedError."""
-    from loadtests.worker_messages import TOKEN_VARIABLE
+    from loadtests.orders import TOKEN_VARIABLE
 
     if path is None:
         return os.environ.get(TOKEN_VARIABLE, "")

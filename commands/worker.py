@@ -54,8 +54,8 @@ def main(arguments: argparse.Namespace) -> NoReturn:
     import msgspec
 
     from experiment.cores import share_out
+    from loadtests.orders import TOKEN_VARIABLE
     from loadtests.remote import ROOT
-    from loadtests.worker_messages import TOKEN_VARIABLE
 
     stop_as_by_ctrl_c()
     token = worker_token(arguments.worker_token)

@@ -45,11 +45,10 @@ from loadtests.events import (
     WorkersEvent,
 )
 from loadtests.master import Master
-from loadtests.orders import CalibrationOrder, Order, TrialOrder, WorkersOrder, Workforce
+from loadtests.orders import TOKEN_VARIABLE, CalibrationOrder, Order, TrialOrder, WorkersOrder, Workforce
 from loadtests.remote import MissingWorkersError
 from loadtests.system import REAL_SYSTEM
 from loadtests.trial import CalibrationError, Trial, calibrate
-from loadtests.worker_messages import TOKEN_VARIABLE
 from loadtests.worker_process import work
 from loadtests.workers_runner import WorkersRunner
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +21,10 @@ WARMUP_SLICE_S = 0.1
 """A warm-up slice is no shorter: shorter ones differ by more than what tells a warm target from a cold one."""
 LEAST_ROUNDS = 7
 """Each target is visited so often at least, where so many visits were ordered: noise that lasts is then met by all."""
+
+
+TOKEN_VARIABLE: Final = "TITRATE_WORKER_TOKEN"  # noqa: S105 - its name
+"""The environment variable that has the token, on either side."""
 
 
 class PreparedRequest(Struct, frozen=True, kw_only=True):

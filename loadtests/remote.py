@@ -30,9 +30,8 @@ from loadtests.events import (
     TrialEvent,
     WorkersEvent,
 )
-from loadtests.orders import CalibrationOrder, Order, TrialOrder, WorkersOrder, Workforce
+from loadtests.orders import TOKEN_VARIABLE, CalibrationOrder, Order, TrialOrder, WorkersOrder, Workforce
 from loadtests.trial_record import Calibration, TrialRecord, WorkerNode
-from loadtests.worker_messages import TOKEN_VARIABLE
 
 START_S = 60.0
 STOP_S = 5.0

@@ -29,15 +29,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from loadtests.clock_offsets import ClockOffset
+from loadtests.orders import TOKEN_VARIABLE
 from loadtests.runner import LostWorkerError, SliceResult, shifted
 from loadtests.samples import ROW
 from loadtests.trial_record import Calibration
 
 PREFIX = "titrate_"
 TO_WORKER = ("ping", "trial", "probe", "prepare", "run", "end", "refused")
-
-TOKEN_VARIABLE: Final = "TITRATE_WORKER_TOKEN"  # noqa: S105 - its name
-"""The environment variable that has the token, on either side."""
 
 _Word = Annotated[str, Meta(max_length=300)]
 

@@ -19,7 +19,7 @@ from trials import columns_of, free_port, hit, uneven_order, wait_for, wait_unti
 
 from experiment.capacity_search import Capacity
 from loadtests.arrival import PoissonRate
-from loadtests.orders import PreparedRequest, TargetOrder, TrialOrder, Workforce
+from loadtests.orders import TOKEN_VARIABLE, PreparedRequest, TargetOrder, TrialOrder, Workforce
 from loadtests.remote import ROOT, Generator
 from loadtests.runner import generator_seed
 from loadtests.samples import ROW, STEADY
@@ -125,11 +125,12 @@ def test_a_worker_that_is_lost_says_nothing_about_the_target(tmp_path: Path) -> 
 
 
 @pytest.mark.main_job
-def test_a_search_is_interrupted_resumed_and_survives_a_loss(tmp_path: Path) -> None:
+def test_a_search_is_interrupted_resumed_and_survives_a_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The verbs as typed. Ctrl-C in the first search, which begins anew; a worker lost in it; the others find a rate.
 
     The rate lies below what the server can do, the record of the loss says so, and so does what the run prints.
     """
+    monkeypatch.setenv(TOKEN_VARIABLE, "known to both sides")
     port, folder = free_port(), tmp_path / "run"
     journal = folder / "journal.jsonl"
     command = [sys.executable, "bench.py", "run", "--expect-workers", "2", "--master-port", str(port), "--skip-check"]

@@ -85,6 +85,8 @@ def test_a_stop_of_the_generator_is_not_told_of_the_target() -> None:
     with KnownServer(lambda _n, _b: [0.001, ok()]) as server, Generator() as generator:
         events = generator.events(order(server.target("a"), slices=5, slice_s=0.3))
         next(events)
+        # Well into a slice: a stop between two of them does no harm.
+        time.sleep(0.1)
         os.kill(generator.info.pid, signal.SIGSTOP)
         time.sleep(0.5)
         os.kill(generator.info.pid, signal.SIGCONT)

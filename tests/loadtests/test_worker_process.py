@@ -20,9 +20,9 @@ from trials import PATIENCE_S, assert_interrupted, free_port, hit, uneven_order,
 
 from experiment.remnants import remnants
 from loadtests.events import SliceEvent, TrialEvent
-from loadtests.orders import Workforce
+from loadtests.orders import TOKEN_VARIABLE, Workforce
 from loadtests.remote import ROOT, Generator, MissingWorkersError
-from loadtests.worker_messages import TOKEN_VARIABLE, code_digest
+from loadtests.worker_messages import code_digest
 
 CORE = max(os.sched_getaffinity(0))
 VERB = ("bench.py", "worker", "--master-port")
@@ -227,8 +227,9 @@ def _say_all(context: zmq.Context[zmq.Socket[bytes]], port: int) -> None:
             evil.send_multipart(frames)
 
 
-def test_a_run_that_is_stopped_sends_them_home(tmp_path: Path) -> None:
+def test_a_run_that_is_stopped_sends_them_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C at the run in the middle of a visit: code 130, one line and a hint, and the worker's run is over."""
+    monkeypatch.setenv(TOKEN_VARIABLE, "known to both sides")
     port, folder, log = free_port(), tmp_path / "run", tmp_path / "log"
     command = [sys.executable, "bench.py", "run", "--plan", "smoke", "--skip-check", "--out", str(folder)]
     command += ["--expect-workers", "1", "--master-port", str(port), "--endpoints", "predict"]

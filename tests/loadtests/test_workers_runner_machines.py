@@ -19,7 +19,7 @@ from loadtests_servers import KnownServer, ok
 from trials import assert_union, columns_of, free_port, kept, uneven_order, wait_for, worker
 
 from loadtests.events import TrialEvent
-from loadtests.orders import Workforce
+from loadtests.orders import TOKEN_VARIABLE, Workforce
 from loadtests.remote import ROOT, Generator, MissingWorkersError
 from loadtests.trial_record import TrialRecord
 
@@ -85,11 +85,12 @@ def test_a_lost_machine_is_noticed(harm: Callable[[subprocess.Popen[bytes], Mach
 
 
 @pytest.mark.main_job
-def test_a_run_survives_the_loss_of_a_machine(tmp_path: Path) -> None:
+def test_a_run_survives_the_loss_of_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The verbs as typed: two workers load a server, one is killed, its trial is invalid and the run ends with code 3.
 
     With two workers again, --resume brings it to its end, and the report counts the trials that were left out.
     """
+    monkeypatch.setenv(TOKEN_VARIABLE, "known to both sides")
     port, folder = free_port(), tmp_path / "run"
     program = ("bench.py", "worker", "--cpu", str(max(os.sched_getaffinity(0))), "--master-port")
     command = [sys.executable, "bench.py", "run", "--expect-workers", "2", "--master-port", str(port)]
