@@ -153,7 +153,7 @@ def recorded_request(run: Run) -> RunRequest:
     return RunRequest(
         plan=run.plan,
         targets=",".join(dict.fromkeys(target_of(target.id) for target in own)) or None,
-        urls=[f"{target.id}={target.base_url}" for target in run.targets if target.base_url is not None],
+        urls=[f"{one.id}={one.base_url}" for one in run.targets if one.base_url is not None and one.twin_of is None],
         scenarios=tuple(map(_recorded_scenario, run.scenarios)),
         stopping=Stopping(blocks=run.blocks, until=run.until, at_most_s=run.at_most_s),
         vary=parsed([f"{name}={','.join(values)}" for name, values in vary.items()]),
