@@ -64,7 +64,7 @@ def test_a_lost_machine_is_noticed(harm: Callable[[subprocess.Popen[bytes], Mach
     """
     port = free_port()
     with machines(2) as (one, two):
-        workforce = Workforce(expect=2, port=port, timeout_s=90)
+        workforce = Workforce(expect=2, port=port, timeout_s=40)
         with (
             KnownServer(lambda _n, _b: [0.002, ok()], host=one.host) as server,
             worker(port, master=one.host, within=one.within),
