@@ -7,11 +7,11 @@ it).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
+from addresses.answers import near_json
 from conformance.finding import Difference
 from conformance.http_answer import HttpAnswer
 from conformance.http_connection import HttpExchange
@@ -49,7 +49,7 @@ def answer_detail(
     `bodies` False compares the answer to a HEAD with that to a GET. `within` is what numbers of a JSON body may differ
     by: 0 asks for the same bytes.
     """
-    if within and bodies and one.status == other.status == 200 and _near_bodies(one.body, other.body, within):
+    if within and bodies and one.status == other.status == 200 and near_json(one.body, other.body, within):
         other = replace(other, body=one.body, headers=_with_length_of(one, other))
     if one.status != other.status:
         return _sides("status", one.status, other.status, names)
@@ -61,24 +61,6 @@ def answer_detail(
     if bodies and one.body != other.body:
         return _sides("body", one.body[:160], other.body[:160], names)
     return None
-
-
-def near(one: Any, other: Any, within: float) -> bool:
-    """Whether two values of JSON are alike but for numbers with a point, which may differ by `within`."""
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(near(a, b, within) for a, b in zip(one, other, strict=True))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(near(one[name], other[name], within) for name in one)
-    if type(one) is float and type(other) is float:
-        return abs(one - other) <= within
-    return type(one) is type(other) and bool(one == other)
-
-
-def _near_bodies(one: bytes, other: bytes, within: float) -> bool:
-    try:
-        return near(json.loads(one), json.loads(other), within)
-    except ValueError:
-        return False
 
 
 def _with_length_of(one: HttpAnswer, other: HttpAnswer) -> tuple[tuple[str, str], ...]:

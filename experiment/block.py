@@ -40,8 +40,8 @@ class Block:
     `contenders` are all of the design, or those that a look has left open; `words` say where in the run it is,
     `session_began` when by the monotonic clock that was begun or resumed. `refused` are those that must not be
     measured, as far as is known; `answers` has what each server with a model of its own answered at first, and in which
-    block; `measuring_s` is the time under load so far, and `trials` has the seconds and the
-    number of targets of every trial, by scenario.
+    block; `foreign_pids` are the processes of servers of this machine that somebody else started; `measuring_s` is the
+    time under load so far, and `trials` has the seconds and the number of targets of every trial, by scenario.
     """
 
     number: int
@@ -58,6 +58,7 @@ class Block:
     answers: dict[str, tuple[int, Mapping[str, str | None]]]
     measuring_s: float = 0.0
     urls: dict[str, str] = field(default_factory=dict)
+    foreign_pids: dict[str, tuple[int, ...]] = field(default_factory=dict)
     trials: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     def run(self, scenarios: Mapping[str, Collection[str]], searches: Sequence[tuple[str, str]]) -> BlockRecord:
@@ -76,6 +77,7 @@ class Block:
         with Fleet(cpus=design.cores.servers, logs=logs) as fleet:
             self._starting(f"starting {len(present)} servers", present)
             self.urls = bring_up(fleet, present, lambda name: self._starting(f"{name} is up", present))
+            self.foreign_pids = {one.id: listening_here(self.urls[one.id]) for one in present if one.target is None}
             for one in present:
                 self._journal_launch(one, fleet)
             if not self.gatekeeper.done:
@@ -167,10 +169,9 @@ class Block:
             raise WrongAnswerError(f"it changed its answers: {since}")
 
     def _target(self, name: str, fleet: Fleet, requests: tuple[PreparedRequest, ...]) -> TargetOrder:
-        url, own = self.urls[name], fleet.pids(name)
-        pids = own or listening_here(url)
-        log = fleet.log(name)
-        return TargetOrder(id=name, base_url=url, requests=requests, pids=pids, launched=bool(own), log=log)
+        own, log = fleet.pids(name), fleet.log(name)
+        pids = own or self.foreign_pids.get(name, ())
+        return TargetOrder(id=name, base_url=self.urls[name], requests=requests, pids=pids, launched=bool(own), log=log)
 
     def _trial(self, scenario: Scenario, fleet: Fleet, requests: Primed, *, planned: int) -> None:
         targets = tuple(

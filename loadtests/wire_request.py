@@ -7,10 +7,8 @@ Anything else, if only a new Date, is parsed and compared.
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from addresses.address import Address
+from addresses.answers import near_json
 from addresses.connecting import MOST_HEAD_BYTES
 from loadtests.orders import PreparedRequest
 from loadtests.responses import READ_BYTES, ErrorKind, ResponseReader
@@ -53,24 +51,8 @@ class WireRequest:
             return ErrorKind.BODY
         if self.expect_body is None or reader.body == self.expect_body:
             return ErrorKind.NONE
-        return ErrorKind.NONE if self.within and self._is_near(bytes(reader.body)) else ErrorKind.BODY
-
-    def _is_near(self, body: bytes) -> bool:
-        try:
-            return near(json.loads(body), json.loads(self.expect_body or b""), self.within)
-        except ValueError:
-            return False
-
-
-def near(one: Any, other: Any, within: float) -> bool:
-    """Whether two values of JSON are alike but for numbers with a point, which may differ by `within`."""
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(near(a, b, within) for a, b in zip(one, other, strict=True))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(near(one[name], other[name], within) for name in one)
-    if type(one) is float and type(other) is float:
-        return abs(one - other) <= within
-    return type(one) is type(other) and bool(one == other)
+        alike = self.within and near_json(bytes(reader.body), self.expect_body, self.within)
+        return ErrorKind.NONE if alike else ErrorKind.BODY
 
 
 def wire_bytes(request: PreparedRequest, address: Address) -> bytes:

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from msgspec.structs import replace
-
 from experiment.progress import plural
-from reports import statistics, wording
+from reports import wording
+from reports.fastest import is_faster, pair_of, turned
 from reports.headline_rows import at_most_users, busiest_cells, usual
 from reports.summary import Summary, TargetSummary
 from reports.summary.load_rows import ComparisonRow
 from reports.verdicts import Verdict
 
-_SERVERS: Final = {"granian": "Granian", "waitress": "Waitress"}
 _MODES: Final = {
     "eager": "in eager execution",
     "function": "in mode function",
@@ -27,7 +25,6 @@ _MODES: Final = {
     "lite": "in LiteRT",
 }
 _USUAL: Final = ("flask", "gunicorn", "function")
-_TURNED: Final = {"faster": "slower", "slower": "faster"}
 
 
 def advice(summary: Summary) -> str:
@@ -55,7 +52,7 @@ def choices(
         if (row.metric, row.endpoint) == ("throughput", endpoint) and {row.baseline, row.candidate} <= names
     ]
     for base in chosen:
-        own = [_turned(row) if row.candidate == base.id else row for row in speeds if base.id in _pair(row)]
+        own = [turned(row) if row.candidate == base.id else row for row in speeds if base.id in pair_of(row)]
         if own:
             return base, list(at_most_users(own, lambda row: row.candidate).values())
     return None, []
@@ -85,7 +82,7 @@ def recommendation(base: TargetSummary, rows: Sequence[ComparisonRow], known: Ma
 def stack_name(target: TargetSummary, beside: TargetSummary | None = None) -> str:
     """`Bottle on Granian in LiteRT`; the mode is left out where `beside` has the same, or another that says enough."""
     framework = wording.framework_name(target.framework or target.id)
-    server = _SERVERS.get(target.server or "", target.server or "")
+    server = wording.part_name("server", target)
     usual_mode = beside is not None and target.mode == "function"
     mode = "" if usual_mode else _MODES.get(target.mode or "", f"in mode {target.mode}")
     device = f"on {target.device}" if target.device not in (None, "cpu") else ""
@@ -93,12 +90,8 @@ def stack_name(target: TargetSummary, beside: TargetSummary | None = None) -> st
 
 
 def _best(rows: Sequence[ComparisonRow]) -> ComparisonRow | None:
-    faster = [row for row in rows if row.verdict == Verdict.FASTER and _paid(row, len(rows))]
+    faster = [row for row in rows if is_faster(row, len(rows))]
     return max(faster, key=lambda row: row.ratio or 0, default=None)
-
-
-def _paid(row: ComparisonRow, picked_of: int) -> bool:
-    return row.p_adjusted is not None and row.p_adjusted * picked_of < statistics.SIGNIFICANCE
 
 
 def _times(row: ComparisonRow, reference: str) -> str:
@@ -106,22 +99,6 @@ def _times(row: ComparisonRow, reference: str) -> str:
     if ratio >= wording.FACTOR_FROM:
         return f"{ratio:.1f} times {reference} ({low:.1f} to {high:.1f})"
     return f"{ratio:.2f} times {reference} ({low:.2f} to {high:.2f})"
-
-
-def _turned(row: ComparisonRow) -> ComparisonRow:
-    """The same comparison from its other side."""
-    return replace(
-        row,
-        baseline=row.candidate,
-        candidate=row.baseline,
-        ratio=1 / row.ratio if row.ratio else None,
-        ci95=(1 / row.ci95[1], 1 / row.ci95[0]) if row.ci95 else None,
-        verdict=_TURNED.get(row.verdict, row.verdict),
-    )
-
-
-def _pair(row: ComparisonRow) -> tuple[str, str]:
-    return (row.baseline, row.candidate)
 
 
 def _beside(summary: Summary, base: str, chosen: str, endpoint: str) -> str:

@@ -27,7 +27,8 @@ from reports.machine_change import machine_change, measure_both
 from reports.runs_compared import CellRow, CommonMove, RefusedSince, RunsCompared, RunSide
 from reports.sameness import changes, machine_differences, plan_differences
 from reports.shared_variance import CommonVariance, noise_reach
-from reports.sides import common_variances, itself_of, metric_of, places, scenario_of, shared_figures, side_of
+from reports.sides import Sides, common_variances, itself_of, metric_of, places, scenario_of, shared_figures
+from reports.statistics import PairedRatio
 from reports.verdicts import NoiseFloor, Verdict
 
 
@@ -53,7 +54,7 @@ def between(base: Run, new: Run, targets: Sequence[str] = (), scenarios: Sequenc
             measured[len(rows)] = ratio
         rows.append(row)
     _judge(pair, rows, measured)
-    changed = machine_change((base, new), rows, pair.figures)
+    changed = machine_change(pair.both, rows)
     result = RunsCompared(
         base=_told(base),
         new=_told(new),
@@ -78,18 +79,30 @@ def between(base: Run, new: Run, targets: Sequence[str] = (), scenarios: Sequenc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pair:
-    """Two runs, the figures that both have, by metric, and what each tells of its cells' variances."""
+    """Two runs as sides, by the figures that both have; what each tells of its cells' variances and of its twins."""
 
-    base: Run
-    new: Run
-    figures: dict[str, str]
+    base: Sides
+    new: Sides
+    figures: Mapping[str, str]
     common: tuple[Mapping[str, CommonVariance | None], Mapping[str, CommonVariance | None]]
+    itself: tuple[Mapping[TargetScenario, PairedRatio], Mapping[TargetScenario, PairedRatio]]
+
+    @property
+    def both(self) -> tuple[Sides, Sides]:
+        """BASE, then NEW."""
+        return self.base, self.new
 
 
 def _pair(base: Run, new: Run) -> _Pair:
     figures = shared_figures((base, new))
-    common = (common_variances(base, figures), common_variances(new, figures))
-    return _Pair(base=base, new=new, figures=figures, common=common)
+    first, second = Sides(base, figures), Sides(new, figures)
+    return _Pair(
+        base=first,
+        new=second,
+        figures=figures,
+        common=(common_variances(first), common_variances(second)),
+        itself=(itself_of(first), itself_of(second)),
+    )
 
 
 def _cell(pair: _Pair, target: str, scenario: ScenarioRecord) -> tuple[CellRow, IndependentRatio | None]:
@@ -118,9 +131,9 @@ def _cell(pair: _Pair, target: str, scenario: ScenarioRecord) -> tuple[CellRow, 
 
 def _side(pair: _Pair, name: str, target: str, scenario: str) -> list[float]:
     """The figures of one cell in one run. Raises UnfairError with the reason that is published."""
-    run = pair.base if name == "BASE" else pair.new
+    sides = pair.base if name == "BASE" else pair.new
     try:
-        return list(side_of(run, target, scenario_of(run, scenario), pair.figures).values())
+        return list(sides.of(target, scenario_of(sides.run, scenario)).values())
     except UnfairError as error:
         raise UnfairError(f"{name}: {error}") from error
 
@@ -156,10 +169,10 @@ def noise_floors(pair: _Pair, blocks: int) -> dict[TargetScenario, NoiseFloor]:
     runs, with the same noise. So both runs' A/A ratios of an endpoint are pooled. Empty where one run has none: of
     its noise nothing is known.
     """
-    own = [itself_of(run, pair.figures) for run in (pair.base, pair.new)]
+    own = pair.itself
     if not all(own):
         return {}
-    endpoints = {one.id: one.endpoint for run in (pair.base, pair.new) for one in run.scenarios}
+    endpoints = {one.id: one.endpoint for sides in pair.both for one in sides.run.scenarios}
     floors = {}
     for metric, scenario in dict.fromkeys([*own[0], *own[1]]):
         alike = [

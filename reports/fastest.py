@@ -35,7 +35,7 @@ def fastest(
     base = baseline_of(compared, known)
     if base is None:
         return []
-    own = [_turned(row) if row.candidate == base else row for row in _speeds(compared) if base in _pair(row)]
+    own = [turned(row) if row.candidate == base else row for row in _speeds(compared) if base in pair_of(row)]
     held = {row.candidate for row in own}
     others = [one for one in known.values() if one.id not in held and _axis(known[base], one)]
     asked = [ComparisonRecord(baseline=base, candidate=one.id, axis=_axis(known[base], one)) for one in others]
@@ -47,7 +47,7 @@ def fastest(
         here = at_most_users([row for row in rows if row.endpoint == endpoint], lambda row: row.candidate).values()
         most = max(row.users for row in here)
         alike = [row for row in here if row.users == most]
-        faster = sorted((row for row in alike if _faster(row, count)), key=lambda row: row.ratio or 0, reverse=True)
+        faster = sorted((row for row in alike if is_faster(row, count)), key=lambda row: row.ratio or 0, reverse=True)
         open_ = any(row.verdict in (Verdict.INCONCLUSIVE, Verdict.INVALID) for row in alike)
         level = _level_with(run, results, known, faster)
         found.append(FastestRow(baseline=base, endpoint=endpoint, users=most, faster=faster, level=level, open=open_))
@@ -56,7 +56,7 @@ def fastest(
 
 def baseline_of(compared: Iterable[ComparisonRow], known: Targets) -> str | None:
     """The target that the run's first question starts from; None where no choice was compared."""
-    rows = [row for row in _speeds(compared) if row.axis not in _NO_CHOICE and {*_pair(row)} <= known.keys()]
+    rows = [row for row in _speeds(compared) if row.axis not in _NO_CHOICE and {*pair_of(row)} <= known.keys()]
     order = {name: place for place, name in enumerate(QUESTIONS)}
     first = min(rows, key=lambda row: (order.get(row.axis, len(order)), _unusual(row, known)), default=None)
     return first.baseline if first else None
@@ -78,7 +78,8 @@ def _speeds(rows: Iterable[ComparisonRow]) -> list[ComparisonRow]:
     return [row for row in usual(rows) if row.metric == comparisons.THROUGHPUT and row.axis != comparisons.NOISE_AXIS]
 
 
-def _pair(row: ComparisonRow) -> tuple[str, str]:
+def pair_of(row: ComparisonRow) -> tuple[str, str]:
+    """Baseline and candidate."""
     return (row.baseline, row.candidate)
 
 
@@ -100,7 +101,7 @@ def _compared(run: Run, results: Sequence[ResultRow], asked: Sequence[Comparison
     return comparisons.compare(run, results, [*itself, *asked])[0]
 
 
-def _turned(row: ComparisonRow) -> ComparisonRow:
+def turned(row: ComparisonRow) -> ComparisonRow:
     """The same comparison with its sides changed over."""
     other = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
     verdict = Verdict(row.verdict)
@@ -114,7 +115,7 @@ def _turned(row: ComparisonRow) -> ComparisonRow:
     )
 
 
-def _faster(row: ComparisonRow, choices: int) -> bool:
+def is_faster(row: ComparisonRow, choices: int) -> bool:
     """Whether it is faster, whichever of so many choices was picked for being so."""
     paid = row.p_adjusted is not None and row.p_adjusted * choices < statistics.SIGNIFICANCE
     return row.verdict == Verdict.FASTER and paid

@@ -15,7 +15,7 @@ from reports import statistics, wording
 from reports.comparisons import LATENCIES, UnfairError
 from reports.runs_compared import History, LeftOutRun, Series, SeriesPoint, SeriesRun, SeriesStep, SeriesTarget
 from reports.sameness import machine_differences, plan_differences
-from reports.sides import metric_of, places, shared_figures, side_of
+from reports.sides import Sides, metric_of, places, shared_figures
 from reports.steps import LEAST_RUNS, find_steps
 from reports.verdicts import LEAST_MARGIN
 
@@ -51,7 +51,8 @@ def history(
     """
     cells = list(dict.fromkeys(place for run in runs for place in places(run, targets, scenarios)))
     figures = shared_figures(runs)
-    rows = [_series(runs, target, scenario, figures) for target, scenario in cells]
+    sides = [Sides(run, figures) for run in runs]
+    rows = [_series(sides, target, scenario) for target, scenario in cells]
     judged = sum(row.judged for row in rows)
     rows = [_marked(row, statistics.SIGNIFICANCE / judged) if row.judged else row for row in rows]
     described = {target.id: target for run in runs for target in run.targets}
@@ -77,14 +78,14 @@ def history(
     )
 
 
-def _series(runs: Sequence[Run], target: str, scenario: str, figures: dict[str, str]) -> Series:
-    known: ScenarioRecord = next(found for run in runs if (found := run.scenario(scenario)) is not None)
+def _series(sides: Sequence[Sides], target: str, scenario: str) -> Series:
+    known: ScenarioRecord = next(found for one in sides if (found := one.run.scenario(scenario)) is not None)
     points = []
-    for index, run in enumerate(runs):
-        if (target, scenario) not in places(run):
+    for index, own in enumerate(sides):
+        if (target, scenario) not in places(own.run):
             continue
         try:
-            logs = statistics.logarithms(list(side_of(run, target, known, figures).values()), least=2)
+            logs = statistics.logarithms(list(own.of(target, known).values()), least=2)
         except UnfairError:
             continue
         if logs.std(ddof=1) <= np.finfo(np.float64).eps:

@@ -17,7 +17,7 @@ from experiment.run_folder import Run
 from reports import independent
 from reports.comparisons import LATENCIES, THROUGHPUT
 from reports.runs_compared import CellRow, CommonMove, TargetMove
-from reports.sides import metric_of, places, scenario_of, side_of
+from reports.sides import Sides, metric_of, places, scenario_of
 from reports.verdicts import LEAST_MARGIN, Verdict
 
 Side = Mapping[int, float]
@@ -29,13 +29,10 @@ _ABOUT: Final = 2.0
 _CEILING: Final = "the load generator against a server that answers a constant"
 
 
-def machine_change(runs: tuple[Run, Run], rows: Sequence[CellRow], figures: dict[str, str]) -> CommonMove | None:
-    """What everything moved by, where that is why `rows` differ; None where none is decided, or one the other way.
-
-    `figures` are those of a block that both runs have, by metric.
-    """
-    ceilings = tuple(run.generator.ceiling_rps if run.generator else None for run in runs)
-    moved = common_move(target_moves(_figures(runs, figures)), (ceilings[0], ceilings[1]))
+def machine_change(sides: tuple[Sides, Sides], rows: Sequence[CellRow]) -> CommonMove | None:
+    """What everything moved by, where that is why `rows` differ; None where none is decided, or one the other way."""
+    ceilings = tuple(one.run.generator.ceiling_rps if one.run.generator else None for one in sides)
+    moved = common_move(target_moves(_figures(sides)), (ceilings[0], ceilings[1]))
     if moved is None or all(row.verdict == Verdict.EQUIVALENT for row in rows):
         return None
     against = Verdict.SLOWER if moved.ratio > 1 else Verdict.FASTER
@@ -57,17 +54,17 @@ def measure_both(base: Run, rows: Sequence[CellRow]) -> list[str]:
     ]
 
 
-def _figures(runs: tuple[Run, Run], figures: dict[str, str]) -> dict[tuple[str, str], tuple[str, Side, Side]]:
+def _figures(sides: tuple[Sides, Sides]) -> dict[tuple[str, str], tuple[str, Side, Side]]:
     """Metric and figures by block of every cell that both runs have, whichever were asked for.
 
     Throughputs alone, where there are any: on a schedule a machine that is faster by half answers sooner by some other
     share.
     """
     found: dict[tuple[str, str], tuple[str, Side, Side]] = {}
-    for target, scenario in places(runs[0]):
+    for target, scenario in places(sides[0].run):
         try:
-            before, after = (side_of(run, target, scenario_of(run, scenario), figures) for run in runs)
-            found[target, scenario] = (metric_of(scenario_of(runs[0], scenario)), before, after)
+            before, after = (own.of(target, scenario_of(own.run, scenario)) for own in sides)
+            found[target, scenario] = (metric_of(scenario_of(sides[0].run, scenario)), before, after)
         except ValueError:
             # One of the two has no fair figure here; the cell itself says why.
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from experiment.run_folder import Run
 from loadtests.trial_record import ScenarioRecord, TrialRecord
@@ -53,35 +53,56 @@ def shared_figures(runs: Sequence[Run]) -> dict[str, str]:
     return {**BLOCK_FIGURE, THROUGHPUT: figure_of(THROUGHPUT, closed)}
 
 
-def side_of(run: Run, target: str, scenario: ScenarioRecord, figures: dict[str, str]) -> dict[int, float]:
-    """The figures of one cell by valid block. Raises UnfairError, with the published reason, where it has too few."""
-    refusal = next((one for one in run.refusals if one.target == target), None)
-    trials = run.trials_of(target, scenario.id)
-    used = [trial for trial in trials if trial.unusable() is None]
-    figure = figures[metric_of(scenario)]
-    told = (_figures_of(run, trial, scenario) for trial in used)
-    values = {one.block: value for one in told if (value := one.figure(figure)) is not None}
-    if refusal and not values:
-        raise UnfairError(f"was not measured: {refusal.reason}")
-    if len(values) < 2:
-        why = next((f": {reason}" for trial in trials if (reason := trial.unusable())), "")
-        counted = "no block" if not values else "one block only"
-        raise UnfairError(f"{counted} has a valid figure; a verdict needs at least two{why}")
-    if 2 * len(values) < len(trials):
-        raise UnfairError(f"only {len(values)} of {len(trials)} blocks have valid figures")
-    return values
+class Sides:
+    """The cells of one run as sides of a comparison, each read once: an open loop's samples lie on a disk.
+
+    `figures` has the figure of a block by metric (`shared_figures`).
+    """
+
+    def __init__(self, run: Run, figures: Mapping[str, str]) -> None:
+        self.run = run
+        self._figures = figures
+        self._known: dict[TargetScenario, dict[int, float]] = {}
+
+    def of(self, target: str, scenario: ScenarioRecord) -> dict[int, float]:
+        """The figures of one cell by valid block.
+
+        Raises UnfairError, with the published reason, where it has too few.
+        """
+        place = (target, scenario.id)
+        if place not in self._known:
+            self._known[place] = self._read(target, scenario)
+        return self._known[place]
+
+    def _read(self, target: str, scenario: ScenarioRecord) -> dict[int, float]:
+        run = self.run
+        refusal = next((one for one in run.refusals if one.target == target), None)
+        trials = run.trials_of(target, scenario.id)
+        used = [trial for trial in trials if trial.unusable() is None]
+        figure = self._figures[metric_of(scenario)]
+        told = (_figures_of(run, trial, scenario) for trial in used)
+        values = {one.block: value for one in told if (value := one.figure(figure)) is not None}
+        if refusal and not values:
+            raise UnfairError(f"was not measured: {refusal.reason}")
+        if len(values) < 2:
+            why = next((f": {reason}" for trial in trials if (reason := trial.unusable())), "")
+            counted = "no block" if not values else "one block only"
+            raise UnfairError(f"{counted} has a valid figure; a verdict needs at least two{why}")
+        if 2 * len(values) < len(trials):
+            raise UnfairError(f"only {len(values)} of {len(trials)} blocks have valid figures")
+        return values
 
 
-def common_variances(run: Run, figures: dict[str, str]) -> dict[str, CommonVariance | None]:
+def common_variances(sides: Sides) -> dict[str, CommonVariance | None]:
     """What all cells of a run tell of the variance of a logarithm from block to block, by metric.
 
     See `reports/shared_variance.py`; None where they are too few to tell.
     """
     found: dict[str, list[tuple[float, float]]] = {}
-    for target in run.targets:
-        for scenario in run.scenarios:
+    for target in sides.run.targets:
+        for scenario in sides.run.scenarios:
             try:
-                logs = statistics.logarithms(list(side_of(run, target.id, scenario, figures).values()), least=2)
+                logs = statistics.logarithms(list(sides.of(target.id, scenario).values()), least=2)
             except UnfairError:
                 # A cell without figures tells nothing; its own row has the reason.
                 continue
@@ -90,17 +111,17 @@ def common_variances(run: Run, figures: dict[str, str]) -> dict[str, CommonVaria
     return {metric: common_variance(*zip(*own, strict=True)) for metric, own in found.items()}
 
 
-def itself_of(run: Run, figures: dict[str, str]) -> dict[TargetScenario, PairedRatio]:
+def itself_of(sides: Sides) -> dict[TargetScenario, PairedRatio]:
     """The A/A ratios of one run, by metric and scenario."""
     found: dict[TargetScenario, PairedRatio] = {}
-    for twin in run.targets:
-        for scenario in run.scenarios:
+    for twin in sides.run.targets:
+        for scenario in sides.run.scenarios:
             if twin.twin_of is None:
                 continue
             try:
-                first, second = (side_of(run, one, scenario, figures) for one in (twin.twin_of, twin.id))
+                first, second = (sides.of(one, scenario) for one in (twin.twin_of, twin.id))
                 both = statistics.in_pairs(first, second)
-                found[metric_of(scenario), scenario.id] = statistics.paired_ratio(*both, seed=run.seed)
+                found[metric_of(scenario), scenario.id] = statistics.paired_ratio(*both, seed=sides.run.seed)
             except ValueError:
                 # No A/A figure here: the floor comes from other scenarios, or nothing is called a difference.
                 continue
