@@ -109,7 +109,7 @@ def reason_against(
         return f"{backlog.cap_hits} requests were due with {backlog.most_in_flight} in flight already{never}"
     if not completed:
         return "no right answer fell into a steady window; longer slices are needed"
-    if (stopped := _reason_against_gaps(share, own_core=own_core)) is not None:
+    if (stopped := reason_against_gaps(share, own_core=own_core)) is not None:
         return stopped
     queued = f"; the generator waited for a core {share.queued_share:.0%} of the time" if share.queued_share else ""
     if share.cpu_share > MOST_CPU_SHARE:
@@ -128,7 +128,7 @@ def _kinds(errors: Mapping[str, int], status: int | None) -> str:
     return ", ".join(told.values())
 
 
-def _reason_against_gaps(share: GeneratorShare, *, own_core: bool) -> str | None:
+def reason_against_gaps(share: GeneratorShare, *, own_core: bool) -> str | None:
     """What the generator lost because it did not run, which says nothing of the target."""
     gap_us, stood, throttled, queued = (
         found or 0.0 for found in (share.longest_gap_us, share.stood_share, share.throttled_share, share.queued_share)
