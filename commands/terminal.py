@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import IO, Final, Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from commands.exits import PlainOutput
@@ -21,6 +21,8 @@ _REDRAW_S: Final = 0.25
 """Drawing costs milliseconds of a core that is being measured on, so it is rare."""
 
 _PLAIN_LINE_S: Final = 5.0
+_LEAST_PACE_SHARE: Final = 0.02
+"""Of a piece of work that must be done before its pace says anything of the rest."""
 
 
 class StandardError:
@@ -45,11 +47,11 @@ class StandardError:
             TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
-            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[left]}", style="progress.remaining", markup=False),
             TextColumn("{task.fields[what]}", markup=False),
         )
         with Progress(*columns, console=self._console, auto_refresh=False, transient=True) as progress:
-            yield _LiveBar(progress, progress.add_task(title, total=None, what=""))
+            yield _LiveBar(progress, progress.add_task(title, total=None, what="", left=""))
 
 
 _PLAIN_SIGNS: Final = {0x2212: "-", 0x2013: "-", 0xD7: "x", 0xB1: "+/-", 0x202F: " ", 0x2019: "'"}
@@ -104,14 +106,29 @@ class _Piped(Console):
         raise BrokenPipeError
 
 
+class _Left:
+    """How long the rest takes: as whoever updates a bar knows it, else at the pace so far, once there is one."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def seconds(self, done: float, total: float, left_s: float | None) -> float | None:
+        if left_s is not None or done < _LEAST_PACE_SHARE * total:
+            return left_s
+        return (time.monotonic() - self._started) / done * (total - done) if done else None
+
+
 class _LiveBar:
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
         self._drawn = 0.0
+        self._left = _Left()
 
-    def update(self, done: float, total: float, what: str) -> None:
-        self._progress.update(self._task, completed=done, total=total, what=plain(what))
+    def update(self, done: float, total: float, what: str, left_s: float | None = None) -> None:
+        seconds = self._left.seconds(done, total, left_s)
+        left = "" if seconds is None else f"{int(seconds) // 60:d}:{int(seconds) % 60:02d}"
+        self._progress.update(self._task, completed=done, total=total, what=plain(what), left=left)
         now = time.monotonic()
         if now - self._drawn >= _REDRAW_S or done >= total:
             self._drawn = now
@@ -121,14 +138,14 @@ class _LiveBar:
 class _PlainBar:
     def __init__(self, title: str) -> None:
         self._title = title
-        self._started = time.monotonic()
         self._said = 0.0
+        self._left = _Left()
 
-    def update(self, done: float, total: float, what: str) -> None:
+    def update(self, done: float, total: float, what: str, left_s: float | None = None) -> None:
         now = time.monotonic()
         if now - self._said < _PLAIN_LINE_S and done < total:
             return
         self._said = now
-        gone = now - self._started
-        left = f", {gone / done * (total - done):.0f} s left" if done else ""
+        seconds = self._left.seconds(done, total, left_s)
+        left = "" if seconds is None else f", {seconds:.0f} s left"
         print(f"{self._title}: {100 * done / total:3.0f} %{left}  {what}", file=sys.stderr, flush=True)

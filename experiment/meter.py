@@ -134,8 +134,8 @@ class Meter:
 
     def _say(self, what: str) -> None:
         self._turn(self._now)
-        gone_s = self._at - self._began
-        self._bar.update(gone_s, gone_s + self.left_s(), what)
+        gone_s, left_s = self._at - self._began, self.left_s()
+        self._bar.update(gone_s, gone_s + left_s, what, left_s)
 
     def _turn(self, to: Work) -> None:
         """What has passed was spent on what was under way; from now on it is `to`."""

@@ -76,6 +76,21 @@ def _primed(
     else:
         place, held = route.path if route else scenario.endpoint, True
         asked = [*(translated(route, model) if route else model.payloads)]
+    return prime_payloads(base_url, place, asked, held=held, foreign=foreign)
+
+
+def prime_payloads(
+    base_url: str,
+    place: str,
+    asked: Sequence[Payload | UserModelPayload],
+    *,
+    held: bool,
+    foreign: bool,
+) -> tuple[PreparedRequest, ...]:
+    """These payloads, asked once each at a place below the URL. Raises WrongAnswerError.
+
+    Answers are `held` to what the payloads expect. Where the server is `foreign`, what does not last is not kept.
+    """
     first = [_right(base_url, place, payload, held=held) for payload in asked]
     lasting = _last(base_url, place, asked, first) if foreign else [True] * len(asked)
     return tuple(

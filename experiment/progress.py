@@ -9,8 +9,8 @@ from typing import Protocol
 class Bar(Protocol):
     """A piece of work with a known size."""
 
-    def update(self, done: float, total: float, what: str) -> None:
-        """So much of `total` is done, and `what` is under way."""
+    def update(self, done: float, total: float, what: str, left_s: float | None = None) -> None:
+        """So much of `total` is done, and `what` is under way; `left_s` is what the rest takes, if known."""
 
 
 class Terminal(Protocol):

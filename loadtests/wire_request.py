@@ -49,10 +49,12 @@ class WireRequest:
             return ErrorKind.STATUS
         if reader.stray:
             return ErrorKind.BODY
-        if self.expect_body is None or reader.body == self.expect_body:
-            return ErrorKind.NONE
-        alike = self.within and near_json(bytes(reader.body), self.expect_body, self.within)
-        return ErrorKind.NONE if alike else ErrorKind.BODY
+        return ErrorKind.NONE if is_right(reader.body, self.expect_body, self.within) else ErrorKind.BODY
+
+
+def is_right(body: bytes, expect_body: bytes | None, within: float) -> bool:
+    """Whether a body is the right one: any where none is expected, else the same bytes, or numbers `within` so much."""
+    return expect_body is None or body == expect_body or bool(within and near_json(body, expect_body, within))
 
 
 def wire_bytes(request: PreparedRequest, address: Address) -> bytes:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from clones import copied
 from packaging.requirements import Requirement
 from packaging.tags import sys_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -38,19 +39,6 @@ HERE = "/srv/titrate"
 def a_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that git knows, as they are now, and no environment."""
     return copied(tmp_path_factory.mktemp("first") / "titrate")
-
-
-def copied(into: Path) -> Path:
-    """A clone, with what is not committed yet."""
-    subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{REPOSITORY}", str(into)], check=True)
-    listed = subprocess.run(
-        ["git", "ls-files", "-coz", "--exclude-standard"], cwd=REPOSITORY, stdout=subprocess.PIPE, check=True
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (REPOSITORY / name).is_file():
-            (into / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, into / name)
-    return into
 
 
 def started(

@@ -81,6 +81,12 @@ def wrong_module(module: str, words: list[str]) -> list[str]:
     return [word for word in words if word.startswith("--") and word.partition("=")[0] not in _help_of(module).split()]
 
 
+def locust_options(text: str) -> set[str]:
+    """The long options of every `locust -f loadtests/locustfile.py ...` on a page."""
+    lines = re.findall(r"^\S*locust -f loadtests/locustfile\.py(.*)$", re.sub(r"\\\n\s*", " ", text), re.MULTILINE)
+    return {word for line in lines for word in shlex.split(line) if word.startswith("--")}
+
+
 def tox_names(text: str) -> set[str]:
     """The environments that a page tells to run."""
     lists = re.findall(r"\b(?:tox|bench\.py test) (?:run-parallel |run |p |r )?-e ([a-z0-9,-]+)", text)
@@ -111,6 +117,20 @@ def test_modules_that_are_run_exist(name: str) -> None:
     """Every module that the page runs with `python -m` is there, and so is every option that it is given."""
     for module, words in module_commands((REPOSITORY / name).read_text(encoding="utf-8")):
         assert wrong_module(module, words) == [], module
+
+
+def test_options_of_locust_are_its_own_or_those_of_our_file() -> None:
+    """Locust's help has its own; the file's are in the table of the page that tells of it."""
+    page = (REPOSITORY / "docs" / "locust.md").read_text(encoding="utf-8")
+    shown = locust_options(page)
+    assert {"--host", "--headless", "--csv"} <= shown
+    its_own = subprocess.run(
+        [sys.executable, "-m", "locust", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    file = (REPOSITORY / "loadtests" / "locustfile.py").read_text(encoding="utf-8")
+    ours = set(re.findall(r'"(--[a-z-]+)"', file[file.index("def add_options") :]))
+    assert shown - set(re.findall(r"--[a-z-]+", its_own)) - ours == set()
+    assert ours - {"--seed"} <= set(re.findall(r"--[a-z-]+", page))
 
 
 def test_environments_are_ones_that_tox_has() -> None:

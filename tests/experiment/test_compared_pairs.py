@@ -200,7 +200,7 @@ class _Heard:
     def bar(self, _title: str) -> AbstractContextManager[Bar]:
         return nullcontext(self)  # type: ignore[arg-type]
 
-    def update(self, _done: float, _total: float, what: str) -> None:
+    def update(self, _done: float, _total: float, what: str, _left_s: float | None = None) -> None:
         self.said.append(what)
 
 

@@ -23,7 +23,7 @@ class Bar:
 
     told: list[tuple[float, float]] = field(default_factory=list)
 
-    def update(self, done: float, total: float, _what: str) -> None:
+    def update(self, done: float, total: float, _what: str, _left_s: float | None = None) -> None:
         """As a terminal's bar has it."""
         self.told.append((done, total))
 

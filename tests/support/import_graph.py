@@ -27,9 +27,17 @@ def packages() -> tuple[str, ...]:
 
 def layers() -> tuple[tuple[str, ...], ...]:
     """The packages by floor, highest first, as import-linter is told them."""
-    contracts = pyproject()["tool"]["importlinter"]["contracts"]
-    floors = next(one["layers"] for one in contracts if one["type"] == "layers")
-    return tuple(tuple(name.strip() for name in floor.split("|")) for floor in floors)
+    return tuple(tuple(name.strip() for name in floor.split("|")) for floor in _floors()["layers"])
+
+
+def programs() -> set[str]:
+    """Modules that join the parts as `bench.py` does, wherever they lie: import-linter is told to pass over them."""
+    return {one.partition(" -> ")[0] for one in _floors()["ignore_imports"]}
+
+
+def _floors() -> dict[str, list[str]]:
+    contracts: list[dict[str, list[str]]] = pyproject()["tool"]["importlinter"]["contracts"]
+    return next(one for one in contracts if "layers" in one)
 
 
 def product_files(root: Path = REPOSITORY, names: tuple[str, ...] | None = None) -> list[Path]:

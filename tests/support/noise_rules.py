@@ -238,15 +238,14 @@ def _verdict(
 
 
 def _one_after_the_other(bench: Bench, seconds: float, times: int) -> tuple[list[float], list[float]]:
-    """So many runs of the one in the first half of a launch, and then of the other in the second half."""
-    sides = bench.launch()
-    half = min(len(side.answered) for side in sides) // 2
-    visits = min(visits_in(seconds, sides[0]), half // times)
+    """So many runs of the one, and then of the other: each of a launch of its own, at some moment of it."""
     found = []
-    for second, side in enumerate(sides):
-        begin = second * half + bench.begin(visits * times, half)
+    for second in (False, True):
+        side = bench.launch(targets=1)[second]
+        visits = min(visits_in(seconds, side), len(side.answered) // times)
+        begin = bench.begin(visits * times, len(side.answered))
         runs = (stretch(side, begin + number * visits, visits) for number in range(times))
-        found.append([bench.rate(run, second=bool(second)) for run in runs])
+        found.append([bench.rate(run, second=second) for run in runs])
     return found[0], found[1]
 
 
@@ -255,10 +254,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Play rules of stopping on recorded noise.", allow_abbrev=False)
     parser.add_argument("file", type=Path)
     parser.add_argument("--plays", type=int, default=PLAYS)
+    parser.add_argument("--calm", action="store_true", help="only launches beside which nothing else was started")
     arguments = parser.parse_args()
-    launches = read(arguments.file)
+    launches = [one for one in read(arguments.file) if not (arguments.calm and one.beside)]
     if not launches:
-        parser.error(f"{arguments.file} has no launch; tests/support/noise_recording.py records some")
+        parser.error(f"{arguments.file} has no such launch; tests/support/noise_recording.py records some")
     print(
         "| rule | minutes, median (90 %) | 5 % slower: says so | says the contrary | the same: says that they differ |"
     )

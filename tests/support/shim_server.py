@@ -2,16 +2,20 @@
 
 Its application and its first address, without a shim, are in its environment (servers.launch). At `PORT:10` every
 request costs 10 % more of the CPU time that the application itself took for it. At `PORT:stalls` the server sleeps for
-5 % of the time that it serves, 50 ms at a time, whatever is asked meanwhile.
+5 % of the time that it serves, 50 ms at a time, whatever is asked meanwhile. At `PORT:wrong` every thousandth answer
+to a POST has a digit less.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
+import re
 import sys
 import threading
 import time
 from collections.abc import Iterable
+from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import waitress
@@ -58,13 +62,32 @@ def stalling(inner: WSGIApplication) -> WSGIApplication:
     return shim
 
 
+def sometimes_wrong(inner: WSGIApplication) -> WSGIApplication:
+    """The application, with a wrong answer in a thousand."""
+    asked = itertools.count(1)
+
+    def shim(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "POST" or next(asked) % 1000:
+            return inner(environ, start_response)
+        told: list[Any] = []
+        body = b"".join(inner(environ, lambda *begun: told.extend(begun)))  # type: ignore[arg-type, return-value]
+        status, headers = told[:2]
+        wrong = re.sub(rb"\d(?=\D*$)", b"", body, count=1)
+        length = ("Content-Length", str(len(wrong)))
+        start_response(status, [length if each[0] == "Content-Length" else each for each in headers])
+        return [wrong]
+
+    return shim
+
+
 def main() -> None:
     """Serve until the guard ends it."""
     _, settings = Settings.from_environment()
     behind: dict[str, WSGIApplication] = {}
     for argument in sys.argv[1:]:
         port, _, kind = argument.partition(":")
-        behind[port] = stalling(app) if kind == "stalls" else slowed(app, float(kind) / 100)
+        shims = {"stalls": stalling, "wrong": sometimes_wrong}
+        behind[port] = shims[kind](app) if kind in shims else slowed(app, float(kind) / 100)
 
     def by_port(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return behind.get(environ["SERVER_PORT"], app)(environ, start_response)
