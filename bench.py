@@ -37,19 +37,19 @@ _VERBS = (
 
 _EPILOG = """\
 examples:
-  python bench.py                                    the default plan: verdicts, and an HTML report
-  python bench.py run --plan smoke                   a minute's look
-  python bench.py run --targets flask,bottle+granian --endpoints classify
-  python bench.py worker --master HOST               load from this machine for a `run --expect-workers` on HOST
-  python bench.py serve bottle+granian+function      one target, until Ctrl-C
-  python bench.py check --targets flask,bottle       is it right, and are they alike?
-  python bench.py fuzz requests                      generated requests, until they differ
-  python bench.py micro --quick                      where each microsecond of a request goes
-  python bench.py report reports/runs/RUN            draw a report again
-  python bench.py compare reports/runs/BASE reports/runs/NEW
+  python3 bench.py                                    the default plan: verdicts, and an HTML report
+  python3 bench.py run --plan smoke                   a minute's look
+  python3 bench.py run --targets flask,bottle+granian --endpoints classify
+  python3 bench.py worker --master HOST               load from this machine for a `run --expect-workers` on HOST
+  python3 bench.py serve bottle+granian+function      one target, until Ctrl-C
+  python3 bench.py check --targets flask,bottle       is it right, and are they alike?
+  python3 bench.py fuzz requests                      generated requests, until they differ
+  python3 bench.py micro --quick                      where each microsecond of a request goes
+  python3 bench.py report reports/runs/RUN            draw a report again
+  python3 bench.py compare reports/runs/BASE reports/runs/NEW
                                                      what became slower, beyond the noise
-  python bench.py pack reports/runs/RUN              a run as one file, which report and compare open
-  python bench.py test                               what a change must pass
+  python3 bench.py pack reports/runs/RUN              a run as one file, which report and compare open
+  python3 bench.py test                               what a change must pass
 
 The first start fetches the packages of uv.lock into .venv, by itself; any Python from 3.7 may start it.
 --no-setup, or TITRATE_NO_SETUP=1, runs with the packages of this Python, and fetches nothing.

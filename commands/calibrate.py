@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 EPILOG: Final = """\
 examples:
-  python bench.py calibrate
-  python bench.py calibrate --json | jq .ceiling_rps
-  python bench.py calibrate --against wrk       beside wrk and Locust's FastHttpUser, on the same server
-  python bench.py calibrate --against core      a served classifier beside a bare loop of the same core
+  python3 bench.py calibrate
+  python3 bench.py calibrate --json | jq .ceiling_rps
+  python3 bench.py calibrate --against wrk       beside wrk and Locust's FastHttpUser, on the same server
+  python3 bench.py calibrate --against core      a served classifier beside a bare loop of the same core
 
 A target whose throughput comes within a third of the ceiling is not measured by this generator: its figures would be
 the generator's.

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 EPILOG: Final = """\
 examples:
-  python bench.py check                                      every framework on every server
-  python bench.py check --targets flask,bottle+granian
-  python bench.py check --targets flask --case json-nan      one case
-  python bench.py check --model mine=path/to/my_model        the endpoint of your SavedModel too
-  python bench.py check --url mine=http://127.0.0.1:9000     a server of yours, in any language
-  python bench.py check --junit conformance.xml
-  python bench.py check --json-test-suite JSONTestSuite/test_parsing
+  python3 bench.py check                                      every framework on every server
+  python3 bench.py check --targets flask,bottle+granian
+  python3 bench.py check --targets flask --case json-nan      one case
+  python3 bench.py check --model mine=path/to/my_model        the endpoint of your SavedModel too
+  python3 bench.py check --url mine=http://127.0.0.1:9000     a server of yours, in any language
+  python3 bench.py check --junit conformance.xml
+  python3 bench.py check --json-test-suite JSONTestSuite/test_parsing
                                                              each file of the public suite as a body
 
 exit codes: 0 right and alike; 1 a case is wrong or two frameworks differ; 3 the suite could not tell
@@ -121,7 +121,7 @@ def _chosen_cases(ids: Sequence[str], suite: Path | None, model: UserModelSetup 
         raise usage(f"--case {twice[0]} is given twice", hint="each case is asked once")
     if unknown := [name for name in ids if name not in by_id]:
         where = (
-            "see `python bench.py list cases`" if suite is None else f"ids follow from the names of files in {suite}"
+            "see `python3 bench.py list cases`" if suite is None else f"ids follow from the names of files in {suite}"
         )
         raise usage(f"unknown case {unknown[0]!r}", hint=where)
     return tuple(by_id[name] for name in ids)

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 EPILOG: Final = """\
 examples:
-  python bench.py compare reports/runs/BASE reports/runs/NEW
-  python bench.py compare BASE NEW --markdown >> "$GITHUB_STEP_SUMMARY"
-  python bench.py compare base.zip new.zip                archives by `bench.py pack`; folders and archives mix
-  python bench.py compare BASE NEW --targets bottle,flask+granian --scenarios predict@16
-  python bench.py compare BASE NEW --json | jq .verdict
-  python bench.py compare --history reports/runs --svg history.svg
+  python3 bench.py compare reports/runs/BASE reports/runs/NEW
+  python3 bench.py compare BASE NEW --markdown >> "$GITHUB_STEP_SUMMARY"
+  python3 bench.py compare base.zip new.zip                archives by `bench.py pack`; folders and archives mix
+  python3 bench.py compare BASE NEW --targets bottle,flask+granian --scenarios predict@16
+  python3 bench.py compare BASE NEW --json | jq .verdict
+  python3 bench.py compare --history reports/runs --svg history.svg
 
 A regression is a cell that is slower beyond chance and beyond what the same code does against itself.
 The fewer cells are asked for, the smaller a difference can be told: all cells share one error of 5 %.
@@ -66,11 +66,11 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.history is not None:
         return _history(arguments)
     if arguments.svg is not None:
-        raise usage("--svg is drawn by --history", hint="see `python bench.py compare --help`")
+        raise usage("--svg is drawn by --history", hint="see `python3 bench.py compare --help`")
     if len(arguments.runs) != 2:
-        raise usage("compare takes two runs, BASE and NEW", hint="see `python bench.py compare --help`")
+        raise usage("compare takes two runs, BASE and NEW", hint="see `python3 bench.py compare --help`")
     if arguments.runs[0].resolve() == arguments.runs[1].resolve():
-        raise usage("BASE and NEW are the same run", hint="measure a second time: `python bench.py run`")
+        raise usage("BASE and NEW are the same run", hint="measure a second time: `python3 bench.py run`")
     with ExitStack() as stack:
         base, new = (_read(path, stack) for path in arguments.runs)
         return _compare(base, new, arguments)
@@ -100,7 +100,7 @@ def _compare(base: Run, new: Run, arguments: argparse.Namespace) -> int:
 def _history(arguments: argparse.Namespace) -> int:
     """Print the trend over the runs of one folder, and draw it."""
     if arguments.runs:
-        raise usage("--history takes one folder of runs and no other", hint="see `python bench.py compare --help`")
+        raise usage("--history takes one folder of runs and no other", hint="see `python3 bench.py compare --help`")
     with ExitStack() as stack:
         runs = [_read(path, stack) for path in _runs_in(arguments.history)]
         return _trend(runs, arguments)

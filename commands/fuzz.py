@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 EPILOG: Final = """\
 examples:
-  python bench.py fuzz requests --requests 1000000 --seed 7     in process, flask against bottle against wsgi
-  python bench.py fuzz requests --requests 50000 --sockets      over raw sockets, on granian, gunicorn and waitress
-  python bench.py fuzz repeat 7 1234                            number 1234 of seed 7 again
-  python bench.py fuzz pictures --pictures 10000 --seed 7       the core's decoder against TensorFlow's
-  python bench.py fuzz schema --examples 500 --sockets          Schemathesis with all its checks
+  python3 bench.py fuzz requests --requests 1000000 --seed 7     in process, flask against bottle against wsgi
+  python3 bench.py fuzz requests --requests 50000 --sockets      over raw sockets, on granian, gunicorn and waitress
+  python3 bench.py fuzz repeat 7 1234                            number 1234 of seed 7 again
+  python3 bench.py fuzz pictures --pictures 10000 --seed 7       the core's decoder against TensorFlow's
+  python3 bench.py fuzz schema --examples 500 --sockets          Schemathesis with all its checks
 
 exit codes: 0 nothing found; 1 a fault was found; 3 the harness could not tell
 """

@@ -9,10 +9,10 @@ from experiment.errors import OK
 
 EPILOG: Final = """\
 examples:
-  python bench.py list                  how many there are of each
-  python bench.py list all              everything
-  python bench.py list targets          one id a line, for scripts
-  python bench.py list cases | wc -l
+  python3 bench.py list                  how many there are of each
+  python3 bench.py list all              everything
+  python3 bench.py list targets          one id a line, for scripts
+  python3 bench.py list cases | wc -l
 """
 
 _ALL: Final = "all"
@@ -29,7 +29,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Print one section, or all, or how many entries each has."""
     if arguments.section is None:
         for section in _SECTIONS:
-            print(f"{len(_lines(section)):4} {section:10} python bench.py list {section}")
+            print(f"{len(_lines(section)):4} {section:10} python3 bench.py list {section}")
         return OK
     if arguments.section != _ALL:
         print("\n".join(_lines(arguments.section)))

@@ -11,10 +11,10 @@ from experiment.errors import HARNESS, OK, usage
 
 EPILOG: Final = """\
 examples:
-  python bench.py micro --quick                       two minutes' look: the TensorFlow graph, the usual encodings
-  python bench.py micro                               two modes, every encoding, and instructions counted exactly
-  python bench.py micro --modes all --server granian
-  python bench.py micro --into reports/runs/RUN       put the ladder into the report of a run
+  python3 bench.py micro --quick                       two minutes' look: the TensorFlow graph, the usual encodings
+  python3 bench.py micro                               two modes, every encoding, and instructions counted exactly
+  python3 bench.py micro --modes all --server granian
+  python3 bench.py micro --into reports/runs/RUN       put the ladder into the report of a run
   pytest-benchmark compare A/ladder.json B/ladder.json
 
 The folder holds ladder.json (pytest-benchmark's own format) and instructions.json; `bench.py report DIR` draws it.

@@ -13,9 +13,9 @@ from servers.repository import REPOSITORY
 
 EPILOG: Final = """\
 examples:
-  python bench.py natives                      write docs/native.md anew
-  python bench.py natives --check              exit 1, with the rows, where it would change
-  python bench.py natives --out elsewhere.md
+  python3 bench.py natives                      write docs/native.md anew
+  python3 bench.py natives --check              exit 1, with the rows, where it would change
+  python3 bench.py natives --out elsewhere.md
 
 exit codes: 0 written, or nothing would change; 1 a row would change; 3 a target could not be started
 """
@@ -65,7 +65,7 @@ def main(arguments: argparse.Namespace) -> int:
     print("\n".join(lines))
     print(f"{arguments.out}: {len(lines)} lines would change", file=sys.stderr)
     print(f"there:  {versions_line(old)}\nhere:   {versions_line(text)}", file=sys.stderr)
-    print("hint: `python bench.py natives` writes the page anew; say in the commit what changed it", file=sys.stderr)
+    print("hint: `python3 bench.py natives` writes the page anew; say in the commit what changed it", file=sys.stderr)
     return FINDING
 
 

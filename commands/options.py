@@ -169,7 +169,7 @@ def chosen_workforce(arguments: argparse.Namespace) -> Workforce | None:
     token = worker_token(arguments.worker_token)
     if not token and arguments.master_bind not in _LOOPBACK:
         token = secrets.token_urlsafe(18)
-        told = f"TITRATE_WORKER_TOKEN={token} python bench.py worker --master ADDRESS_OF_THIS_MACHINE"
+        told = f"TITRATE_WORKER_TOKEN={token} python3 bench.py worker --master ADDRESS_OF_THIS_MACHINE"
         print(f"workers need this run's token: {told}", file=sys.stderr, flush=True)
     try:
         return Workforce(

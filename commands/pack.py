@@ -11,10 +11,10 @@ from experiment.errors import OK, unwritable, usage
 
 EPILOG: Final = """\
 examples:
-  python bench.py pack reports/runs/RUN                        reports/runs/RUN.zip, with every sample
-  python bench.py pack reports/runs/RUN --out run.zip --most-mib 4
-  python bench.py report run.zip                               draws it, into run-report beside it
-  python bench.py compare base.zip new.zip
+  python3 bench.py pack reports/runs/RUN                        reports/runs/RUN.zip, with every sample
+  python3 bench.py pack reports/runs/RUN --out run.zip --most-mib 4
+  python3 bench.py report run.zip                               draws it, into run-report beside it
+  python3 bench.py compare base.zip new.zip
 
 It holds the journal, the samples, the ladder and conformance.xml; logs, report and plots stay behind. With --most-mib a
 run that is too large keeps every k-th sample of each trial, and its report says so. In the journal's first line paths

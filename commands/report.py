@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 EPILOG: Final = """\
 examples:
-  python bench.py report reports/runs/20260101T120000Z-quick
-  python bench.py report run.zip                     of an archive by `bench.py pack`: into run-report beside it
-  python bench.py report run.zip --out DIR           or elsewhere
-  python bench.py report DIR --export csv,png        also cells.csv, and every plot as PNG
-  python bench.py report DIR --share                 also share.png, one card to post
-  python bench.py report DIR --price-per-core-hour 0.04   also what a million predictions cost
+  python3 bench.py report reports/runs/20260101T120000Z-quick
+  python3 bench.py report run.zip                     of an archive by `bench.py pack`: into run-report beside it
+  python3 bench.py report run.zip --out DIR           or elsewhere
+  python3 bench.py report DIR --export csv,png        also cells.csv, and every plot as PNG
+  python3 bench.py report DIR --share                 also share.png, one card to post
+  python3 bench.py report DIR --price-per-core-hour 0.04   also what a million predictions cost
 """
 
 

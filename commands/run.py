@@ -30,25 +30,25 @@ if TYPE_CHECKING:
 
 EPILOG: Final = """\
 examples:
-  python bench.py run                                         plan quick: some six minutes
-  python bench.py run --plan smoke                            does everything work here?
-  python bench.py run --plan standard                         every server and mode
-  python bench.py run --targets flask,bottle+granian --endpoints predict
-  python bench.py run --targets bottle --endpoints classify --batch 8
-  python bench.py run --scenarios predict@16,predict~poisson200rps   the same targets, closed loop and open
-  python bench.py run --plan smoke --slo p99=50ms             the highest rate at which 99 % are answered in 50 ms
-  python bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
-  python bench.py run --model mine=my_model --payload request.json --targets flask,bottle,bottle+granian+lite
-  python bench.py run --model mine=my_model --url tfs=http://127.0.0.1:8501/v1/models/mine:predict
-  python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001   load from `bench.py worker`s elsewhere
-  python bench.py run --targets flask --server-python old=a/bin/python --server-python new=b/bin/python
+  python3 bench.py run                                         plan quick: some six minutes
+  python3 bench.py run --plan smoke                            does everything work here?
+  python3 bench.py run --plan standard                         every server and mode
+  python3 bench.py run --targets flask,bottle+granian --endpoints predict
+  python3 bench.py run --targets bottle --endpoints classify --batch 8
+  python3 bench.py run --scenarios predict@16,predict~poisson200rps   the same targets, closed loop and open
+  python3 bench.py run --plan smoke --slo p99=50ms             the highest rate at which 99 % are answered in 50 ms
+  python3 bench.py run --url a=http://127.0.0.1:8001 --url b=http://127.0.0.1:8002 --skip-check
+  python3 bench.py run --model mine=my_model --payload request.json --targets flask,bottle,bottle+granian+lite
+  python3 bench.py run --model mine=my_model --url tfs=http://127.0.0.1:8501/v1/models/mine:predict
+  python3 bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001   load from `bench.py worker`s elsewhere
+  python3 bench.py run --targets flask --server-python old=a/bin/python --server-python new=b/bin/python
                                                               one target under two sets of versions
-  python bench.py run --targets bottle+granian --vary threads=2,4,8   one target beside itself under other settings
-  python bench.py run --targets bottle+granian+lite,fastapi-native+uvicorn   one stack against another
-  python bench.py run --plan standard --until decided --at-most 2h   then more blocks, for what is undecided only
-  python bench.py run --targets flask,bottle --blocks 12      as many blocks as you like
-  python bench.py run --resume reports/runs/RUN               go on where a run was stopped
-  python bench.py run --resume reports/runs/RUN --until decided --at-most 15m
+  python3 bench.py run --targets bottle+granian --vary threads=2,4,8   one target beside itself under other settings
+  python3 bench.py run --targets bottle+granian+lite,fastapi-native+uvicorn   one stack against another
+  python3 bench.py run --plan standard --until decided --at-most 2h   then more blocks, for what is undecided only
+  python3 bench.py run --targets flask,bottle --blocks 12      as many blocks as you like
+  python3 bench.py run --resume reports/runs/RUN               go on where a run was stopped
+  python3 bench.py run --resume reports/runs/RUN --until decided --at-most 15m
                                                               go on with a finished run, where it is undecided
 """
 
@@ -186,7 +186,7 @@ def _chosen_scenarios(text: str | None) -> tuple[Scenario, ...]:
         return tuple(dict.fromkeys(scenario_from_id(one) for one in (text or "").split(",") if one.strip()))
     except ValueError as error:
         raise usage(
-            str(error), hint="see `python bench.py list scenarios`, and docs/methodology.md for the laws"
+            str(error), hint="see `python3 bench.py list scenarios`, and docs/methodology.md for the laws"
         ) from error
 
 
@@ -202,6 +202,6 @@ def _chosen_slo(text: str | None) -> Slo | None:
 def _interrupted(folder: Path) -> NoReturn:
     raise ExpectedError(
         f"interrupted; what was measured is in {folder}",
-        hint=f"python bench.py report {folder}, or python bench.py run --resume {folder}",
+        hint=f"python3 bench.py report {folder}, or python3 bench.py run --resume {folder}",
         code=INTERRUPTED,
     )

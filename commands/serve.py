@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 EPILOG: Final = """\
 examples:
-  python bench.py serve flask
-  python bench.py serve bottle+granian+eager --port 8080
-  python bench.py serve bottle+waitress --batch 8 --queue 32 --deadline-ms 500
-  python bench.py serve flask --model mine=path/to/my_model
+  python3 bench.py serve flask
+  python3 bench.py serve bottle+granian+eager --port 8080
+  python3 bench.py serve bottle+waitress --batch 8 --queue 32 --deadline-ms 500
+  python3 bench.py serve flask --model mine=path/to/my_model
   curl -d '{"feature": 24.5}' -H 'Content-Type: application/json' http://127.0.0.1:8000/predict
 """
 
@@ -83,7 +83,7 @@ def main(arguments: argparse.Namespace) -> NoReturn:
         _say_what_cannot_fill(settings)
         command = command_line(target.server, settings)
     except (TargetError, ServerError) as error:
-        raise usage(str(error), hint="see `python bench.py list targets`") from error
+        raise usage(str(error), hint="see `python3 bench.py list targets`") from error
     everywhere = ", and on every other address of this machine" if place.reachable != place else ""
     print(f"{target.id} on {place.reachable}{everywhere}", file=sys.stderr, flush=True)
     os.chdir(settings.models_dir)

@@ -12,10 +12,10 @@ from servers.repository import REPOSITORY
 
 EPILOG: Final = """\
 examples:
-  python bench.py test                      all that every push must pass
-  python bench.py test -m quick             most of it
-  python bench.py test -e lint,types        these environments
-  python bench.py test -e tests -- -k gate  words for pytest behind --
+  python3 bench.py test                      all that every push must pass
+  python3 bench.py test -m quick             most of it
+  python3 bench.py test -e lint,types        these environments
+  python3 bench.py test -e tests -- -k gate  words for pytest behind --
 
 What follows `test` is given to `tox run`. CONTRIBUTING.md says when each environment is run, and how long it takes.
 """

@@ -127,7 +127,7 @@ def readable(arguments: list[str]) -> list[str]:
             raise usage(f"{_shown(text)} is no text in UTF-8", hint="each argument is printed, and kept in the journal")
         if text.startswith("--") and text.endswith("=--"):
             # argparse makes an empty list of it, whatever the option's type.
-            raise usage(f"{_shown(text)}: '--' is no value", hint="see `python bench.py --help`")
+            raise usage(f"{_shown(text)}: '--' is no value", hint="see `python3 bench.py --help`")
     return arguments
 
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 EPILOG: Final = """\
 examples:
-  python bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001 --url b=http://10.0.0.5:8002    on one machine
-  python bench.py worker --master 10.0.0.4                          on two others
-  python bench.py worker --master 10.0.0.4 --cpu 1                  a second one on the same machine: a core each
+  python3 bench.py run --expect-workers 2 --url a=http://10.0.0.5:8001 --url b=http://10.0.0.5:8002    on one machine
+  python3 bench.py worker --master 10.0.0.4                          on two others
+  python3 bench.py worker --master 10.0.0.4 --cpu 1                  a second one on the same machine: a core each
 
 docs/more-machines.md says which ports, what must be alike, and what the figures mean.
 """

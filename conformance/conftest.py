@@ -9,7 +9,7 @@ import pytest
 from conformance.documents import read_figures
 from conformance.session import Session
 
-_HOW = "pass --base-url http://127.0.0.1:8000; `python bench.py serve flask --port 8000` starts such a server"
+_HOW = "pass --base-url http://127.0.0.1:8000; `python3 bench.py serve flask --port 8000` starts such a server"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

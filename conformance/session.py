@@ -105,7 +105,7 @@ class Session:
             if self._foreign
             else ["--targets", self.target.partition("#")[0]]
         )
-        return ["python", "bench.py", "check", *where, *self._options, "--case", case_id]
+        return ["python3", "bench.py", "check", *where, *self._options, "--case", case_id]
 
     def _connection(self, case: Case, exchange: HttpExchange) -> CaseVerdict:
         if not self._judged:

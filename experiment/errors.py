@@ -84,6 +84,6 @@ class NothingToMeasureError(ExpectedError):
     """No target may be measured, or none answers; the journal has each one's reason, so there is a report to draw."""
 
 
-def usage(message: str, hint: str = "see `python bench.py --help`") -> ExpectedError:
+def usage(message: str, hint: str = "see `python3 bench.py --help`") -> ExpectedError:
     """A wrong command line."""
     return ExpectedError(message, hint=hint, code=USAGE)

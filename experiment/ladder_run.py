@@ -98,7 +98,7 @@ class Ladder:
             scenarios=(),
             comparisons=(),
             environment=describe(REPOSITORY),
-            command=("python", "bench.py", *sys.argv[1:]),
+            command=("python3", "bench.py", *sys.argv[1:]),
         )
         try:
             return folder, Journal.create(folder, header)
@@ -141,7 +141,7 @@ class Ladder:
         lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
         told = [line for line in lines if line.startswith(("ERROR", "FAILED", "E  "))] or lines
         if code == _PYTEST_USAGE:
-            raise ExpectedError(told[0].removeprefix("ERROR: "), hint="see `python bench.py micro --help`", code=USAGE)
+            raise ExpectedError(told[0].removeprefix("ERROR: "), hint="see `python3 bench.py micro --help`", code=USAGE)
         if code < 0:
             raise ExpectedError("the ladder was interrupted", code=INTERRUPTED)
         raise ExpectedError(f"the ladder failed: {told[-1] if told else 'it wrote nothing'}", hint=f"see {log}")

@@ -123,7 +123,7 @@ def named_targets(plan: str, targets: str | None, urls: Sequence[str] = ()) -> l
     try:
         return list({target.id: target for target in map(Target.parse, names)}.values())
     except TargetError as error:
-        raise usage(str(error), hint="see `python bench.py list targets`") from error
+        raise usage(str(error), hint="see `python3 bench.py list targets`") from error
 
 
 def left_out(

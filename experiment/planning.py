@@ -68,7 +68,7 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
         ),
         model=prepared.user_model.record() if prepared.user_model else None,
         environment=describe(REPOSITORY),
-        command=("python", "bench.py", *sys.argv[1:]),
+        command=("python3", "bench.py", *sys.argv[1:]),
     )
     try:
         journal = Journal.create(folder, header, sign)

@@ -88,7 +88,7 @@ def resume_experiment(
             str(error), hint="--resume takes the folder of a run that has stopped, as `bench.py run` printed it"
         ) from error
     if run.plan not in PLANS:
-        raise usage(f"{folder} holds a climb of the ladder, which is not resumed", hint="python bench.py micro")
+        raise usage(f"{folder} holds a climb of the ladder, which is not resumed", hint="python3 bench.py micro")
     if run.expect_workers != (workforce.expect if workforce else None):
         # Two kinds of load in one run would be compared as if they were one.
         asked = f"--expect-workers {run.expect_workers}" if run.expect_workers else "no --expect-workers"

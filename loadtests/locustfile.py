@@ -6,7 +6,7 @@
 
 Users by endpoint (Predict, AdvancedPredict, Classify), tasks by encoding (--tags json raw). Locust's own clock,
 statistics and page see every request; what they round and leave out stands in docs/locust.md, and verdicts come from
-`python bench.py`. Exit code 1 where an answer was wrong or missing.
+`python3 bench.py`. Exit code 1 where an answer was wrong or missing.
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ class Master:
                     f"{len(found)} of {self._workforce.expect} expected workers were there after"
                     f" {self._workforce.timeout_s:g} s{self._refused_in_words()}",
                     hint=next((HINTS[why] for why in self._refused if why in HINTS), "")
-                    or "start each with `python bench.py worker --master ADDRESS_OF_THIS_MACHINE"
+                    or "start each with `python3 bench.py worker --master ADDRESS_OF_THIS_MACHINE"
                     f" --master-port {self._workforce.port}`; does a firewall let it through?",
                 )
             self._sleep()

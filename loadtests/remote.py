@@ -47,7 +47,7 @@ _DECODER = msgspec.json.Decoder(Event)
 class GeneratorError(Exception):
     """The generator died, hung, spoke nonsense or reported a fault of its own; the message says which."""
 
-    hint = "run `python bench.py calibrate` to see it alone"
+    hint = "run `python3 bench.py calibrate` to see it alone"
 
 
 class MissingWorkersError(GeneratorError):

@@ -170,7 +170,7 @@ def _work(
         runner = environment.create_worker_runner(master, port)
     except ConnectionError:
         print(f"worker: there is no master at {place}", file=say)
-        print("hint: start `python bench.py run --expect-workers N` there; does a firewall let it through?", file=say)
+        print("hint: start `python3 bench.py run --expect-workers N` there; does a firewall let it through?", file=say)
         return FAULT
     worker = Worker(runner, keep=keep)
     serving = gevent.spawn(worker.serve)

@@ -62,6 +62,7 @@ ELSEWHERE: Final = {
     "tests/servers/test_overload.py": "for a machine that does nothing else",
     "tests/servers/test_model_kinds.py": "models of every kind in every mode, which TensorFlow alone decides",
     "tests/servers/test_model_reading.py": "how a model's file is read, which no version of a framework decides",
+    "tests/servers/test_public_models.py": "fetches packages; what it serves, TensorFlow alone decides",
     "tests/servers/test_protocols.py": "clients and stand-ins of the locked versions",
     "tests/servers/test_user_model.py": "a model's signature and its file, which no version of a framework decides",
 }

@@ -49,7 +49,7 @@ def to_decide(run: Run, rows: Sequence[ComparisonRow]) -> ToDecide | None:
         pairs=len(asked),
         blocks=max((row.blocks_needed or 0 for row in named), default=None),
         minutes=minutes,
-        command=f"python bench.py run --resume {FOLDER} --until decided{at_most}",
+        command=f"python3 bench.py run --resume {FOLDER} --until decided{at_most}",
     )
 
 

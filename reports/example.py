@@ -50,7 +50,7 @@ The figures are of that machine and that code; yours will differ.
 to see a line of the journal:
 
 ```
-python bench.py report {folder}/{archive}
+python3 bench.py report {folder}/{archive}
 unzip -p {folder}/{archive} journal.jsonl | sed -n 31p
 ```
 """

@@ -48,9 +48,9 @@ def measure_both(base: Run, rows: Sequence[CellRow]) -> list[str]:
     target = worst.target if worst else base.targets[0].id
     return [
         f"git worktree add ../base {commit}",
-        f"(cd ../base && python bench.py serve {target} --port 8001) &",
-        f"python bench.py serve {target} --port 8002 &",
-        "python bench.py run --url base=http://127.0.0.1:8001 --url new=http://127.0.0.1:8002",
+        f"(cd ../base && python3 bench.py serve {target} --port 8001) &",
+        f"python3 bench.py serve {target} --port 8002 &",
+        "python3 bench.py run --url base=http://127.0.0.1:8001 --url new=http://127.0.0.1:8002",
     ]
 
 

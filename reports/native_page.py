@@ -30,7 +30,7 @@ The tutorial code is the article's three endpoints in [Flask](../servers/apps/fl
 contract on {servers}. FastAPI runs on uvicorn, which the others do not. Nothing stands between the client and the
 framework here; the targets `flask` and `bottle` put one gate in front of both, and get none of these cases wrong.
 
-`python bench.py natives` writes this page anew; `tox -e native` fails where a row would change.
+`python3 bench.py natives` writes this page anew; `tox -e native` fails where a row would change.
 What differs from server to server is said server by server; `dev` is the framework's own development server.
 
 {versions}

@@ -34,21 +34,21 @@ def steps(summary: Summary) -> list[RepeatStep]:
     if summary.results or not summary.ladder:
         targets = ",".join(dict.fromkeys(target_of(one.id) for one in summary.targets if one.framework))
         if targets:
-            found.append(RepeatStep(why="Is it right?", command=f"python bench.py check --targets {targets}"))
+            found.append(RepeatStep(why="Is it right?", command=f"python3 bench.py check --targets {targets}"))
     again = repeated(summary)
     found.append(RepeatStep(why="Measure again, with the same seed.", command=again))
     price = summary.price_per_core_hour
     priced = f" --price-per-core-hour {price:g}" if price else ""
     found.append(
         RepeatStep(
-            why="Draw this page from a run folder, on any machine.", command=f"python bench.py report DIR{priced}"
+            why="Draw this page from a run folder, on any machine.", command=f"python3 bench.py report DIR{priced}"
         )
     )
     if summary.results:
         found.append(
             RepeatStep(
                 why="What differs between that run and this one, beyond the noise.",
-                command=f"python bench.py compare DIR {FOLDER}",
+                command=f"python3 bench.py compare DIR {FOLDER}",
             )
         )
         line = summary.results[0].lines or summary.results[0].left_out_lines

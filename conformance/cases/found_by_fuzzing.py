@@ -1,6 +1,6 @@
 """Cases that generated requests have found, as data: one JSON object a line in `found_by_fuzzing.jsonl`.
 
-`python bench.py fuzz` writes such lines; a person gives the case its name, its claim and what exactly it expects.
+`python3 bench.py fuzz` writes such lines; a person gives the case its name, its claim and what exactly it expects.
 """
 
 from __future__ import annotations

@@ -112,4 +112,4 @@ def status(seen: Mapping[str, HttpExchange]) -> str:
 
 def repeat_command(seed: int, index: int, server: str | None = None) -> str:
     """The command line that asks one request again, in process or on a server."""
-    return f"python bench.py fuzz repeat {seed} {index}" + (f" --server {server}" if server else "")
+    return f"python3 bench.py fuzz repeat {seed} {index}" + (f" --server {server}" if server else "")

@@ -53,7 +53,7 @@ def frozen(source: Executable[Any], *, guarded: bool = False) -> Frozen:
 
     whole = traced(source, source.forward())
     concrete = whole.get_concrete_function()
-    constant = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+    constant = convert_variables_to_constants_v2(concrete, lower_control_flow=False, aggressive_inlining=True)
     graph = _without_gradients(constant.graph.as_graph_def())
     library = {function.signature.name: function for function in graph.library.function}
     # What is left of the captured resources, by the placeholders that stand for them.

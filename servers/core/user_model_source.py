@@ -139,7 +139,7 @@ class UserModelSource:
             )
         raise RefusedError(
             f"mode {mode}: {_FIXED_SHAPES[mode]}, and {self.name} leaves sizes open:"
-            f" {', '.join(map(str, signature.open_inputs))}"
+            f" {', '.join(map(str, signature.open_inputs))} (--fix takes them from --payload)"
         )
 
     def compare(self, built: Built[ModelCall]) -> float:

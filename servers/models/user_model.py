@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import shlex
+import sys
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -31,7 +34,7 @@ PROBES: Final = "probes.npz"
 SERVABLE: Final = "servable"
 
 _FILES: Final = ("saved_model.pb", "saved_model.pbtxt")
-_EXPORT: Final = 'python -c "import keras; keras.models.load_model({path!r}).export({saved!r})"'
+_EXPORT: Final = '{python} -c "import keras; keras.models.load_model({path!r}, compile=False).export({saved!r})"'
 
 _MOST_NAMED: Final = 5
 
@@ -264,7 +267,9 @@ def _of_another_kind(file: Path) -> tuple[str, str]:
     if "LiteRT" in kind:
         return said, "nothing makes a SavedModel of it again: name the one that it was made from; mode lite converts it"
     saved = file.with_suffix("").name + "_saved_model"
-    return said, "make one of it: " + _EXPORT.format(path=str(file), saved=saved)
+    # This interpreter has Keras, which one that is only called python3 may not have.
+    python = shlex.quote(sys.executable.removeprefix(f"{Path.cwd()}{os.sep}"))
+    return said, "make one of it: " + _EXPORT.format(python=python, path=str(file), saved=saved)
 
 
 def digest_of(saved_model: Path) -> str:

@@ -116,10 +116,10 @@ options:
   -h, --help            show this help message and exit
 
 examples:
-  python bench.py list                  how many there are of each
-  python bench.py list all              everything
-  python bench.py list targets          one id a line, for scripts
-  python bench.py list cases | wc -l
+  python3 bench.py list                  how many there are of each
+  python3 bench.py list all              everything
+  python3 bench.py list targets          one id a line, for scripts
+  python3 bench.py list cases | wc -l
 """
 
 
@@ -135,7 +135,7 @@ def test_list_tells_how_many_there_are() -> None:
     assert len(lines) == 6
     for line in lines:
         count, section, *command = line.split()
-        assert command == ["python", "bench.py", "list", section]
+        assert command == ["python3", "bench.py", "list", section]
         assert len(bench("list", section).stdout.splitlines()) == int(count)
     assert len(bench("list", "all").stdout.splitlines()) > sum(int(line.split()[0]) for line in lines)
 

@@ -177,7 +177,7 @@ def test_a_machine_that_changed_is_no_regression_and_no_progress(tmp_path: Path)
         assert done.returncode == 3
         first = done.stdout.splitlines()[0]
         assert first.startswith("could not tell: the machine changed: all 6 cells moved the same way")
-        assert "python bench.py run --url base=" in done.stdout
+        assert "python3 bench.py run --url base=" in done.stdout
         shown = compare(*pair, "--markdown").stdout
         assert shown.startswith("### Could not tell\n\n**the machine changed: ")
         # What everything did is no finding of a cell: all of them are folded.

@@ -201,7 +201,7 @@ def test_the_command_is_one_and_takes_as_long_as_its_rows_do(noisy: Summary) -> 
     assert told.minutes is not None
     assert told.minutes >= max(row.minutes_needed or 0 for row in noisy.comparisons)
     *program, verb = shlex.split(told.command)[:3]
-    assert (program, verb) == (["python", "bench.py"], "run")
+    assert (program, verb) == (["python3", "bench.py"], "run")
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     arguments = parser.parse_args(shlex.split(told.command)[3:])

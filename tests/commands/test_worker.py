@@ -37,7 +37,7 @@ def test_a_run_without_its_workers_ends_with_code_3(tmp_path: Path) -> None:
     assert done.returncode == 3
     (line,) = [each for each in done.stderr.splitlines() if each.startswith("bench.py:")]
     assert line == "bench.py: 0 of 2 expected workers were there after 1 s"
-    assert "hint: start each with `python bench.py worker --master" in done.stderr
+    assert "hint: start each with `python3 bench.py worker --master" in done.stderr
     assert "Traceback" not in done.stderr
     last = json.loads((folder / "journal.jsonl").read_text().splitlines()[-1])
     assert not last["complete"]

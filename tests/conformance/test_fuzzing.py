@@ -209,7 +209,7 @@ def test_cases_say_where_they_come_from() -> None:
     case = as_case(found)
     assert faults([case]) == []
     assert (case.expects.status, case.expects.code) == (400, "malformed_json")
-    assert found.repeat == "python bench.py fuzz repeat 7 9"
+    assert found.repeat == "python3 bench.py fuzz repeat 7 9"
 
 
 def test_whole_pictures_are_decoded_as_tensorflow_does() -> None:

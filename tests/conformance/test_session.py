@@ -27,8 +27,8 @@ def test_finding_names_the_command_that_repeats_it() -> None:
     url = "http://127.0.0.1:9"
     ours, foreign = "flask+gunicorn+function+cpu", Session(base_url=url, target="mine", foreign=True)
     twin = Session(base_url=url, target=f"{ours}#2")
-    assert twin.fault(PLAIN, "x").repeat == f"python bench.py check --targets {ours} --case predict-number"
-    assert foreign.fault(PLAIN, "x").repeat == f"python bench.py check --url mine={url} --case predict-number"
+    assert twin.fault(PLAIN, "x").repeat == f"python3 bench.py check --targets {ours} --case predict-number"
+    assert foreign.fault(PLAIN, "x").repeat == f"python3 bench.py check --url mine={url} --case predict-number"
 
 
 def test_what_a_server_hides_is_its_own_and_says_so() -> None:

@@ -146,11 +146,13 @@ def test_environments_are_ones_that_tox_has() -> None:
 def test_what_is_wrong_is_found(tmp_path: Path) -> None:
     """A link to nothing, a verb, a module and an option that do not exist are each found; what is right is not."""
     assert missing_links("[a](b.md) [c](https://d) [e](#f)", tmp_path) == ["b.md"]
-    assert [wrong_options(words) for words in commands("`python bench.py cheese` `python bench.py run --chese 1`")] == [
+    assert [
+        wrong_options(words) for words in commands("`python3 bench.py cheese` `python3 bench.py run --chese 1`")
+    ] == [
         ["cheese"],
         ["--chese"],
     ]
-    assert [wrong_options(words) for words in commands("`python bench.py run --plan smoke\\|quick`")] == [[]]
+    assert [wrong_options(words) for words in commands("`python3 bench.py run --plan smoke\\|quick`")] == [[]]
     shown = (
         "`python -m matrix.cheese` `python -m matrix.examine x --chese` python3 -m pip install uv && python3 -m uv run"
     )

@@ -172,7 +172,7 @@ def test_what_was_not_run_and_the_command_stand_on_the_page(text: str) -> None:
     """The reader sees what is missing and why, the noise floor, and how to repeat the run."""
     assert "flask+gunicorn+function+gpu: no GPU." in text
     assert "Noise floor (A/A)" in text
-    assert "python bench.py run --plan quick --seed 7" in text
+    assert "python3 bench.py run --plan quick --seed 7" in text
 
 
 def test_labels_are_moved_apart_and_keep_their_order() -> None:

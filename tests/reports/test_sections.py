@@ -144,8 +144,8 @@ def test_the_commands_repeat_the_run(text: str, folder: Path) -> None:
     commands = [step.command for step in repeating.steps(summary)]
     assert commands[0] == "git checkout 0123456789abcdef"
     assert "uv sync" in commands
-    again = repeating.repeated(replace(summary, command=["python", "bench.py", "run", "--out", "a b", "--seed", "3"]))
-    assert shlex.split(again) == ["python", "bench.py", "run", "--seed", "7", "--out", repeating.FOLDER]
+    again = repeating.repeated(replace(summary, command=["python3", "bench.py", "run", "--out", "a b", "--seed", "3"]))
+    assert shlex.split(again) == ["python3", "bench.py", "run", "--seed", "7", "--out", repeating.FOLDER]
     assert all(command.replace("'", "&#39;") in text for command in commands)
 
 

@@ -207,7 +207,7 @@ def _header(truth: Truth, targets: list[TargetRecord]) -> RunRecord:
             flags={"TF_NUM_INTRAOP_THREADS": "1"},
             git=GitRecord(commit="0123456789abcdef", branch="main", dirty=False),
         ),
-        command=("python", "bench.py", "run", "--plan", "quick", "--seed", str(truth.seed)),
+        command=("python3", "bench.py", "run", "--plan", "quick", "--seed", str(truth.seed)),
     )
 
 
@@ -273,7 +273,7 @@ def _gate(block: int, target: TargetRecord, *, failed: bool) -> GateRecord:
         clause="RFC 8259 section 6",
         expected="400 malformed_json",
         actual='200 {"prediction":NaN}' if failed else "500, HTML",
-        repeat=f"python bench.py check --targets {target.id} --case nan-refused",
+        repeat=f"python3 bench.py check --targets {target.id} --case nan-refused",
     )
     shown = failed or not target.judged
     counts = {"right": 69, verdict.value: 1} if shown else {"right": 70}

@@ -135,7 +135,20 @@ def _once(ready: _Ready, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], 
         raise ValuesRefusedError(str(error)) from error
     if ready.allowed is not None and not interpreter.get_tensor(ready.allowed):
         raise ValuesRefusedError
-    return tuple([interpreter.get_tensor(index) for index in ready.answered])
+    try:
+        return tuple([interpreter.get_tensor(index) for index in ready.answered])
+    except ValueError:
+        return _with_empty_ones(interpreter, ready.answered)
+
+
+def _with_empty_ones(interpreter: Any, answered: Sequence[int]) -> tuple[NDArray[Any], ...]:
+    """The answers where some have no elements, which `get_tensor` takes for an error (ai-edge-litert 2.3)."""
+    facts = {each["index"]: each for each in interpreter.get_output_details()}
+    shapes = {index: tuple(map(int, facts[index]["shape"])) for index in answered}
+    return tuple(
+        interpreter.get_tensor(index) if np.prod(shape) else np.empty(shape, facts[index]["dtype"])
+        for index, shape in shapes.items()
+    )
 
 
 def _blank(spec: Any) -> NDArray[Any]:
