@@ -37,13 +37,13 @@ class UsualPace(msgspec.Struct, frozen=True, kw_only=True):
 UNKNOWN_PACE: Final = UsualPace()
 
 
-def usual_pace(folder: Path) -> UsualPace:
-    """That of this machine's last run, which is kept in `folder`, or what is usual anywhere."""
+def usual_pace(folder: Path, otherwise: UsualPace = UNKNOWN_PACE) -> UsualPace:
+    """That of the last run which is kept in `folder`; where there is none, what is usual otherwise."""
     try:
         return msgspec.json.decode((folder / _FILE).read_bytes(), type=UsualPace)
     except (OSError, msgspec.DecodeError):
         # Nothing is known here yet, or an earlier version wrote something else: both mean to begin anew.
-        return UNKNOWN_PACE
+        return otherwise
 
 
 def learn(plan: Plan, blocks: Sequence[BlockRecord], folder: Path) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from conformance.case import Reference
 from experiment.contender import Contender
 from experiment.errors import usage
+from experiment.fitting import fitted, run_s
 from experiment.foreign_server import refuse_without_model, route_of
 from experiment.interpreters import Interpreter, distinct, interpreters
 from experiment.line_up import Lacks, contenders, named_targets
+from experiment.pace import UsualPace, usual_pace
 from experiment.progress import Terminal
 from experiment.rounds import Stopping
 from experiment.user_model_setup import UserModelSetup, refuse_in_vain, set_up_user_model
@@ -21,7 +23,7 @@ from loadtests.orders import Workforce
 from loadtests.plans import PLANS, Plan
 from loadtests.scenarios import Scenario, likewise
 from loadtests.search import Slo
-from servers.models.catalog import saved_models_dir
+from servers.models.catalog import cache_dir, saved_models_dir
 from servers.models.user_model import Reading
 from servers.settings import Settings
 from servers.varied_settings import Value
@@ -66,6 +68,7 @@ class Prepared:
     """What a request comes to on this machine. `under` are the interpreters that tell contenders from each other.
 
     `settings` are what every contender's were made from; `lacks` says why a target cannot serve the user's model.
+    `left_out` are scenarios for which its model is too slow.
     """
 
     plan: Plan
@@ -74,6 +77,19 @@ class Prepared:
     user_model: UserModelSetup | None
     lacks: Lacks
     settings: Settings
+    left_out: tuple[Scenario, ...] = ()
+
+    @property
+    def pace(self) -> UsualPace:
+        """How long the parts of a run take here, of the user's own model where it is one."""
+        usual = usual_pace(cache_dir())
+        return usual_pace(self.user_model.pace_folder, usual) if self.user_model else usual
+
+    @property
+    def run_s(self) -> float:
+        """Seconds that a run takes, as far as anything is known."""
+        request_s = self.user_model.request_s if self.user_model else None
+        return run_s(self.plan, len(self.contenders), self.pace, request_s or 0.0)
 
 
 def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
@@ -112,7 +128,7 @@ def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
     )
     if not plan.scenarios:
         raise usage("none of --scenarios is on one of --endpoints")
-    return Prepared(
+    prepared = Prepared(
         plan=plan,
         contenders=tuple(_settled(one, base, request.bounds) for one in present),
         under=under,
@@ -120,6 +136,17 @@ def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
         lacks=lacks,
         settings=base,
     )
+    return _in_time(prepared, request)
+
+
+def _in_time(prepared: Prepared, request: RunRequest) -> Prepared:
+    """With less of the plan where the user's model is slow and the run has a limit, unless somebody said how much."""
+    model, limit_s = prepared.user_model, request.stopping.at_most_s
+    if model is None or model.request_s is None or limit_s is None or request.scenarios or request.stopping.blocks:
+        return prepared
+    less = fitted(prepared.plan, len(prepared.contenders), prepared.pace, model.request_s, limit_s)
+    gone = tuple(one for one in prepared.plan.scenarios if one not in less.scenarios)
+    return replace(prepared, plan=less, left_out=gone)
 
 
 def scenarios_of(

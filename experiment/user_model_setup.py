@@ -105,6 +105,16 @@ class UserModelSetup:
         )
         return (*model_cases(endpoint), *serving_cases(endpoint), *inference_cases(endpoint))
 
+    @property
+    def pace_folder(self) -> Path:
+        """Where it is kept how long runs of this model take, which is nothing to others."""
+        return self.model.folder
+
+    @property
+    def request_s(self) -> float | None:
+        """Seconds that one request took the model and JSON on one core when it was read; None where nobody measured."""
+        return self.model.request_s
+
     def record(self) -> ModelRecord:
         """What a run's header keeps of it, for the report and for going on."""
         return ModelRecord(

@@ -19,6 +19,9 @@ from loadtests.scenarios import Scenario
 LONGEST_SLICE_S = 10.0
 WARMUP_SLICE_S = 0.1
 """A warm-up slice is no shorter: shorter ones differ by more than what tells a warm target from a cold one."""
+TURNS_IN_SLICE, ROUNDS_IN_SLICE = 8, 2
+"""A slice holds at least so many answers one after the other, and so many rounds of all users: with
+many users one round fills the first phase, and only what comes after it counts."""
 LEAST_ROUNDS = 7
 """Each target is visited so often at least, where so many visits were ordered: noise that lasts is then met by all."""
 

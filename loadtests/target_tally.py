@@ -11,7 +11,7 @@ import numpy as np
 
 from loadtests.audit import reason_against, reason_against_workers, worst
 from loadtests.generator_tally import GeneratorTally
-from loadtests.orders import TargetOrder, TrialOrder
+from loadtests.orders import ROUNDS_IN_SLICE, TURNS_IN_SLICE, TargetOrder, TrialOrder
 from loadtests.resources import ProcessGoneError, ProcessSet, Sizes
 from loadtests.responses import ErrorKind
 from loadtests.runner import LoadSegment, SliceResult
@@ -19,10 +19,6 @@ from loadtests.samples import STEADY, Samples, SliceFigures
 from loadtests.server_log import LogWatch
 from loadtests.trial_record import Backlog, OverLimit, TrialRecord, WorkerNode
 from loadtests.visit_log import VisitLog
-
-TURNS_IN_SLICE, ROUNDS_IN_SLICE = 8, 2
-"""A slice holds at least so many answers one after the other, and so many rounds of all users: with
-many users one round fills the first phase, and only what comes after it counts."""
 
 _LONGEST_NAME = 200
 """Of a samples file: file systems take 255 bytes, of which a suffix or two need some."""

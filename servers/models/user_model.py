@@ -124,7 +124,7 @@ class UserModel:
     request's inputs by name, as JSON nests them, for requests that are wrong in one place. `accepts` are the media
     types that its endpoint takes. `signature_defs` are all signatures of the file as TensorFlow Serving tells of them.
     `statements` are what was found out about it, each with what it rests on. `spread` is the largest difference between
-    two answers of its own to one question.
+    two answers of its own to one question, `request_s` what a request took, JSON and the signature's call.
     """
 
     folder: Path
@@ -136,6 +136,7 @@ class UserModel:
     accepts: tuple[str, ...]
     statements: tuple[str, ...] = ()
     spread: float = 0.0
+    request_s: float | None = None
     signature_defs: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -175,6 +176,7 @@ class UserModel:
             "accepts": list(self.accepts),
             "statements": list(self.statements),
             "spread": self.spread,
+            "request_s": self.request_s,
             "signature_defs": self.signature_defs,
         }
         (self.folder / DESCRIPTION).write_text(json.dumps(document), encoding="utf-8")
@@ -193,6 +195,7 @@ class UserModel:
             accepts=tuple(document["accepts"]),
             statements=tuple(document["statements"]),
             spread=document["spread"],
+            request_s=document.get("request_s"),
             signature_defs=document.get("signature_defs", {}),
         )
 
