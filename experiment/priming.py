@@ -16,13 +16,15 @@ from typing import Any, Final
 from addresses.address import Address
 from addresses.connecting import MOST_BODY_BYTES
 from conformance import tensor_messages
+from conformance.case import Figure
 from conformance.fate import Fate
 from conformance.http_answer import HttpAnswer
 from conformance.http_request import HttpRequest
 from conformance.socket_connection import SocketConnection
 from experiment.foreign_server import ForeignPayload, Route, translated
+from loadtests.arrival import ClosedLoop
 from loadtests.orders import PreparedRequest
-from loadtests.scenarios import Scenario
+from loadtests.scenarios import Scenario, opened
 from servers.models.payloads import PROTOBUF, Payload, payloads
 from servers.models.reference import ATOL, RTOL
 from servers.models.user_model import UserModel, UserModelPayload
@@ -97,6 +99,26 @@ def prime_payloads(
         _prepared(place, payload, answer, lasts=lasts)
         for payload, answer, lasts in zip(asked, first, lasting, strict=True)
     )
+
+
+def requests_for_locust(
+    base_url: str,
+    endpoint: str,
+    encoding: str,
+    *,
+    foreign: bool = False,
+    figures: Sequence[Figure] | None = None,
+) -> tuple[PreparedRequest, ...]:
+    """What users of the stock Locust send: an endpoint's held-out payloads in one encoding, asked once and held.
+
+    Where there are `figures`, their bodies are what is sent, whatever the encoding, and their answers what is right. A
+    `foreign` server has a model of its own and is held to its first answers. Raises WrongAnswerError.
+    """
+    if figures is None:
+        scenario = opened(endpoint, ClosedLoop(users=1), encoding)
+        return prime(base_url, [scenario], foreign=foreign)[scenario.id]
+    asked = [_as_payload(f"{endpoint}-{number:03}", figure) for number, figure in enumerate(figures)]
+    return prime_payloads(base_url, endpoint, asked, held=True, foreign=True)
 
 
 def answers_to(requests: Iterable[PreparedRequest]) -> dict[str, str | None]:
@@ -176,6 +198,18 @@ def _prepared(place: str, payload: Payload | UserModelPayload, answer: bytes, *,
         body=payload.body,
         expect_body=answer if lasts else None,
         most_body_bytes=min(MOST_BODY_BYTES, 64 * 1024 + _LENIENCE * len(answer)),
+    )
+
+
+def _as_payload(name: str, figure: Figure) -> UserModelPayload:
+    return UserModelPayload(
+        name=name,
+        content_type=figure.content_type,
+        body=figure.body,
+        expected_key=figure.key,
+        expected=figure.expected,
+        tolerance=figure.tolerance or ATOL,
+        spread=figure.spread,
     )
 
 

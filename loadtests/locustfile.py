@@ -29,8 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from experiment.errors import ExpectedError
 from experiment.gating import foreign_figures
-from experiment.locust_requests import requests_of
-from experiment.priming import WrongAnswerError
+from experiment.priming import WrongAnswerError, requests_for_locust
 from loadtests.arrival import GRAMMAR, Arrival, arrival_from_id
 from loadtests.endpoints import CLASSIFY, ENDPOINTS, PREDICT
 from loadtests.locust_clients import Client, FastClient, StockClient
@@ -55,7 +54,7 @@ class LocustTest:
         figures = foreign_figures(options.figures)
         self.stock_client = options.stock_client
         self.requests = {
-            (user.endpoint, encoding): requests_of(
+            (user.endpoint, encoding): requests_for_locust(
                 str(environment.host or user.host),
                 user.endpoint,
                 encoding,

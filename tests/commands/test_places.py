@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from clones import copied
+from processes import copied
 
 pytestmark = pytest.mark.places
 

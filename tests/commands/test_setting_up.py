@@ -18,10 +18,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from clones import copied
 from packaging.requirements import Requirement
 from packaging.tags import sys_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
+from processes import copied
 
 from commands import fetching, setting_up
 from servers.repository import REPOSITORY

@@ -1,9 +1,10 @@
-"""`bench.py` called as a user calls it, without a process of its own; and whether a process has ended."""
+"""`bench.py` called as a user calls it, in this process; a clone of its own for who needs one; whether a process ended."""
 
 from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 import psutil
 
 import bench as program
+from servers.repository import REPOSITORY
 
 
 def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -59,3 +61,16 @@ def gone(pid: int, within_s: float) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def copied(into: Path) -> Path:
+    """A clone at `into`, with what is not committed yet."""
+    subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{REPOSITORY}", str(into)], check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-coz", "--exclude-standard"], cwd=REPOSITORY, stdout=subprocess.PIPE, check=True
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (REPOSITORY / name).is_file():
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, into / name)
+    return into
