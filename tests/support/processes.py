@@ -1,4 +1,4 @@
-"""`bench.py` called as a user calls it, in this process; a clone of its own for who needs one; whether a process ended."""
+"""`bench.py` called as a user calls it, in this process; a clone for who needs one; whether a process has ended."""
 
 from __future__ import annotations
 
