@@ -47,7 +47,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         yield {"right": right.base_url, "wrong": f"http://{settings.host}:{port}"}
 
 
-def locust(url: str, *words: str, users: int = 4, seconds: int = 4) -> subprocess.CompletedProcess[str]:
+def locust(url: str, *words: str, users: int = 4, seconds: int = 2) -> subprocess.CompletedProcess[str]:
     """The stock command, to its end."""
     command = [*LOCUST, "--host", url, "-u", str(users), "-r", str(users), "-t", f"{seconds}s", *words]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
@@ -83,14 +83,14 @@ def test_the_stock_command_ends_well(
     assert done.returncode == 0, done.stderr
     counted = requests_in(tmp_path / "mine")
     assert counted.keys() >= asked, done.stderr
-    assert all(counted[name] > 20 for name in asked)
+    assert all(counted[name] >= 10 for name in asked)
     assert (tmp_path / "mine.html").stat().st_size
 
 
 @pytest.mark.parametrize("words", [(), ("--stock-client",)], ids=["ours", "stock-client"])
 def test_a_wrong_answer_in_a_thousand_is_exit_code_1(urls: dict[str, str], words: tuple[str, ...]) -> None:
     """And Locust's own table of failures says what it was."""
-    done = locust(urls["wrong"], "Predict", "--tags", "json", *words, users=8, seconds=8)
+    done = locust(urls["wrong"], "Predict", "--tags", "json", *words, users=8, seconds=5)
     assert done.returncode == 1, done.stderr
     assert "a wrong body" in done.stdout + done.stderr
 
