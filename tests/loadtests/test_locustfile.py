@@ -66,7 +66,7 @@ def requests_in(stem: Path) -> dict[str, int]:
     ("words", "asked"),
     [
         (("Predict", "--tags", "json"), {"/predict"}),
-        (("Predict", "Classify"), {f"/predict{x}" for x in ("", " instances", " protobuf")} | {"/classify"}),
+        (("Predict", "Classify", "--tags", "instances", "form"), {"/predict instances", "/classify"}),
         (("--tags", "raw", "multipart"), {"/classify raw", "/classify multipart"}),
         (("AdvancedPredict", "--stock-client"), {"/advanced_predict"}),
         (("Predict", "--tags", "json", "--processes", "2"), {"/predict"}),
