@@ -47,7 +47,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         yield {"right": right.base_url, "wrong": f"http://{settings.host}:{port}"}
 
 
-def locust(url: str, *words: str, users: int = 4, seconds: int = 2) -> subprocess.CompletedProcess[str]:
+def locust(url: str, *words: str, users: int = 4, seconds: int = 4) -> subprocess.CompletedProcess[str]:
     """The stock command, to its end."""
     command = [*LOCUST, "--host", url, "-u", str(users), "-r", str(users), "-t", f"{seconds}s", *words]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
@@ -113,7 +113,7 @@ def test_figures_of_ones_own(urls: dict[str, str], tmp_path: Path) -> None:
     body = {"text": payload.body.decode()}
     row = {"content_type": payload.content_type, "body": body, "expected": payload.expected, "key": "prediction"}
     figures.write_text(json.dumps({"predict": [row]}))
-    done = locust(urls["right"], "--figures", str(figures), "--csv", str(tmp_path / "mine"))
+    done = locust(urls["right"], "--figures", str(figures), "--csv", str(tmp_path / "mine"), seconds=8)
     assert done.returncode == 0, done.stderr
     assert requests_in(tmp_path / "mine").keys() == {"/predict", "Aggregated"}
     asked = locust(urls["right"], "--figures", str(tmp_path / "missing.json"))
