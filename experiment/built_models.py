@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from errno import EACCES, ENOSPC, EPERM, EROFS
 from pathlib import Path
 
 from experiment.errors import ExpectedError
 from experiment.progress import Terminal
-from servers.models.catalog import is_current, saved_models_dir
+from servers.models.catalog import CACHE_VARIABLE, is_current, saved_models_dir
 from servers.repository import REPOSITORY
 
 
@@ -33,5 +34,8 @@ def built_models(terminal: Terminal) -> Path:
         complaint = build.stderr.read()
     if build.returncode != 0:
         last = complaint.strip().splitlines()[-1:] or ["it wrote nothing"]
-        raise ExpectedError(f"building the models failed: {last[0]}", hint=f"run: {' '.join(command)}")
+        hint = f"run: {' '.join(command)}"
+        if any(f"[Errno {number}]" in last[0] for number in (EROFS, EACCES, EPERM, ENOSPC)):
+            hint = f"keep them in a folder that can be written and has room: {CACHE_VARIABLE}=FOLDER"
+        raise ExpectedError(f"building the models failed: {last[0]}", hint=hint)
     return folder
