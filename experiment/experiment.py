@@ -20,14 +20,14 @@ from experiment.gating import Gatekeeper
 from experiment.journal import Journal
 from experiment.journal_records import DECIDED, BlockRecord, EndRecord, LookRecord
 from experiment.meter import Meter
-from experiment.pace import UsualPace, learn, usual_pace
+from experiment.pace import learn
 from experiment.progress import Terminal, plural
 from experiment.remnants import mark
 from experiment.rounds import Ask, Pace, look_before, next_look, standing_in_words
+from experiment.user_model_setup import known_pace, pace_folder
 from loadtests.remote import Generator, GeneratorError
 from loadtests.scenarios import Scenario
 from loadtests.trial_record import CeilingRecord
-from servers.models.catalog import cache_dir
 
 _FILES: Final = 128
 """What a server or the generator has open beside its connections, and as many of those as any plan needs."""
@@ -129,7 +129,7 @@ class Experiment:
                 blocks_left=len({block for block, _ in waiting}),
                 scenarios_left=len(waiting),
                 at_most_s=self._at_most_left_s() if design.until == DECIDED else None,
-                usual=self._usual(),
+                usual=known_pace(design.user_model),
             )
             if design.workforce:
                 meter.phase(f"waiting for {plural(design.workforce.expect, 'worker')} on port {design.workforce.port}")
@@ -202,18 +202,11 @@ class Experiment:
             self.measuring_s += block.measuring_s
         self.journal.append(took)
         self.timings.append(took)
-        learn(self.design.plan, self.timings, self._pace_folder())
+        learn(self.design.plan, self.timings, pace_folder(self.design.user_model))
         self.done |= {(block.number, name) for name in asked}
 
     def _pace(self) -> Pace:
-        return Pace.of(self.design.plan, self.timings, self._usual())
-
-    def _usual(self) -> UsualPace:
-        return usual_pace(self._pace_folder(), usual_pace(cache_dir()))
-
-    def _pace_folder(self) -> Path:
-        """A run of a user's model says nothing of how long others take."""
-        return self.design.user_model.pace_folder if self.design.user_model else cache_dir()
+        return Pace.of(self.design.plan, self.timings, known_pace(self.design.user_model))
 
     def _at_most_left_s(self) -> float | None:
         """Seconds until the run is to be over; None where nobody said so."""

@@ -6,6 +6,7 @@ of a millisecond then takes hours. So scenarios with more users are left out, an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -21,27 +22,32 @@ _USUAL_BLOCKS: Final = 3
 """As many, at least, before another scenario is kept."""
 
 
-def run_s(plan: Plan, targets: int, pace: UsualPace, request_s: float) -> float:
-    """A whole run of the plan for so many targets, whose model needs `request_s` for a request on one core."""
-    slow_s = plan.blocks * targets * sum(_trial_s(plan, one, request_s) for one in plan.scenarios)
+def run_s(plan: Plan, targets: int, pace: UsualPace, request_s: Mapping[str, float]) -> float:
+    """A whole run of the plan for so many targets.
+
+    `request_s` is what a request takes on one core, by endpoint; those that it does not name take next to nothing.
+    """
+    trials_s = (_trial_s(plan, one, request_s.get(one.endpoint, 0.0)) for one in plan.scenarios)
+    slow_s = plan.blocks * targets * sum(trials_s)
     quick_s = plan.load_s(targets) * pace.load_ratio
-    gate_s = max(pace.gate_s, _GATE_REQUESTS * request_s)
+    gate_s = max(pace.gate_s, _GATE_REQUESTS * max(request_s.values(), default=0.0))
     return (plan.blocks * pace.target_s + gate_s) * targets + max(quick_s, slow_s)
 
 
-def fitted(plan: Plan, targets: int, pace: UsualPace, request_s: float, at_most_s: float) -> Plan:
+def fitted(plan: Plan, targets: int, pace: UsualPace, request_s: Mapping[str, float], at_most_s: float) -> Plan:
     """The plan with the scenarios of most users left out, and fewer blocks, so that it fits `at_most_s`.
 
-    One scenario in two blocks is left in any case: less would be no comparison.
+    Only endpoints in `request_s` lose any, of which there must be a scenario. One of theirs in two blocks is left in
+    any case: less would be no comparison.
     """
-    by_users = sorted(plan.scenarios, key=lambda one: one.users)
+    by_users = sorted((one for one in plan.scenarios if one.endpoint in request_s), key=lambda one: one.users)
     for kept in range(len(by_users), 0, -1):
-        chosen = tuple(one for one in plan.scenarios if one in by_users[:kept])
+        chosen = tuple(one for one in plan.scenarios if one not in by_users[kept:])
         for blocks in range(plan.blocks, (LEAST_BLOCKS if kept == 1 else _USUAL_BLOCKS) - 1, -1):
             less = replace(plan, scenarios=chosen, blocks=blocks)
             if run_s(less, targets, pace, request_s) <= at_most_s:
                 return less
-    return replace(plan, scenarios=tuple(by_users[:1]), blocks=min(plan.blocks, LEAST_BLOCKS))
+    return replace(plan, scenarios=chosen, blocks=min(plan.blocks, LEAST_BLOCKS))
 
 
 def _trial_s(plan: Plan, scenario: Scenario, request_s: float) -> float:

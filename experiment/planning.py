@@ -63,7 +63,7 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
             *missing,
             *([] if any(one.reason == NO_GPU for one in missing) else _no_gpu(present)),
             *_unasked(present, chosen.scenarios, skip_check=request.skip_check),
-            *_too_slow(request, prepared),
+            *prepared.left_out,
         ),
         model=prepared.user_model.record() if prepared.user_model else None,
         environment=describe(REPOSITORY),
@@ -78,7 +78,7 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
     searches = len({one.endpoint for one in chosen.scenarios}) * sum(one.twin_of is None for one in present)
     search_s = SEARCH_S * searches * chosen.blocks if slo else 0.0
     minutes = (prepared.run_s + search_s) / 60
-    for one in (*missing, *_too_slow(request, prepared)) if request.model else ():
+    for one in (*missing, *prepared.left_out) if request.model else ():
         terminal.say(f"not run: {one.what}: {one.reason}")
     terminal.say(
         f"plan {request.plan}: {plural(len(present), 'target')}, {plural(len(chosen.scenarios), 'scenario')},"
@@ -86,18 +86,6 @@ def plan_experiment(request: RunRequest, terminal: Terminal) -> Experiment:
         f"{_and_then(request, minutes)} -> {folder}"
     )
     return Experiment(design=Design.of(request, prepared, folder, seed), terminal=terminal, journal=journal)
-
-
-def _too_slow(request: RunRequest, prepared: Prepared) -> list[NotRunRecord]:
-    """What was left out for the time that the model needs, and what measures it all the same."""
-    model, limit_s = prepared.user_model, request.stopping.at_most_s
-    if model is None or model.request_s is None or limit_s is None or not prepared.left_out:
-        return []
-    reason = (
-        f"a request takes {model.request_s:.2g} s on one core, so they do not fit into {limit_s / 60:g} min;"
-        " --at-most takes longer"
-    )
-    return [NotRunRecord(what=", ".join(one.id for one in prepared.left_out), reason=reason)]
 
 
 def _require_pairs(

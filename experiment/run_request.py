@@ -13,17 +13,17 @@ from experiment.errors import usage
 from experiment.fitting import fitted, run_s
 from experiment.foreign_server import refuse_without_model, route_of
 from experiment.interpreters import Interpreter, distinct, interpreters
+from experiment.journal_records import NotRunRecord
 from experiment.line_up import Lacks, contenders, named_targets
-from experiment.pace import UsualPace, usual_pace
 from experiment.progress import Terminal
 from experiment.rounds import Stopping
-from experiment.user_model_setup import UserModelSetup, refuse_in_vain, set_up_user_model
+from experiment.user_model_setup import UserModelSetup, known_pace, refuse_in_vain, set_up_user_model
 from experiment.variants import BatchBounds, settled
 from loadtests.orders import Workforce
 from loadtests.plans import PLANS, Plan
 from loadtests.scenarios import Scenario, likewise
 from loadtests.search import Slo
-from servers.models.catalog import cache_dir, saved_models_dir
+from servers.models.catalog import saved_models_dir
 from servers.models.user_model import Reading
 from servers.settings import Settings
 from servers.varied_settings import Value
@@ -68,7 +68,7 @@ class Prepared:
     """What a request comes to on this machine. `under` are the interpreters that tell contenders from each other.
 
     `settings` are what every contender's were made from; `lacks` says why a target cannot serve the user's model.
-    `left_out` are scenarios for which its model is too slow.
+    `left_out` says for which scenarios its model is too slow.
     """
 
     plan: Plan
@@ -77,19 +77,18 @@ class Prepared:
     user_model: UserModelSetup | None
     lacks: Lacks
     settings: Settings
-    left_out: tuple[Scenario, ...] = ()
+    left_out: tuple[NotRunRecord, ...] = ()
 
     @property
-    def pace(self) -> UsualPace:
-        """How long the parts of a run take here, of the user's own model where it is one."""
-        usual = usual_pace(cache_dir())
-        return usual_pace(self.user_model.pace_folder, usual) if self.user_model else usual
+    def request_s(self) -> dict[str, float]:
+        """What a request of the user's model takes, by its endpoint; empty where nobody measured."""
+        setup = self.user_model
+        return {setup.name: setup.model.request_s} if setup and setup.model.request_s is not None else {}
 
     @property
     def run_s(self) -> float:
         """Seconds that a run takes, as far as anything is known."""
-        request_s = self.user_model.request_s if self.user_model else None
-        return run_s(self.plan, len(self.contenders), self.pace, request_s or 0.0)
+        return run_s(self.plan, len(self.contenders), known_pace(self.user_model), self.request_s)
 
 
 def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
@@ -141,12 +140,18 @@ def prepare(request: RunRequest, terminal: Terminal) -> Prepared:
 
 def _in_time(prepared: Prepared, request: RunRequest) -> Prepared:
     """With less of the plan where the user's model is slow and the run has a limit, unless somebody said how much."""
-    model, limit_s = prepared.user_model, request.stopping.at_most_s
-    if model is None or model.request_s is None or limit_s is None or request.scenarios or request.stopping.blocks:
+    limit_s, own = request.stopping.at_most_s, prepared.request_s
+    if limit_s is None or request.scenarios or request.stopping.blocks:
         return prepared
-    less = fitted(prepared.plan, len(prepared.contenders), prepared.pace, model.request_s, limit_s)
-    gone = tuple(one for one in prepared.plan.scenarios if one not in less.scenarios)
-    return replace(prepared, plan=less, left_out=gone)
+    if not any(one.endpoint in own for one in prepared.plan.scenarios):
+        return prepared
+    less = fitted(prepared.plan, len(prepared.contenders), known_pace(prepared.user_model), own, limit_s)
+    gone = [one.id for one in prepared.plan.scenarios if one not in less.scenarios]
+    reason = (
+        f"a request takes {max(own.values()):.2g} s on one core, so they do not fit into {limit_s / 60:g} min;"
+        " --at-most takes longer"
+    )
+    return replace(prepared, plan=less, left_out=(NotRunRecord(what=", ".join(gone), reason=reason),) if gone else ())
 
 
 def scenarios_of(

@@ -18,8 +18,10 @@ from conformance.serving_cases import serving_cases
 from experiment.describing import tried
 from experiment.errors import usage
 from experiment.journal_records import ModelRecord
+from experiment.pace import UsualPace, usual_pace
 from experiment.progress import Terminal
 from servers.core.reply import JSON
+from servers.models.catalog import cache_dir
 from servers.models.signature import DATATYPES, Tensor
 from servers.models.user_model import (
     Reading,
@@ -105,16 +107,6 @@ class UserModelSetup:
         )
         return (*model_cases(endpoint), *serving_cases(endpoint), *inference_cases(endpoint))
 
-    @property
-    def pace_folder(self) -> Path:
-        """Where it is kept how long runs of this model take, which is nothing to others."""
-        return self.model.folder
-
-    @property
-    def request_s(self) -> float | None:
-        """Seconds that one request took the model and JSON on one core when it was read; None where nobody measured."""
-        return self.model.request_s
-
     def record(self) -> ModelRecord:
         """What a run's header keeps of it, for the report and for going on."""
         return ModelRecord(
@@ -158,6 +150,16 @@ def set_up_user_model(
         return _described(terminal, name, saved_model, payload, modes, reading or Reading())
     except UserModelError as error:
         raise usage(str(error), hint=error.hint) from error
+
+
+def pace_folder(model: UserModelSetup | None) -> Path:
+    """Where it is kept how long runs take: those of a user's model by themselves, since they tell nothing of others."""
+    return model.model.folder if model else cache_dir()
+
+
+def known_pace(model: UserModelSetup | None) -> UsualPace:
+    """How long the parts of a run take here, as the last run tells: one of this model where there was one."""
+    return usual_pace(pace_folder(model), usual_pace(cache_dir()))
 
 
 def require_unchanged(record: ModelRecord) -> None:

@@ -45,7 +45,8 @@ def frozen(source: Executable[Any], *, guarded: bool = False) -> Frozen:
 
     The graph is put into the function that calls `forward`, node by node: so its tables are inputs like others, loops
     stay loops, which XLA needs, and its operations can be asked what they refuse. Called as a function, what
-    `convert_variables_to_constants_v2` returns binds no table (TensorFlow 2.21, `concrete_function`).
+    `convert_variables_to_constants_v2` returns binds no table (TensorFlow 2.21, `concrete_function`). It makes no
+    constant of a weight that is looked up inside a function (`_ResourceGather`): functions go into their callers first.
     """
     from tensorflow.python.framework.convert_to_constants import (  # noqa: PLC0415 - not a public name, and slow
         convert_variables_to_constants_v2,

@@ -16,7 +16,6 @@ import time
 import traceback
 from functools import cache
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from servers.last_words import last_words
@@ -26,7 +25,6 @@ from servers.models.user_model import DESCRIPTION, SERVABLE, Reading, UserModel,
 
 if TYPE_CHECKING:
     from servers.core.edges import Edges
-    from servers.models.questions import Asked
 
 REFUSED: Final = 2
 
@@ -107,7 +105,7 @@ def _describe(saved_model: Path, payload: Path | None, out: Path, reading: Readi
             accepts=UserModelCodec(signature=asked.signature).accepts,
             statements=asked.statements,
             spread=asked.spread,
-            request_s=_request_s(fresh / SERVABLE, asked),
+            request_s=asked.request_s,
             signature_defs=read_signature_defs(fresh / SERVABLE),
         )
         write_probes(model, asked.probes)
@@ -118,26 +116,6 @@ def _describe(saved_model: Path, payload: Path | None, out: Path, reading: Readi
             # Another process was faster: its description is equal.
             if not (out / DESCRIPTION).is_file():
                 raise
-
-
-def _request_s(servable: Path, asked: Asked) -> float:
-    """Seconds that one request takes, as far as the model and JSON go: the median of three, after one that warms up."""
-    import tensorflow  # noqa: PLC0415, ICN001 - the process that describes has it by now
-
-    from servers.core.user_model_source import serving_signature  # noqa: PLC0415 - imports TensorFlow
-
-    signature, body = serving_signature(servable, asked.signature.name), asked.payloads[0].body
-    (inputs, _), *_ = asked.probes
-    named = {tensor.name: array for tensor, array in zip(asked.signature.inputs, inputs, strict=True)}
-    took = []
-    for _ in range(4):
-        began = time.monotonic()
-        if asked.payloads[0].content_type == "application/json":
-            json.loads(body)
-        for answer in signature(**{name: tensorflow.constant(array) for name, array in named.items()}).values():
-            answer.numpy()
-        took.append(time.monotonic() - began)
-    return median(took[1:])
 
 
 def read_signature(

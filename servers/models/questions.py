@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from servers.core.middleware import MAX_BODY_BYTES
@@ -50,7 +52,7 @@ class Asked:
     """A signature that knows how it treats rows, and what it was asked and answered.
 
     `statements` are what was found out, each with what it rests on; `spread` is the largest difference between two
-    answers to one question.
+    answers to one question, and `request_s` what one takes by now, its JSON read and the signature called.
     """
 
     signature: Signature
@@ -59,6 +61,7 @@ class Asked:
     sample: dict[str, Any]
     statements: tuple[str, ...]
     spread: float
+    request_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +126,20 @@ def questions(
         sample=_named(signature, asked[0].inputs),
         statements=(*said, *repeated.statements, *rows),
         spread=repeated.spread,
+        request_s=_request_s(model, asked[0]),
     )
+
+
+def _request_s(model: AskedModel, question: _Question) -> float:
+    """Seconds: the median of three, of a model that is warm by now."""
+    took = []
+    for _ in range(3):
+        began = time.monotonic()
+        if question.content_type == JSON:
+            json.loads(question.body)
+        model.ask(question.inputs)
+        took.append(time.monotonic() - began)
+    return median(took)
 
 
 def _own_answer(model: AskedModel, question: _Question, payload: Path) -> Arrays:
